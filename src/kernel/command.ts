@@ -1,0 +1,32 @@
+/** What goes through the one door: a process to run on a machine, or files to write there; `does` lets a failure name its owner. */
+import type { Step } from './step.ts'
+
+export type Command = Run | Write
+
+export type Run = {
+  readonly kind: 'run'
+  readonly argv: readonly string[]
+  /** A network namespace of the machine, by its `ip netns` name. */
+  readonly in?: string
+  readonly stdin?: string
+  /** The steps it carries out. */
+  readonly does: readonly Step[]
+  /** For line-by-line programs (`ip -batch`, `bridge -batch`): the step each line of stdin belongs to, so that a failed line names its owner. */
+  readonly lines?: readonly Step[]
+}
+
+/** An absent `text` removes the file. */
+export type Write = {
+  readonly kind: 'write'
+  readonly files: readonly { readonly path: string; readonly text?: string; readonly mode?: number }[]
+  readonly does: readonly Step[]
+}
+
+/** How a command ended. `code` is undefined when it was killed by `signal`. */
+export type Output = {
+  readonly code: number | undefined
+  readonly signal?: string
+  readonly stdout: string
+  readonly stderr: string
+  readonly timedOut?: boolean
+}

@@ -1,0 +1,75 @@
+/** Steps: what a kernel should hold, said and not done. The whole of netlab's data plane is a list of these per machine. */
+import type { Cluster, Node } from '#model/cluster.ts'
+import type { Cidr, Family, IfName, Ip, Mac } from '#net/net.ts'
+
+/** One thing a kernel should hold. `by` names the component, `why` is a sentence a learner can read, `in` a network namespace of the machine. */
+export type Step = { readonly by: string; readonly why: string; readonly in?: string } & What
+
+export type What =
+  | { readonly kind: 'netns'; readonly name: string }
+  | { readonly kind: 'bridge'; readonly dev: IfName; readonly mac?: Mac; readonly mtu: number }
+  | {
+      readonly kind: 'vxlan'
+      readonly dev: IfName
+      readonly vni: number
+      readonly port: number
+      readonly local: Ip
+      readonly underlay: IfName
+      readonly mac: Mac
+      readonly mtu: number
+      readonly learning: boolean
+    }
+  /** A veth pair made from the node's side with its peer already in its final namespace. */
+  | { readonly kind: 'veth'; readonly dev: IfName; readonly mtu: number; readonly peer: IfName; readonly peerIn: string; readonly peerMac: Mac }
+  /** Settings of a bridge port; gives `dev` its master. */
+  | { readonly kind: 'port'; readonly dev: IfName; readonly master: IfName; readonly hairpin: boolean }
+  | { readonly kind: 'addr'; readonly dev: IfName; readonly cidr: Cidr; readonly scope?: 'global' | 'link' | 'host' }
+  /** The device is switched on. */
+  | { readonly kind: 'up'; readonly dev: IfName }
+  | {
+      readonly kind: 'route'
+      readonly to: Cidr
+      readonly via?: Ip
+      readonly dev?: IfName
+      readonly onlink?: boolean
+      readonly src?: Ip
+      readonly scope?: 'global' | 'link' | 'host'
+      readonly type?: 'blackhole' | 'unreachable'
+    }
+  | { readonly kind: 'neigh'; readonly ip: Ip; readonly mac: Mac; readonly dev: IfName }
+  | { readonly kind: 'fdb'; readonly mac: Mac; readonly dst: Ip; readonly dev: IfName }
+  /** `key` with dots, as sysctl(8) prints it; `dev` when the key belongs to a device that must exist first. */
+  | { readonly kind: 'sysctl'; readonly key: string; readonly value: string; readonly dev?: IfName }
+  /** A chain of our own with its whole content; `rules` are iptables-restore lines without `-A CHAIN`. */
+  | { readonly kind: 'chain'; readonly family: Family; readonly table: Table; readonly chain: string; readonly rules: readonly string[] }
+  /** A rule in a built-in chain that leads into ours: ensured once, the rest of the chain is not touched. `rule` is without `-A CHAIN`. */
+  | { readonly kind: 'jump'; readonly family: Family; readonly table: Table; readonly chain: string; readonly rule: string; readonly place: 'first' | 'last' }
+  | { readonly kind: 'ipset'; readonly name: string; readonly type: string; readonly family: Family; readonly members: readonly string[] }
+  | { readonly kind: 'file'; readonly path: string; readonly text: string; readonly mode?: number }
+  | Process
+
+/** A long-lived program. With `in` it runs inside that network namespace. */
+export type Process = {
+  readonly kind: 'process'
+  /** Unique on its machine, `<sandbox>/<container>` for containers. */
+  readonly id: string
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd?: string
+  readonly hostname?: string
+  /** Directories and files of the machine bound into the program's view: container volumes, /etc/hosts, /etc/resolv.conf. */
+  readonly mounts: readonly { readonly from: string; readonly to: string; readonly readOnly: boolean }[]
+  /** What a changed argv, env or mount means: containers are immutable, a daemon is started anew. */
+  readonly onChange: 'keep' | 'restart'
+  readonly restart: 'Always' | 'OnFailure' | 'Never'
+}
+
+export type Table = 'filter' | 'nat' | 'mangle' | 'raw'
+export type NodeProgram = readonly Step[]
+
+/** A part of Kubernetes networking: what it wants in one node's kernel. */
+export type Component = {
+  readonly name: string
+  readonly wanted: (cluster: Cluster) => boolean
+  readonly steps: (cluster: Cluster, node: Node) => readonly Step[]
+}

@@ -1,0 +1,47 @@
+/** A lab as read: every default filled in, every address parsed. */
+import type { KubeObject } from '#api/kinds.ts'
+import type { Cidr, Ip } from '#net/net.ts'
+
+export type Lab = {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly nodes: readonly LabNode[]
+  readonly podCIDR: Cidr
+  /** How long the prefix of one node's share of podCIDR is (kube-controller-manager's --node-cidr-mask-size). */
+  readonly nodePrefix: number
+  readonly serviceCIDR: Cidr
+  readonly cni: Cni
+  readonly proxy: Proxy
+  readonly dns: 'coredns' | 'none'
+  readonly underlay: Underlay
+  /** Machines outside the cluster, reachable through the gateway. */
+  readonly hosts: readonly LabHost[]
+  /** Kernel features and programs the lab cannot do without. */
+  readonly needs: readonly string[]
+  readonly driver: 'auto' | 'netns' | 'docker'
+  /** The manifests' objects, validated and defaulted, in the order they were read. */
+  readonly objects: readonly KubeObject[]
+}
+
+export type LabNode = { readonly name: string; readonly ip: Ip; readonly labels: Readonly<Record<string, string>>; readonly zone?: string }
+export type LabHost = { readonly name: string; readonly ip: Ip }
+
+export type Cni = { readonly name: 'flannel-vxlan'; readonly vni: number; readonly port: number } | { readonly name: 'none' }
+export type Proxy = { readonly mode: 'iptables'; readonly masqueradeAll: boolean } | { readonly mode: 'none' }
+
+export type Underlay = { readonly segments: readonly Segment[] }
+/** One layer-2 network; its gateway is an address of the lab's router, which also carries the control plane. */
+export type Segment = { readonly name: string; readonly cidr: Cidr; readonly gateway: Ip; readonly mtu: number }
+
+/** A mistake of the author's, with its place. */
+export type Issue = {
+  /** `labs/x/lab.yaml:4:24`: file, line and column, both counted from 1. */
+  readonly at: string
+  /** The field, as in `spec.nodes[1].ip`. */
+  readonly path: string
+  readonly says: string
+  readonly severity?: 'error' | 'warning'
+}
+
+/** What a reading is given: file name as the author knows it → text. Reading the disk is cli/'s part. */
+export type Files = ReadonlyMap<string, string>

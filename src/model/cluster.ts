@@ -1,0 +1,85 @@
+/** The cluster as it should be at this moment: who lives where, under which address. Components read this and nothing else. */
+import type { ConfigMap, PodObject, ServiceObject } from '#api/kinds.ts'
+import type { Cni, Proxy, Segment } from '#lab/lab.ts'
+import type { Cidr, Family, IfName, Ip, Mac } from '#net/net.ts'
+
+export type Cluster = {
+  readonly lab: string
+  readonly domain: string
+  readonly podCIDR: Cidr
+  readonly serviceCIDR: Cidr
+  readonly cni: Cni
+  readonly proxy: Proxy
+  /** ClusterIP of kube-dns; absent when the lab has no DNS. */
+  readonly dnsIP?: Ip
+  readonly controlPlane: { readonly ip: Ip; readonly port: number }
+  readonly segments: readonly Segment[]
+  readonly nodes: readonly Node[]
+  readonly hosts: readonly Host[]
+  /** Pods that have a node and an address (or the node's own), terminating ones included, until they are gone. */
+  readonly pods: readonly Pod[]
+  /** One entry per Service, port and family: what kube-proxy calls a ServicePort. */
+  readonly services: readonly ServicePort[]
+  readonly serviceObjects: readonly ServiceObject[]
+  readonly configMaps: readonly ConfigMap[]
+}
+
+export type Node = {
+  readonly name: string
+  /** Counted from 0 in the order of lab.yaml. */
+  readonly index: number
+  readonly ip: Ip
+  readonly segment: Segment
+  readonly podCIDR: Cidr
+  readonly labels: Readonly<Record<string, string>>
+  readonly zone?: string
+}
+
+/** A machine outside the cluster. */
+export type Host = { readonly name: string; readonly ip: Ip; readonly segment: Segment }
+
+export type Pod = {
+  readonly namespace: string
+  readonly name: string
+  readonly node: string
+  readonly ip: Ip
+  readonly mac: Mac
+  /** The network namespace's name on its node, `<namespace>_<name>`; absent with hostNetwork. */
+  readonly sandbox?: string
+  /** The node's end of the Pod's veth pair. */
+  readonly hostDev: IfName
+  readonly object: PodObject
+}
+
+export type ServicePort = {
+  readonly namespace: string
+  readonly name: string
+  /** Empty when the Service's only port has no name. */
+  readonly portName: string
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP'
+  readonly family: Family
+  readonly clusterIP: Ip
+  readonly port: number
+  readonly nodePort?: number
+  readonly externalIPs: readonly Ip[]
+  readonly loadBalancerIPs: readonly Ip[]
+  readonly sourceRanges: readonly Cidr[]
+  readonly internalLocal: boolean
+  readonly externalLocal: boolean
+  readonly healthCheckNodePort?: number
+  /** ClientIP affinity, in seconds; absent without affinity. */
+  readonly affinitySeconds?: number
+  /** All endpoints of this port, in `ip:port` string order, not ready ones included. */
+  readonly endpoints: readonly ServiceEndpoint[]
+}
+
+export type ServiceEndpoint = {
+  readonly ip: Ip
+  readonly port: number
+  readonly node?: string
+  readonly ready: boolean
+  readonly serving: boolean
+  readonly terminating: boolean
+  /** Zones of the endpoint's topology hints; empty without hints. */
+  readonly zones: readonly string[]
+}
