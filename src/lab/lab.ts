@@ -11,7 +11,7 @@ export type Lab = {
   readonly nodePrefix: number
   readonly serviceCIDR: Cidr
   readonly cni: Cni
-  readonly proxy: Proxy
+  readonly proxy: KubeProxy
   readonly dns: 'coredns' | 'none'
   readonly underlay: Underlay
   /** Machines outside the cluster, reachable through the gateway. */
@@ -27,7 +27,7 @@ export type LabNode = { readonly name: string; readonly ip: Ip; readonly labels:
 export type LabHost = { readonly name: string; readonly ip: Ip }
 
 export type Cni = { readonly name: 'flannel-vxlan'; readonly vni: number; readonly port: number } | { readonly name: 'none' }
-export type Proxy = { readonly mode: 'iptables'; readonly masqueradeAll: boolean } | { readonly mode: 'none' }
+export type KubeProxy = { readonly mode: 'iptables'; readonly masqueradeAll: boolean } | { readonly mode: 'none' }
 
 export type Underlay = { readonly segments: readonly Segment[] }
 /** One layer-2 network; its gateway is an address of the lab's router, which also carries the control plane. */

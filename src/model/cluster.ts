@@ -1,6 +1,6 @@
 /** The cluster as it should be at this moment: who lives where, under which address. Components read this and nothing else. */
 import type { ConfigMap, PodObject, ServiceObject } from '#api/kinds.ts'
-import type { Cni, Proxy, Segment } from '#lab/lab.ts'
+import type { Cni, KubeProxy, Segment } from '#lab/lab.ts'
 import type { Cidr, Family, IfName, Ip, Mac } from '#net/net.ts'
 
 export type Cluster = {
@@ -9,7 +9,7 @@ export type Cluster = {
   readonly podCIDR: Cidr
   readonly serviceCIDR: Cidr
   readonly cni: Cni
-  readonly proxy: Proxy
+  readonly proxy: KubeProxy
   /** ClusterIP of kube-dns; absent when the lab has no DNS. */
   readonly dnsIP?: Ip
   readonly controlPlane: { readonly ip: Ip; readonly port: number }
