@@ -1,0 +1,203 @@
+/**
+ * Where running labs are found: one folder per lab under the user's runtime directory, with a state file, the daemon's socket and its log.
+ * A lab lives as long as its keeper process (`unshare`); a folder whose keeper is gone is only litter, and is swept by the next command.
+ */
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { keeperArgv } from './keeper.ts'
+
+export type LabState = {
+  readonly name: string
+  /** The folder of lab.yaml. */
+  readonly dir: string
+  /** Host pid of the process that holds the lab's namespaces. */
+  readonly keeper: number
+  /** Host pid of the lab's pid 1, through which one enters. */
+  readonly init: number
+  /** The keeper's start time in clock ticks since boot: tells it from a later process with the same pid. */
+  readonly startTime: string
+  readonly socket: string
+  readonly started: string
+  readonly version: string
+  /** A lab of an ordinary user has a user namespace that one enters first. */
+  readonly userNamespace: boolean
+}
+
+type Saved = Omit<LabState, 'init' | 'socket'>
+
+/** `$NETLAB_STATE`, else `$XDG_RUNTIME_DIR/netlab`, else `$XDG_STATE_HOME/netlab`, else `~/.local/state/netlab`. */
+export function stateRoot(env: Readonly<Record<string, string | undefined>>): string {
+  if (env['NETLAB_STATE']) return env['NETLAB_STATE']
+  if (env['XDG_RUNTIME_DIR'] && existsSync(env['XDG_RUNTIME_DIR'])) return join(env['XDG_RUNTIME_DIR'], 'netlab')
+  return join(env['XDG_STATE_HOME'] ?? join(env['HOME'] ?? homedir(), '.local/state'), 'netlab')
+}
+
+export const labFolder = (root: string, name: string): string => join(root, name)
+export const socketOf = (root: string, name: string): string => join(labFolder(root, name), 'api.sock')
+
+/** The labs whose keeper lives, by name. Folders of dead ones are removed on the way. */
+export function listLabs(root: string): LabState[] {
+  if (!existsSync(root)) return []
+  return readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap((entry) => readLabState(root, entry.name) ?? [])
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+export function readLabState(root: string, name: string): LabState | undefined {
+  const folder = labFolder(root, name)
+  const saved = readSaved(join(folder, 'lab.json'))
+  if (saved === undefined) {
+    if (!lockHeld(folder)) rmSync(folder, { recursive: true, force: true })
+    return undefined
+  }
+  const init = alive(saved.keeper, saved.startTime) ? childOf(saved.keeper) : undefined
+  if (init === undefined) {
+    rmSync(folder, { recursive: true, force: true })
+    return undefined
+  }
+  return { ...saved, init, socket: socketOf(root, name) }
+}
+
+/** Written by the daemon once its socket answers. */
+export function saveLabState(folder: string, state: Saved): void {
+  const file = join(folder, 'lab.json')
+  writeFileSync(`${file}.tmp`, JSON.stringify(state, null, 2), { mode: 0o600 })
+  renameSync(`${file}.tmp`, file)
+}
+
+export type StartOptions = {
+  readonly root: string
+  readonly name: string
+  readonly dir: string
+  readonly version: string
+  /** Command that runs the daemon: the node binary and dist/daemon.js. */
+  readonly daemon: readonly string[]
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Starts a keeper and waits until its daemon answers on the socket. The daemon then expects a `POST up` within seconds and stops by itself
+ * when that connection is lost before the lab is up: whoever starts a lab and dies leaves nothing behind.
+ * @throws with the daemon's own last words when it does not start.
+ */
+export async function startLab(o: StartOptions): Promise<LabState> {
+  const folder = labFolder(o.root, o.name)
+  const release = await lock(folder, o.signal)
+  try {
+    const running = readLabState(o.root, o.name)
+    if (running !== undefined) return running
+    return await launch(o, folder)
+  } finally {
+    release()
+  }
+}
+
+async function launch(o: StartOptions, folder: string): Promise<LabState> {
+  for (const stale of ['api.sock', 'lab.json', 'daemon.log']) rmSync(join(folder, stale), { force: true, recursive: true })
+  const log = openSync(join(folder, 'daemon.log'), 'a', 0o600)
+  const argv = keeperArgv(o.daemon, process.getuid?.() === 0)
+  const env = { ...process.env, NETLAB_FOLDER: folder, NETLAB_NAME: o.name, NETLAB_DIR: o.dir, NETLAB_VERSION: o.version, NETLAB_STARTED: new Date().toISOString() }
+  const [program = 'sh', ...rest] = argv
+  const keeper = spawn(program, rest, { detached: true, stdio: ['ignore', log, log], env, cwd: '/' })
+  closeSync(log)
+  let ended: string | undefined
+  keeper.on('exit', (code, signal) => {
+    ended = `the lab's keeper ended with ${signal ?? code}`
+  })
+  keeper.on('error', (error) => {
+    ended = `the lab's keeper did not start: ${error.message}`
+  })
+  const deadline = Date.now() + 15_000
+  for (;;) {
+    const state = existsSync(join(folder, 'lab.json')) ? readLabState(o.root, o.name) : undefined
+    if (state !== undefined) {
+      keeper.unref()
+      return state
+    }
+    if (ended === undefined && Date.now() > deadline) ended = 'the lab daemon did not answer within 15 s'
+    if (ended !== undefined || o.signal?.aborted) {
+      if (keeper.pid !== undefined) killQuietly(keeper.pid)
+      const words = readQuietly(join(folder, 'daemon.log')).trim().split('\n').slice(-15).join('\n')
+      rmSync(folder, { recursive: true, force: true })
+      throw new Error(ended === undefined ? 'interrupted' : `${ended}${words ? `\n${words}` : ''}`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 4))
+  }
+}
+
+/** Kills the lab's pid 1; the kernel then removes its processes, namespaces, links and mounts. Returns when the keeper is gone. */
+export async function stopLab(state: LabState): Promise<void> {
+  killQuietly(state.init)
+  const deadline = Date.now() + 10_000
+  while (alive(state.keeper, state.startTime)) {
+    if (Date.now() > deadline) throw new Error(`keeper ${state.keeper} of lab ${state.name} does not end`)
+    await new Promise((resolve) => setTimeout(resolve, 4))
+  }
+  rmSync(dirname(state.socket), { recursive: true, force: true })
+}
+
+/** Start time of a process in clock ticks since boot (proc(5) stat, field 22). */
+export function startTimeOf(pid: number): string | undefined {
+  const stat = readQuietly(`/proc/${pid}/stat`)
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return stat === '' || fields[0] === 'Z' ? undefined : fields[19]
+}
+
+const alive = (pid: number, startTime: string): boolean => startTimeOf(pid) === startTime
+
+function childOf(pid: number): number | undefined {
+  const [first] = readQuietly(`/proc/${pid}/task/${pid}/children`).split(' ')
+  return first ? Number(first) : undefined
+}
+
+const lockFile = (folder: string): string => `${folder}.lock`
+
+function lockHeld(folder: string): boolean {
+  const [pid = '', startTime = ''] = readQuietly(lockFile(folder)).split(' ')
+  return pid !== '' && alive(Number(pid), startTime)
+}
+
+/** One `up` of a lab starts it, the others wait and then find it running. */
+async function lock(folder: string, signal?: AbortSignal): Promise<() => void> {
+  mkdirSync(dirname(folder), { recursive: true, mode: 0o700 })
+  for (;;) {
+    try {
+      writeFileSync(lockFile(folder), `${process.pid} ${startTimeOf(process.pid)}`, { flag: 'wx', mode: 0o600 })
+      break
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      if (!lockHeld(folder)) rmSync(lockFile(folder), { force: true })
+    }
+    if (signal?.aborted) throw new Error('interrupted')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  return () => rmSync(lockFile(folder), { force: true })
+}
+
+function readSaved(file: string): Saved | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Saved
+  } catch {
+    return undefined
+  }
+}
+
+function readQuietly(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // already gone
+  }
+}
