@@ -1,0 +1,92 @@
+/** From objects to the cluster: which Pod lives on which node under which address, and what stands behind each Service. */
+import type { PodObject } from '#api/kinds.ts'
+import type { Objects } from '#controllers/controller.ts'
+import { isFinished, named } from '#controllers/objects.ts'
+import type { Lab } from '#lab/lab.ts'
+import type { Ip } from '#net/net.ts'
+import { contains, ifName, ip, macOf, nthSubnet, parseCidr, parseIp } from '#net/net.ts'
+import { hostDevOf, sandboxOf } from './addresses.ts'
+import type { Cluster, Host, Node, Pod } from './cluster.ts'
+import { servicePortsOf } from './services.ts'
+
+export const CLUSTER_DOMAIN = 'cluster.local'
+export const CONTROL_PLANE_PORT = 6443
+/** The one wire of every machine. */
+export const WIRE = ifName('eth0')
+
+export function clusterOf(lab: Lab, objects: Objects): Cluster {
+  const dnsIP = parseIp(named(objects.Service, 'kube-system', 'kube-dns')?.spec.clusterIP ?? '')
+  return {
+    lab: lab.name,
+    domain: CLUSTER_DOMAIN,
+    podCIDR: lab.podCIDR,
+    serviceCIDR: lab.serviceCIDR,
+    cni: lab.cni,
+    proxy: lab.proxy,
+    ...(dnsIP === undefined ? {} : { dnsIP }),
+    controlPlane: controlPlaneOf(lab),
+    segments: lab.underlay.segments,
+    nodes: lab.nodes.flatMap((_, index) => nodeOf(lab, objects, index)),
+    hosts: lab.hosts.map((host): Host => ({ ...host, segment: segmentOf(lab, host.ip) })),
+    pods: objects.Pod.flatMap((pod) => podOf(pod) ?? []),
+    services: servicePortsOf(objects),
+    serviceObjects: objects.Service,
+    configMaps: objects.ConfigMap,
+  }
+}
+
+/** The lab's router carries the API, on its address in the first segment. */
+export function controlPlaneOf(lab: Lab): Cluster['controlPlane'] {
+  const first = lab.underlay.segments[0]
+  if (first === undefined) throw new TypeError(`the lab ${lab.name} has no segment`)
+  return { ip: first.gateway, port: CONTROL_PLANE_PORT }
+}
+
+/** A machine whose Node object was deleted still runs, but takes no part in the cluster. */
+function nodeOf(lab: Lab, objects: Objects, index: number): readonly Node[] {
+  const from = lab.nodes[index]
+  const object = from && named(objects.Node, undefined, from.name)
+  if (object === undefined || from === undefined) return []
+  const zone = object.metadata.labels['topology.kubernetes.io/zone']
+  return [
+    {
+      name: from.name,
+      index,
+      ip: from.ip,
+      segment: segmentOf(lab, from.ip),
+      podCIDR: parseCidr(object.spec.podCIDR ?? '') ?? nthSubnet(lab.podCIDR, lab.nodePrefix, index),
+      labels: object.metadata.labels,
+      ...(zone === undefined ? {} : { zone }),
+    },
+  ]
+}
+
+function segmentOf(lab: Lab, address: Ip): Cluster['segments'][number] {
+  const segment = lab.underlay.segments.find(({ cidr }) => contains(cidr, address))
+  if (segment === undefined) throw new TypeError(`no segment of the lab ${lab.name} holds ${address}`)
+  return segment
+}
+
+const made = new WeakMap<PodObject, Pod>()
+
+function podOf(object: PodObject): Pod | undefined {
+  const { nodeName, hostNetwork } = object.spec
+  const address = object.status.podIP ?? object.status.podIPs[0]?.ip
+  if (!nodeName || !address || isFinished(object)) return undefined
+  const before = made.get(object)
+  if (before !== undefined) return before
+  const { name, namespace = 'default' } = object.metadata
+  const at = ip(address)
+  const pod: Pod = {
+    namespace,
+    name,
+    node: nodeName,
+    ip: at,
+    mac: macOf(at),
+    ...(hostNetwork ? {} : { sandbox: sandboxOf(namespace, name) }),
+    hostDev: hostNetwork ? WIRE : hostDevOf(namespace, name),
+    object,
+  }
+  made.set(object, pod)
+  return pod
+}
