@@ -19,9 +19,9 @@ export type Family = 4 | 6
 export const IF_NAME_MAX = 15
 
 export function parseIp(text: string): Ip | undefined {
-  if (Address4.isValid(text) && !text.includes('/')) return new Address4(text).correctForm() as Ip
-  if (Address6.isValid(text) && !text.includes('/') && !text.includes('%')) return new Address6(text).correctForm() as Ip
-  return undefined
+  if (/[/%]/.test(text)) return undefined
+  if (!text.includes(':')) return Address4.isValid(text) ? (text as Ip) : undefined
+  return Address6.isValid(text) ? (new Address6(text).correctForm() as Ip) : undefined
 }
 
 /** @throws when the text is no address: for text that was checked before. */
@@ -61,10 +61,7 @@ export const addressOf = (range: Cidr): Ip => range.slice(0, range.indexOf('/'))
 export const prefixOf = (range: Cidr): number => Number(range.slice(range.indexOf('/') + 1))
 
 /** The range with its host bits cleared. */
-export function network(range: Cidr): Cidr {
-  const size = sizeOf(range)
-  return `${fromNumber((toNumber(addressOf(range)) / size) * size, familyOf(range))}/${prefixOf(range)}` as Cidr
-}
+export const network = (range: Cidr): Cidr => `${fromNumber(firstOf(range), familyOf(range))}/${prefixOf(range)}` as Cidr
 
 /** How many addresses the range holds. */
 export const sizeOf = (range: Cidr): bigint => 1n << BigInt(bitsOf(range) - prefixOf(range))
@@ -72,7 +69,7 @@ export const sizeOf = (range: Cidr): bigint => 1n << BigInt(bitsOf(range) - pref
 /** The address at `index` in the range, counted from its network address. */
 export function nthIp(range: Cidr, index: number | bigint): Ip {
   if (BigInt(index) < 0n || BigInt(index) >= sizeOf(range)) throw new RangeError(`${range} has no address number ${index}`)
-  return fromNumber(toNumber(addressOf(network(range))) + BigInt(index), familyOf(range))
+  return fromNumber(firstOf(range) + BigInt(index), familyOf(range))
 }
 
 /** The `index`-th part of the range when it is cut into ranges of the longer prefix `length`. */
@@ -82,16 +79,16 @@ export function nthSubnet(range: Cidr, length: number, index: number): Cidr {
 }
 
 /** Where in the range the address is, counted from the network address. */
-export const indexIn = (range: Cidr, address: Ip): bigint => toNumber(address) - toNumber(addressOf(network(range)))
+export const indexIn = (range: Cidr, address: Ip): bigint => toNumber(address) - firstOf(range)
 
 export function contains(range: Cidr, inner: Ip | Cidr): boolean {
   if (familyOf(range) !== familyOf(inner)) return false
-  const innerRange = inner.includes('/') ? network(inner as Cidr) : hostCidr(inner as Ip)
-  const at = toNumber(addressOf(innerRange)) - toNumber(addressOf(network(range)))
+  const innerRange = inner.includes('/') ? (inner as Cidr) : hostCidr(inner as Ip)
+  const at = firstOf(innerRange) - firstOf(range)
   return prefixOf(innerRange) >= prefixOf(range) && at >= 0n && at < sizeOf(range)
 }
 
-export const overlaps = (a: Cidr, b: Cidr): boolean => contains(a, addressOf(network(b))) || contains(b, addressOf(network(a)))
+export const overlaps = (a: Cidr, b: Cidr): boolean => contains(a, b) || contains(b, a)
 
 /** The range of this one address: /32 or /128. */
 export const hostCidr = (address: Ip): Cidr => `${address}/${bitsOf(address)}` as Cidr
@@ -122,9 +119,34 @@ export function reverseName(address: Ip): string {
 }
 
 const bitsOf = (of: Ip | Cidr): 32 | 128 => (familyOf(of) === 4 ? 32 : 128)
-const toNumber = (address: Ip): bigint => (familyOf(address) === 4 ? new Address4(address) : new Address6(address)).bigInt()
-const fromNumber = (value: bigint, family: Family): Ip =>
-  (family === 4 ? Address4.fromBigInt(value).correctForm() : Address6.fromBigInt(value).correctForm()) as Ip
+/** The number of the range's first address. */
+const firstOf = (range: Cidr): bigint => {
+  const address = toNumber(addressOf(range))
+  return address - (address % sizeOf(range))
+}
+
+/** Reads the canonical form only, which is why it can be short: plans count tens of thousands of addresses. */
+function toNumber(address: Ip): bigint {
+  if (familyOf(address) === 4) return BigInt(address.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0))
+  const [head = '', tail = ''] = address.split('::')
+  const [left, right] = [groupsOf(head), groupsOf(tail)]
+  const zeros = Array<string>(8 - left.length - right.length).fill('0')
+  return BigInt(`0x${[...left, ...zeros, ...right].map((group) => group.padStart(4, '0')).join('')}`)
+}
+
+function fromNumber(value: bigint, family: Family): Ip {
+  if (family === 4) {
+    const low = Number(value)
+    return `${low >>> 24}.${(low >>> 16) & 255}.${(low >>> 8) & 255}.${low & 255}` as Ip
+  }
+  const groups = (value.toString(16).padStart(32, '0').match(/.{4}/g) ?? []).map((group) => group.replace(/^0{1,3}/, '')).join(':')
+  // the longest run of at least two zero groups, the first of equals, becomes "::"
+  const runs = groups.match(/\b0(:0)+\b/g) ?? []
+  const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '')
+  return (longest === '' ? groups : groups.replace(new RegExp(`(^|:)${longest}(:|$)`), '::')) as Ip
+}
+
+const groupsOf = (text: string): readonly string[] => (text === '' ? [] : text.split(':'))
 
 function bad(expected: string, text: string): never {
   throw new TypeError(`expected ${expected}, got ${JSON.stringify(text)}`)
