@@ -1,6 +1,7 @@
 /** Objects by kind, and the look-ups that controllers share: built once per list of objects, since objects never change in place. */
 import type { Kind, KubeObject, ObjectOf, PodObject } from '#api/kinds.ts'
 import { schemas } from '#api/kinds.ts'
+import { resources } from '#api/resources.ts'
 import type { Objects } from './controller.ts'
 
 export const kinds = Object.keys(schemas) as readonly Kind[]
@@ -14,6 +15,14 @@ export function byKey(a: KubeObject, b: KubeObject): number {
   const right = b.metadata.namespace ?? ''
   if (left !== right) return left < right ? -1 : 1
   return a.metadata.name < b.metadata.name ? -1 : a.metadata.name > b.metadata.name ? 1 : 0
+}
+
+/** An object as a manifest would say it; apiVersion and the namespace `default` are filled in. @throws when it is no such object. */
+export function object<K extends Kind>(kind: K, input: object): ObjectOf<K> {
+  const resource = resources.find((one) => one.kind === kind)
+  const apiVersion = resource?.group ? `${resource.group}/${resource.version}` : resource?.version
+  const metadata = { ...(resource?.namespaced ? { namespace: 'default' } : {}), ...('metadata' in input ? (input.metadata as object) : {}) }
+  return schemas[kind].parse({ apiVersion, kind, ...input, metadata }) as ObjectOf<K>
 }
 
 export function objectsOf(list: readonly KubeObject[]): Objects {
@@ -49,7 +58,8 @@ export const controllerOf = (object: Owned[number]): string | undefined => objec
 const byOwner = remembered((list: Owned) => Map.groupBy(list, (object) => controllerOf(object) ?? ''))
 
 /** The objects that `uid` looks after; with an empty uid, those nobody does. */
-export const ownedBy = <T extends Owned[number]>(list: readonly T[], uid: string): readonly T[] => (byOwner(list).get(uid) ?? []) as readonly Owned[number][] as readonly T[]
+export const ownedBy = <T extends Owned[number]>(list: readonly T[], uid: string): readonly T[] =>
+  (byOwner(list).get(uid) ?? []) as readonly Owned[number][] as readonly T[]
 
 /** Pods by one `namespace/key=value` of their labels each, so that a selector need not look at every Pod. */
 export const podsByLabel = remembered((pods: readonly PodObject[]) => {

@@ -1,10 +1,25 @@
 /** Names and link-layer addresses that follow from an address or a name, so that every part of netlab derives the same. */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+import type { Lab } from '#lab/lab.ts'
 import type { Cidr, IfName, Mac } from '#net/net.ts'
-import { addressOf, ifName, macOf, network } from '#net/net.ts'
+import { addressOf, ifName, macOf, network, nthSubnet } from '#net/net.ts'
+import type { Cluster } from './cluster.ts'
+
+export const CLUSTER_DOMAIN = 'cluster.local'
+const CONTROL_PLANE_PORT = 6443
 
 const HOST_DEV_DIGITS = 8
+
+/** The lab's router carries the API, on its address in the first segment. */
+export function controlPlaneOf(lab: Lab): Cluster['controlPlane'] {
+  const first = lab.underlay.segments[0]
+  if (first === undefined) throw new TypeError(`the lab ${lab.name} has no segment`)
+  return { ip: first.gateway, port: CONTROL_PLANE_PORT }
+}
+
+/** The share of the Pod range that the node at `index` gets, in the order of lab.yaml. */
+export const podRangeOf = (lab: Lab, index: number): Cidr => nthSubnet(lab.podCIDR, lab.nodePrefix, index)
 
 /** flannel publishes the MAC of each node's VXLAN device; here it says the device's own address, the first of the node's range. */
 export const vtepMac = (subnet: Cidr): Mac => macOf(addressOf(network(subnet)))

@@ -3,27 +3,22 @@
  *
  *     clusterWith({ nodes: 2, objects: [pod('web', { node: 'node-2', ip: '10.244.1.2' }), ...service('web', { endpoints: ['10.244.1.2:80'] })] })
  */
-import type { EndpointSlice, Kind, KubeObject, NodeObject, ObjectOf, PodObject, ServiceObject } from '#api/kinds.ts'
-import { schemas } from '#api/kinds.ts'
-import { resources } from '#api/resources.ts'
-import { objectsOf } from '#controllers/objects.ts'
+import type { EndpointSlice, KubeObject, PodObject, ServiceObject } from '#api/kinds.ts'
+import { object, objectsOf } from '#controllers/objects.ts'
+import { providedObjects } from '#controllers/provided.ts'
 import type { Lab, LabNode } from '#lab/lab.ts'
-import { cidr, familyOf, ip, nthIp, nthSubnet } from '#net/net.ts'
+import { cidr, familyOf, ip, nthIp } from '#net/net.ts'
 import type { Cluster } from './cluster.ts'
 import { clusterOf } from './model.ts'
 
+export { object }
+
 const NODES = cidr('192.168.0.0/24')
 const FIRST_NODE = 10
+/** The moment at which tests' clusters stand still. */
+export const NOW = '2026-01-01T00:00:00Z'
 
 type Json = Readonly<Record<string, unknown>>
-
-/** An object as a manifest would say it; apiVersion and the namespace `default` are filled in. @throws when it is no such object. */
-export function object<K extends Kind>(kind: K, input: Json & { readonly metadata?: Json }): ObjectOf<K> {
-  const resource = resources.find((one) => one.kind === kind)
-  const apiVersion = resource?.group ? `${resource.group}/${resource.version}` : resource?.version
-  const metadata = { ...(resource?.namespaced ? { namespace: 'default' } : {}), ...input.metadata }
-  return schemas[kind].parse({ apiVersion, kind, ...input, metadata }) as ObjectOf<K>
-}
 
 /** A lab of n nodes, 192.168.0.10 and on. */
 export function labWith({ nodes = 3, ...o }: Partial<Omit<Lab, 'nodes'>> & { readonly nodes?: number | readonly LabNode[] } = {}): Lab {
@@ -54,7 +49,8 @@ export function labWith({ nodes = 3, ...o }: Partial<Omit<Lab, 'nodes'>> & { rea
 /** The cluster that these objects make by themselves: no controller runs, so Pods come with node and address, Services with slices. */
 export function clusterWith({ objects = [], ...o }: Parameters<typeof labWith>[0] & { readonly objects?: readonly KubeObject[] } = {}): Cluster {
   const lab = labWith({ ...o, objects })
-  return clusterOf(lab, objectsOf([...lab.nodes.map((node, index) => nodeObject(lab, node, index)), ...objects]))
+  const nodes = providedObjects(lab, { now: NOW }).filter(({ kind }) => kind === 'Node')
+  return clusterOf(lab, objectsOf([...nodes, ...objects]))
 }
 
 /** A Pod that runs and is ready; without `ip` it waits for one, with `hostNetwork` say the node's. */
@@ -107,20 +103,3 @@ export function endpointSlice(of: ServiceObject, endpoints: readonly string[], n
 }
 
 const labNode = (at: number): LabNode => ({ name: `node-${at + 1}`, ip: nthIp(NODES, FIRST_NODE + at), labels: {} })
-
-function nodeObject(lab: Lab, node: LabNode, index: number): NodeObject {
-  const podCIDR = nthSubnet(lab.podCIDR, lab.nodePrefix, index)
-  return object('Node', {
-    metadata: {
-      name: node.name,
-      labels: {
-        'kubernetes.io/hostname': node.name,
-        'kubernetes.io/os': 'linux',
-        ...node.labels,
-        ...(node.zone === undefined ? {} : { 'topology.kubernetes.io/zone': node.zone }),
-      },
-    },
-    spec: { podCIDR, podCIDRs: [podCIDR] },
-    status: { addresses: [{ type: 'InternalIP', address: node.ip }], conditions: [{ type: 'Ready', status: 'True' }] },
-  })
-}

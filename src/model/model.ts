@@ -4,13 +4,11 @@ import type { Objects } from '#controllers/controller.ts'
 import { isFinished, named } from '#controllers/objects.ts'
 import type { Lab } from '#lab/lab.ts'
 import type { Ip } from '#net/net.ts'
-import { contains, ifName, ip, macOf, nthSubnet, parseCidr, parseIp } from '#net/net.ts'
-import { hostDevOf, sandboxOf } from './addresses.ts'
+import { contains, ifName, ip, macOf, parseCidr, parseIp } from '#net/net.ts'
+import { CLUSTER_DOMAIN, controlPlaneOf, hostDevOf, podRangeOf, sandboxOf } from './addresses.ts'
 import type { Cluster, Host, Node, Pod } from './cluster.ts'
 import { servicePortsOf } from './services.ts'
 
-export const CLUSTER_DOMAIN = 'cluster.local'
-export const CONTROL_PLANE_PORT = 6443
 /** The one wire of every machine. */
 export const WIRE = ifName('eth0')
 
@@ -35,13 +33,6 @@ export function clusterOf(lab: Lab, objects: Objects): Cluster {
   }
 }
 
-/** The lab's router carries the API, on its address in the first segment. */
-export function controlPlaneOf(lab: Lab): Cluster['controlPlane'] {
-  const first = lab.underlay.segments[0]
-  if (first === undefined) throw new TypeError(`the lab ${lab.name} has no segment`)
-  return { ip: first.gateway, port: CONTROL_PLANE_PORT }
-}
-
 /** A machine whose Node object was deleted still runs, but takes no part in the cluster. */
 function nodeOf(lab: Lab, objects: Objects, index: number): readonly Node[] {
   const from = lab.nodes[index]
@@ -54,7 +45,7 @@ function nodeOf(lab: Lab, objects: Objects, index: number): readonly Node[] {
       index,
       ip: from.ip,
       segment: segmentOf(lab, from.ip),
-      podCIDR: parseCidr(object.spec.podCIDR ?? '') ?? nthSubnet(lab.podCIDR, lab.nodePrefix, index),
+      podCIDR: parseCidr(object.spec.podCIDR ?? '') ?? podRangeOf(lab, index),
       labels: object.metadata.labels,
       ...(zone === undefined ? {} : { zone }),
     },

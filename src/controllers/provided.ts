@@ -1,0 +1,86 @@
+/** What a cluster has before anyone writes a manifest: its namespaces, its nodes, the API's own Service, and DNS. */
+import type { KubeObject } from '#api/kinds.ts'
+import type { Lab, LabNode } from '#lab/lab.ts'
+import { controlPlaneOf, podRangeOf, vtepMac } from '#model/addresses.ts'
+import { familyOf, hostPort, nthIp } from '#net/net.ts'
+import { corednsObjects } from './coredns.ts'
+import { keyOf, object } from './objects.ts'
+
+/** Everything netlab provides by itself, less what the lab's author wrote under the same name. */
+export function providedObjects(lab: Lab, o: { readonly now: string }): readonly KubeObject[] {
+  const written = new Set(lab.objects.map(placeOf))
+  const provided = [
+    ...['default', 'kube-node-lease', 'kube-public', 'kube-system'].map(namespace),
+    ...lab.nodes.map((node, index) => nodeObject(lab, node, { ...o, index })),
+    ...apiService(lab),
+    ...(lab.dns === 'coredns' ? corednsObjects(lab, apiUrlOf(lab)) : []),
+  ]
+  return provided.filter((one) => !written.has(placeOf(one)))
+}
+
+const placeOf = (one: KubeObject): string => `${one.kind} ${keyOf(one)}`
+
+const namespace = (name: string): KubeObject =>
+  object('Namespace', { metadata: { name, labels: { 'kubernetes.io/metadata.name': name } }, spec: { finalizers: ['kubernetes'] } })
+
+/** A Node as its kubelet registers it, with the lease that flannel wrote into its annotations. */
+function nodeObject(lab: Lab, { name, ip, labels, zone }: LabNode, o: { readonly now: string; readonly index: number }): KubeObject {
+  const podCIDR = podRangeOf(lab, o.index)
+  const ready = { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
+  return object('Node', {
+    metadata: {
+      name,
+      labels: {
+        'kubernetes.io/hostname': name,
+        'kubernetes.io/os': 'linux',
+        ...(zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone }),
+        ...labels,
+      },
+      annotations:
+        lab.cni.name === 'flannel-vxlan'
+          ? {
+              'flannel.alpha.coreos.com/backend-data': JSON.stringify({ VNI: lab.cni.vni, VtepMAC: vtepMac(podCIDR) }),
+              'flannel.alpha.coreos.com/backend-type': 'vxlan',
+              'flannel.alpha.coreos.com/kube-subnet-manager': 'true',
+              'flannel.alpha.coreos.com/public-ip': ip,
+            }
+          : {},
+    },
+    spec: { podCIDR, podCIDRs: [podCIDR] },
+    status: {
+      addresses: [
+        { type: 'InternalIP', address: ip },
+        { type: 'Hostname', address: name },
+      ],
+      conditions: [{ ...ready, lastHeartbeatTime: o.now, lastTransitionTime: o.now }],
+    },
+  })
+}
+
+const API_PORT = 443
+
+/** The first address of the Service range leads to the API; its endpoint is no Pod, so the slice is written by hand. */
+const apiAddressOf = (lab: Lab) => nthIp(lab.serviceCIDR, 1)
+
+function apiService(lab: Lab): readonly KubeObject[] {
+  const { ip, port } = controlPlaneOf(lab)
+  const clusterIP = apiAddressOf(lab)
+  return [
+    object('Service', {
+      metadata: { name: 'kubernetes', labels: { component: 'apiserver', provider: 'kubernetes' } },
+      spec: { clusterIP, clusterIPs: [clusterIP], ports: [{ name: 'https', port: API_PORT, targetPort: port }] },
+    }),
+    object('EndpointSlice', {
+      metadata: { name: 'kubernetes', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+      addressType: `IPv${familyOf(ip)}`,
+      ports: [{ name: 'https', port }],
+      endpoints: [{ addresses: [ip], conditions: { ready: true } }],
+    }),
+  ]
+}
+
+/** Where a Pod finds the API: behind its Service, or directly where no proxy translates. */
+function apiUrlOf(lab: Lab): string {
+  const { ip, port } = controlPlaneOf(lab)
+  return lab.proxy.mode === 'none' ? `http://${hostPort(ip, port)}` : `http://${hostPort(apiAddressOf(lab), API_PORT)}`
+}
