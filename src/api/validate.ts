@@ -1,0 +1,77 @@
+/** Reads what a client or a manifest says into an object, or tells every mistake at once. */
+import { fail, ok, type Result } from '#net/result.ts'
+import { withDefaults } from './defaults.ts'
+import { type Kind, type KubeObject, resources, schemas } from './kinds.ts'
+import { hint } from './nearest.ts'
+import { rulesOf } from './rules.ts'
+import { shapeErrors } from './structure.ts'
+
+export type Path = readonly (string | number)[]
+/** A mistake and the field it is in; `unknown` marks a field that no kind has. */
+export type FieldError = { readonly path: Path; readonly says: string; readonly severity?: 'error' | 'warning'; readonly unknown?: true }
+
+export function readObject(input: unknown): Result<KubeObject, FieldError> {
+  const named = kindOf(input)
+  if (!named.ok) return named
+  const given = withoutNulls(input)
+  const parsed = schemas[named.value].safeParse(given)
+  if (parsed.success) {
+    const object = withDefaults(parsed.data)
+    const mistakes = [...rulesOf(object)]
+    return mistakes.length === 0 ? ok(object) : fail(...mistakes)
+  }
+  const shape = shapeErrors(schemas[named.value], given, parsed.error.issues)
+  const meaning = [
+    ...rulesOf(
+      without(
+        given,
+        shape.map((error) => error.path),
+      ) as never,
+    ),
+  ]
+  return fail(...shape, ...meaning.filter((error) => !shape.some((other) => samePath(error.path, other.path))))
+}
+
+/** `spec.ports[0].port`, as the API server writes a field. */
+export const fieldName = (path: Path): string =>
+  path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`), '')
+
+function kindOf(input: unknown): Result<Kind, FieldError> {
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    return fail({ path: [], says: 'expected an object with apiVersion, kind and metadata' })
+  const { apiVersion, kind } = input as { apiVersion?: unknown; kind?: unknown }
+  const known = Object.keys(schemas)
+  const missing = [kind, apiVersion].flatMap((value, i) =>
+    value === undefined || value === null ? [{ path: [i === 0 ? 'kind' : 'apiVersion'], says: 'required' }] : [],
+  )
+  if (missing.length > 0) return fail(...missing)
+  const resource = resources.find((one) => one.kind === kind)
+  if (resource === undefined) return fail({ path: ['kind'], says: `unknown kind ${JSON.stringify(kind)}${hint(String(kind), known)}` })
+  const version = resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
+  return apiVersion === version
+    ? ok(resource.kind)
+    : fail({ path: ['apiVersion'], says: `${resource.kind} is in ${version}, found ${JSON.stringify(apiVersion)}` })
+}
+
+/** A field that is null is a field that is not there; in a list a null keeps its place. */
+function withoutNulls(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) {
+    const items = value.map(withoutNulls)
+    return items.some((item, i) => item !== value[i]) ? items : value
+  }
+  const entries = Object.entries(value)
+  const kept = entries.flatMap(([key, inner]) => (inner === null ? [] : [[key, withoutNulls(inner)] as const]))
+  return kept.length === entries.length && kept.every(([, inner], i) => inner === entries[i]?.[1]) ? value : Object.fromEntries(kept)
+}
+
+/** The input without the places that cannot be read, so that the rules can judge the rest. */
+function without(value: unknown, paths: readonly Path[]): unknown {
+  if (paths.some((path) => path.length === 0)) return undefined
+  if (paths.length === 0 || typeof value !== 'object' || value === null) return value
+  const below = (key: string | number) => paths.filter((path) => path[0] === key).map((path) => path.slice(1))
+  if (Array.isArray(value)) return value.map((item, i) => without(item, below(i)))
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, without(inner, below(key))]))
+}
+
+const samePath = (a: Path, b: Path): boolean => a.length === b.length && a.every((key, i) => key === b[i])
