@@ -10,14 +10,21 @@ export type Resource = {
   readonly namespaced: boolean
 }
 
-export const resources: readonly Resource[] = [
-  { kind: 'Namespace', group: '', version: 'v1', plural: 'namespaces', short: ['ns'], namespaced: false },
-  { kind: 'Node', group: '', version: 'v1', plural: 'nodes', short: ['no'], namespaced: false },
-  { kind: 'Pod', group: '', version: 'v1', plural: 'pods', short: ['po'], namespaced: true },
-  { kind: 'Service', group: '', version: 'v1', plural: 'services', short: ['svc'], namespaced: true },
-  { kind: 'ConfigMap', group: '', version: 'v1', plural: 'configmaps', short: ['cm'], namespaced: true },
-  { kind: 'Event', group: '', version: 'v1', plural: 'events', short: ['ev'], namespaced: true },
-  { kind: 'EndpointSlice', group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices', short: [], namespaced: true },
-  { kind: 'Deployment', group: 'apps', version: 'v1', plural: 'deployments', short: ['deploy'], namespaced: true },
-  { kind: 'ReplicaSet', group: 'apps', version: 'v1', plural: 'replicasets', short: ['rs'], namespaced: true },
-]
+const paths: { readonly [K in Kind]: Omit<Resource, 'kind'> } = {
+  Namespace: { group: '', version: 'v1', plural: 'namespaces', short: ['ns'], namespaced: false },
+  Node: { group: '', version: 'v1', plural: 'nodes', short: ['no'], namespaced: false },
+  Pod: { group: '', version: 'v1', plural: 'pods', short: ['po'], namespaced: true },
+  Service: { group: '', version: 'v1', plural: 'services', short: ['svc'], namespaced: true },
+  ConfigMap: { group: '', version: 'v1', plural: 'configmaps', short: ['cm'], namespaced: true },
+  Event: { group: '', version: 'v1', plural: 'events', short: ['ev'], namespaced: true },
+  EndpointSlice: { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices', short: [], namespaced: true },
+  Deployment: { group: 'apps', version: 'v1', plural: 'deployments', short: ['deploy'], namespaced: true },
+  ReplicaSet: { group: 'apps', version: 'v1', plural: 'replicasets', short: ['rs'], namespaced: true },
+}
+
+export const resources: readonly Resource[] = Object.entries(paths).map(([kind, names]) => ({ kind: kind as Kind, ...names }))
+
+export const resourceOf = (kind: Kind): Resource => ({ kind, ...paths[kind] })
+
+/** `v1`, `apps/v1` … */
+export const apiVersionOf = ({ group, version }: Pick<Resource, 'group' | 'version'>): string => (group === '' ? version : `${group}/${version}`)

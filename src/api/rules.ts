@@ -2,8 +2,8 @@
 import { parseCidr } from '#net/net.ts'
 import { type Loose, labels, type Mistakes, named } from './judge.ts'
 import type { Kind, KubeObject, Metadata, ObjectOf } from './kinds.ts'
-import { resources } from './kinds.ts'
 import { configMapKey, dns1035Label, dnsLabel, dnsSubdomain, type NameRule, qualifiedName } from './names.ts'
+import { resourceOf } from './resources.ts'
 import { podSpec } from './rules-pod.ts'
 import { endpointSlice, service } from './rules-service.ts'
 import { workload } from './rules-workload.ts'
@@ -46,7 +46,7 @@ function* metadata(meta: Loose<Metadata>, kind: Kind): Mistakes {
   if (name === '' && generateName === '') yield { path: [...at, 'name'], says: 'required: name or generateName' }
   if (name !== '') yield* named(rule, name, [...at, 'name'])
   if (name === '' && generateName !== '') yield* named(rule, `${generateName.replace(/-$/, '')}`, [...at, 'generateName'])
-  const namespaced = resources.find((resource) => resource.kind === kind)?.namespaced ?? true
+  const { namespaced } = resourceOf(kind)
   if (!namespaced && meta.namespace) yield { path: [...at, 'namespace'], says: `a ${kind} belongs to no namespace, found "${meta.namespace}"` }
   if (namespaced && meta.namespace) yield* named(dnsLabel, meta.namespace, [...at, 'namespace'])
   yield* labels(meta.labels, [...at, 'labels'])

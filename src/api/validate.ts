@@ -1,8 +1,9 @@
 /** Reads what a client or a manifest says into an object, or tells every mistake at once. */
 import { fail, ok, type Result } from '#net/result.ts'
 import { withDefaults } from './defaults.ts'
-import { type Kind, type KubeObject, resources, schemas } from './kinds.ts'
+import { type Kind, type KubeObject, schemas } from './kinds.ts'
 import { hint } from './nearest.ts'
+import { apiVersionOf, resources } from './resources.ts'
 import { rulesOf } from './rules.ts'
 import { shapeErrors } from './structure.ts'
 
@@ -47,7 +48,7 @@ function kindOf(input: unknown): Result<Kind, FieldError> {
   if (missing.length > 0) return fail(...missing)
   const resource = resources.find((one) => one.kind === kind)
   if (resource === undefined) return fail({ path: ['kind'], says: `unknown kind ${JSON.stringify(kind)}${hint(String(kind), known)}` })
-  const version = resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
+  const version = apiVersionOf(resource)
   return apiVersion === version
     ? ok(resource.kind)
     : fail({ path: ['apiVersion'], says: `${resource.kind} is in ${version}, found ${JSON.stringify(apiVersion)}` })
@@ -66,7 +67,7 @@ function withoutNulls(value: unknown): unknown {
 }
 
 /** The input without the places that cannot be read, so that the rules can judge the rest. */
-function without(value: unknown, paths: readonly Path[]): unknown {
+export function without(value: unknown, paths: readonly Path[]): unknown {
   if (paths.some((path) => path.length === 0)) return undefined
   if (paths.length === 0 || typeof value !== 'object' || value === null) return value
   const below = (key: string | number) => paths.filter((path) => path[0] === key).map((path) => path.slice(1))
