@@ -13,6 +13,8 @@ export type Run = {
   readonly does: readonly Step[]
   /** For line-by-line programs (`ip -batch`, `bridge -batch`): the step each line of stdin belongs to, so that a failed line names its owner. */
   readonly lines?: readonly Step[]
+  /** How many leading lines of stdin undo something: there, finding it gone already is no failure (`failureOf` judges). */
+  readonly undoes?: number
 }
 
 /** An absent `text` removes the file. */

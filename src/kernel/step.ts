@@ -62,6 +62,8 @@ export type Process = {
   /** What a changed argv, env or mount means: containers are immutable, a daemon is started anew. */
   readonly onChange: 'keep' | 'restart'
   readonly restart: 'Always' | 'OnFailure' | 'Never'
+  /** The program reads what the engine writes to it; without it stdin is /dev/null. */
+  readonly stdin?: true
 }
 
 export type Table = 'filter' | 'nat' | 'mangle' | 'raw'

@@ -1,0 +1,145 @@
+/** From one program to another in few processes: everything of one namespace and one tool goes into one call. */
+import type { Family } from '#net/net.ts'
+import type { Command, Run } from './command.ts'
+import { type Difference, difference, type StepOf } from './difference.ts'
+import { adjustLines, type Line, makeLines, speaksIpv6, undoLines } from './lines.ts'
+import { turnOf } from './order.ts'
+import { isChain, isJump, jumpRemoval, restore, restoreArgv, setChange, setLines, setRemoval } from './rules.ts'
+import type { NodeProgram, Step } from './step.ts'
+
+/** The machine's own namespace first, then its others, which do not depend on one another. */
+export const change = (applied: NodeProgram, wanted: NodeProgram): readonly Command[] => commandsOf(difference(applied, wanted), speaksIpv6(wanted))
+
+export function commandsOf(what: Difference, ipv6: boolean): readonly Command[] {
+  const spaces = new Map<string | undefined, Work>([[undefined, { undo: [], make: [], adjust: [] }]])
+  const work = (space: string | undefined): Work => {
+    const known = spaces.get(space) ?? { undo: [], make: [], adjust: [] }
+    spaces.set(space, known)
+    return known
+  }
+  for (const step of what.undo) work(step.in).undo.push(step)
+  for (const step of what.make) work(step.in).make.push(step)
+  for (const one of what.adjust) {
+    work(one.to.in).adjust.push(one)
+    if (one.to.kind === 'veth') work(one.to.peerIn)
+  }
+  const ends = what.adjust.flatMap(({ from, to }) => adjustLines(from, to))
+  return [
+    ...[...spaces].flatMap(([space, its]) =>
+      inSpace(
+        space,
+        its,
+        ends.filter((line) => line.in === space),
+        ipv6,
+      ),
+    ),
+    ...files(what),
+  ]
+}
+
+type Work = { readonly undo: Step[]; readonly make: Step[]; readonly adjust: { readonly from: Step; readonly to: Step }[] }
+
+function inSpace(space: string | undefined, work: Work, adjusted: readonly Line[], ipv6: boolean): readonly Command[] {
+  const undone = undoLines(work.undo)
+  const made = work.make.flatMap((step) => makeLines(step, ipv6))
+  const ofTool = (lines: readonly Line[], tool: Line['tool']): readonly Line[] => lines.filter((line) => line.tool === tool)
+  const settings = work.make.filter((step): step is StepOf<'sysctl'> => step.kind === 'sysctl')
+  const ofDevices = settings.filter((step) => step.dev !== undefined)
+  const isEarly = (line: Line): boolean => ofDevices[0] === undefined || turnOf(line.step) < turnOf(ofDevices[0])
+  const links = ofTool(made, 'ip')
+  return [
+    ...sysctl(
+      space,
+      settings.filter((step) => step.dev === undefined),
+    ),
+    ...batch('ip', space, ofTool(undone, 'ip'), [...adjusted, ...links.filter(isEarly)]),
+    ...sysctl(space, ofDevices),
+    ...batch(
+      'ip',
+      space,
+      [],
+      links.filter((line) => !isEarly(line)),
+    ),
+    ...batch('bridge', space, ofTool(undone, 'bridge'), ofTool(made, 'bridge')),
+    ...rules(space, work),
+  ]
+}
+
+const within = (space: string | undefined): { readonly in?: string } => (space === undefined ? {} : { in: space })
+
+/** Undoing goes on after a failure, to come past what is gone already. */
+function batch(tool: Line['tool'], space: string | undefined, undo: readonly Line[], make: readonly Line[]): readonly Run[] {
+  const all = [...undo, ...make]
+  if (all.length === 0) return []
+  const lines = all.map((line) => line.step)
+  return [
+    {
+      kind: 'run',
+      argv: [tool, ...(undo.length > 0 ? ['-force'] : []), '-batch', '-'],
+      ...within(space),
+      stdin: all.map((line) => `${line.text}\n`).join(''),
+      does: [...new Set(lines)],
+      lines,
+      ...(undo.length > 0 ? { undoes: undo.length } : {}),
+    },
+  ]
+}
+
+/** A setting that nobody wants any more is left as it is: what it was before is not known, and it harms nobody. */
+function sysctl(space: string | undefined, steps: readonly StepOf<'sysctl'>[]): readonly Run[] {
+  if (steps.length === 0) return []
+  return [{ kind: 'run', argv: ['sysctl', '-q', '-w', ...steps.map((step) => `${sysctlKey(step)}=${step.value}`)], ...within(space), does: steps }]
+}
+
+/** sysctl(8) writes a dot inside a device's name as a slash. */
+export const sysctlKey = (step: StepOf<'sysctl'>): string =>
+  step.dev === undefined ? step.key : step.key.replace(`.${step.dev}.`, `.${step.dev.replaceAll('.', '/')}.`)
+
+const FAMILIES: readonly Family[] = [4, 6]
+
+/** Sets before the chains that ask them; gone sets after. */
+function rules(space: string | undefined, work: Work): readonly Run[] {
+  const { undo, make, adjust } = work
+  if (![...undo, ...make].some((step) => isChain(step) || isJump(step) || step.kind === 'ipset') && adjust.length === 0) return []
+  const isSet = (step: Step): step is StepOf<'ipset'> => step.kind === 'ipset'
+  const newSets = make.filter(isSet)
+  const changedSets = adjust.flatMap(({ from, to }) => (isSet(from) && isSet(to) ? [{ from, to }] : []))
+  const goneSets = undo.filter(isSet)
+  const setsMadeAnew = goneSets.filter((step) => newSets.some((set) => set.name === step.name))
+  const run = (argv: readonly string[], stdin: string, does: readonly Step[], undoes?: number): readonly Run[] =>
+    stdin === '' ? [] : [{ kind: 'run', argv, ...within(space), stdin, does, ...(undoes === undefined ? {} : { undoes }) }]
+  const sets = (lines: readonly string[], does: readonly Step[]): readonly Run[] =>
+    run(['ipset', 'restore', '-exist'], lines.map((line) => `${line}\n`).join(''), does)
+  return [
+    ...sets(
+      [...setsMadeAnew.flatMap(setRemoval), ...newSets.flatMap(setLines), ...changedSets.flatMap(({ from, to }) => setChange(from, to))],
+      [...newSets, ...changedSets.map(({ to }) => to)],
+    ),
+    ...FAMILIES.flatMap((family) => {
+      const mine = <S extends Step & { family: Family }>(steps: readonly S[]): readonly S[] => steps.filter((step) => step.family === family)
+      const goneJumps = mine(undo.filter(isJump))
+      const gone = mine(undo.filter(isChain))
+      const chains = mine(make.filter(isChain))
+      const jumps = mine(make.filter(isJump))
+      return [
+        ...goneJumps.flatMap((step) => run(restoreArgv(family), jumpRemoval(step), [step], 2)),
+        ...run(restoreArgv(family), restore({ chains, jumps, gone }, family), [...chains, ...jumps, ...gone]),
+      ]
+    }),
+    ...sets(goneSets.filter((step) => !setsMadeAnew.includes(step)).flatMap(setRemoval), goneSets),
+  ]
+}
+
+function files(what: Difference): readonly Command[] {
+  const isFile = (step: Step): step is StepOf<'file'> => step.kind === 'file'
+  const gone = what.undo.filter(isFile)
+  const made = what.make.filter(isFile)
+  if (gone.length + made.length === 0) return []
+  return [
+    {
+      kind: 'write',
+      files: [...gone.map(({ path }) => ({ path })), ...made.map(({ path, text, mode }) => ({ path, text, ...(mode === undefined ? {} : { mode }) }))],
+      does: [...gone, ...made],
+    },
+  ]
+}

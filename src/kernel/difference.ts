@@ -1,0 +1,183 @@
+/** What must be undone, made and adjusted so that a kernel that holds one program holds another. */
+import { addressOf, contains } from '#net/net.ts'
+import { keyOf, same } from './identity.ts'
+import { inOrder, inReverse } from './order.ts'
+import type { NodeProgram, Step } from './step.ts'
+
+export type StepOf<K extends Step['kind']> = Extract<Step, { kind: K }>
+export type Link = StepOf<'bridge' | 'vxlan' | 'veth'>
+
+export type Difference = {
+  /** In the order of undoing. */
+  readonly undo: readonly Step[]
+  /** In the order of making. */
+  readonly make: readonly Step[]
+  /** Changes that the kernel takes without losing what stands on the thing. */
+  readonly adjust: readonly { readonly from: Step; readonly to: Step }[]
+}
+
+/** How the kernel was found to differ from what was applied, by key: gone, or there with other content. */
+export type Found = ReadonlyMap<string, 'missing' | 'adjust' | 'remake'>
+
+export function difference(applied: NodeProgram, wanted: NodeProgram, found: Found = new Map()): Difference {
+  const before = byKey(applied)
+  const after = byKey(wanted)
+  const undo = new Set<string>()
+  const make = new Set<string>()
+  const adjust: { from: Step; to: Step }[] = []
+  for (const key of before.keys()) if (!after.has(key)) undo.add(key)
+  for (const [key, to] of after) {
+    const from = before.get(key)
+    const seen = found.get(key)
+    if (from === undefined || seen === 'missing') make.add(key)
+    else if (seen !== undefined || !same(from, to)) {
+      const how = seen ?? howToChange(from, to)
+      if (how === 'adjust' && isAdjustable(to, seen)) adjust.push({ from, to })
+      else make.add(key)
+      if (how === 'remake') undo.add(key)
+    }
+  }
+  if (undo.size + make.size > 0) {
+    const lost = lostPlaces({ before, after, undo, make, found })
+    for (const key of undo) if (isImplied(before.get(key), lost)) undo.delete(key)
+    addDependants({ before, after, undo, make, lost })
+    keepJumpOrder(after, before, undo, make)
+  }
+  return {
+    undo: inReverse(pick(before, undo)),
+    make: inOrder(pick(after, make)),
+    adjust,
+  }
+}
+
+const byKey = (program: NodeProgram): ReadonlyMap<string, Step> => new Map(program.map((step) => [keyOf(step), step]))
+const pick = (steps: ReadonlyMap<string, Step>, keys: ReadonlySet<string>): readonly Step[] =>
+  keys.size === 0 ? [] : [...steps].filter(([key]) => keys.has(key)).map(([, step]) => step)
+
+/** Kinds that cannot simply be said again; the words of the others replace. A set found changed is filled anew, for its strangers are not known. */
+const isAdjustable = (step: Step, seen: 'adjust' | 'remake' | undefined): boolean => isLink(step) || (step.kind === 'ipset' && seen === undefined)
+
+function howToChange(from: Step, to: Step): 'adjust' | 'remake' {
+  if (isLink(to)) return from.kind === to.kind && same(shape(from), shape(to)) ? 'adjust' : 'remake'
+  if (to.kind === 'ipset') return from.kind === 'ipset' && from.type === to.type && from.family === to.family ? 'adjust' : 'remake'
+  return to.kind === 'addr' || to.kind === 'jump' ? 'remake' : 'adjust'
+}
+
+/** A device without what `ip link set` can change on it. */
+function shape(step: Step): Step {
+  switch (step.kind) {
+    case 'bridge': {
+      const { mac: _, ...rest } = step
+      return { ...rest, mtu: 0 }
+    }
+    case 'vxlan':
+      return { ...step, mtu: 0, mac: '' as typeof step.mac }
+    case 'veth':
+      return { ...step, mtu: 0, peerMac: '' as typeof step.peerMac }
+    default:
+      return step
+  }
+}
+
+export const isLink = (step: Step): step is Link => step.kind === 'bridge' || step.kind === 'vxlan' || step.kind === 'veth'
+
+type Lost = { readonly devices: Set<string>; readonly spaces: ReadonlySet<string> }
+const device = (space: string | undefined, dev: string): string => `${space ?? ''} ${dev}`
+const endsOf = (link: Link): readonly string[] =>
+  link.kind === 'veth' ? [device(link.in, link.dev), device(link.peerIn, link.peer)] : [device(link.in, link.dev)]
+
+/** The kernel takes with a namespace its devices, and with a device all that stands on it: addresses, routes, neighbours, tunnels. */
+function lostPlaces(o: {
+  readonly before: ReadonlyMap<string, Step>
+  readonly after: ReadonlyMap<string, Step>
+  readonly undo: Set<string>
+  readonly make: Set<string>
+  readonly found: Found
+}): Lost {
+  const spaces = new Set<string>()
+  const devices = new Set<string>()
+  const lose = (link: Link): void => {
+    for (const end of endsOf(link)) devices.add(end)
+  }
+  for (const [key, step] of o.before) {
+    const isGone = o.undo.has(key) || o.found.get(key) === 'missing'
+    if (isGone && step.kind === 'netns') spaces.add(step.name)
+    if (isGone && isLink(step)) lose(step)
+  }
+  if (spaces.size + devices.size === 0) return { devices, spaces }
+  const links = [...o.after].filter((entry): entry is [string, Link] => isLink(entry[1]))
+  // A tunnel over a lost device is lost, and a tunnel over that one; each round finds the next.
+  for (let grown = true; grown; ) {
+    grown = false
+    for (const [key, link] of links) {
+      if (endsOf(link).every((end) => devices.has(end)) || !o.before.has(key)) continue
+      const isLost =
+        (link.in !== undefined && spaces.has(link.in)) ||
+        (link.kind === 'veth' && spaces.has(link.peerIn)) ||
+        (link.kind === 'vxlan' && devices.has(device(link.in, link.underlay)))
+      if (!isLost) continue
+      lose(link)
+      o.undo.add(key)
+      o.make.add(key)
+      grown = true
+    }
+  }
+  return { devices, spaces }
+}
+
+/** A veth is taken away by name even when its namespace goes: the kernel clears a namespace later, and its name may come back at once. */
+function isImplied(step: Step | undefined, lost: Lost): boolean {
+  if (step === undefined || step.kind === 'file' || step.kind === 'process') return false
+  if (step.in !== undefined && lost.spaces.has(step.in)) return true
+  return standsOn(step, (end) => lost.devices.has(end))
+}
+
+const standsOn = (step: Step, isLost: (end: string) => boolean): boolean =>
+  'dev' in step && step.dev !== undefined && !isLink(step) && isLost(device(step.in, step.dev))
+
+/** What the plan still wants, but what went together with something else. */
+function addDependants(o: {
+  readonly before: ReadonlyMap<string, Step>
+  readonly after: ReadonlyMap<string, Step>
+  readonly undo: ReadonlySet<string>
+  readonly make: Set<string>
+  readonly lost: Lost
+}): void {
+  const { devices, spaces } = o.lost
+  const readdressed = [...o.undo].flatMap((key) => o.before.get(key) ?? []).filter((step): step is StepOf<'addr'> => step.kind === 'addr')
+  if (devices.size + spaces.size + readdressed.length === 0) return
+  const addresses = [...o.before.values(), ...o.after.values()].filter((step): step is StepOf<'addr'> => step.kind === 'addr')
+  /** With a device's last address go its routes, with any address the routes that name it as their source. */
+  const routeIsLost = (route: StepOf<'route'>): boolean => {
+    const owners = addresses.filter((addr) => addr.in === route.in && (route.dev === undefined ? leadsTo(addr, route) : addr.dev === route.dev))
+    return (
+      owners.some((addr) => devices.has(device(addr.in, addr.dev))) ||
+      readdressed.some((addr) => addr.in === route.in && (owners.some((owner) => owner.dev === addr.dev) || addressOf(addr.cidr) === route.src))
+    )
+  }
+  for (const [key, step] of o.after) {
+    if (o.make.has(key) || step.kind === 'file' || step.kind === 'process') continue
+    const isLost =
+      (step.in !== undefined && spaces.has(step.in)) ||
+      standsOn(step, (end) => devices.has(end)) ||
+      (step.kind === 'port' && devices.has(device(step.in, step.master))) ||
+      (step.kind === 'route' && routeIsLost(step))
+    if (isLost) o.make.add(key)
+  }
+}
+
+const leadsTo = (addr: StepOf<'addr'>, route: StepOf<'route'>): boolean => route.via !== undefined && contains(addr.cidr, route.via)
+
+/** Jumps of one built-in chain keep the order of the plan: those said later than a new one are made again after it. */
+function keepJumpOrder(after: ReadonlyMap<string, Step>, before: ReadonlyMap<string, Step>, undo: Set<string>, make: Set<string>): void {
+  const disturbed = new Set<string>()
+  for (const [key, step] of after) {
+    if (step.kind !== 'jump') continue
+    const place = `${step.in ?? ''} ${step.family} ${step.table} ${step.chain} ${step.place}`
+    if (make.has(key)) disturbed.add(place)
+    else if (disturbed.has(place) && before.has(key)) {
+      undo.add(key)
+      make.add(key)
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/** The one place that knows whose turn it is: what a thing needs stands above it. Undoing goes the other way round. */
+import type { Step } from './step.ts'
+
+const ORDER = [
+  'sysctl',
+  'netns',
+  'bridge',
+  'vxlan',
+  'veth',
+  'port',
+  'addr',
+  'up',
+  'device sysctl',
+  'route',
+  'neigh',
+  'fdb',
+  'ipset',
+  'chain',
+  'jump',
+  'file',
+  'process',
+] as const satisfies readonly (Step['kind'] | 'device sysctl')[]
+
+const turns: ReadonlyMap<string, number> = new Map(ORDER.map((kind, index) => [kind, index]))
+
+export const turnOf = (step: Step): number => turns.get(step.kind === 'sysctl' && step.dev !== undefined ? 'device sysctl' : step.kind) ?? ORDER.length
+
+/** Steps of one turn keep the order in which they were said. */
+export const inOrder = (steps: readonly Step[]): readonly Step[] => steps.toSorted((a, b) => turnOf(a) - turnOf(b))
+export const inReverse = (steps: readonly Step[]): readonly Step[] => inOrder(steps).toReversed()

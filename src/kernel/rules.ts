@@ -1,0 +1,70 @@
+/** Chains, jumps and sets as the restore programs take them: one text per family with all its tables, so that the kernel changes over in one go. */
+import type { Family } from '#net/net.ts'
+import type { StepOf } from './difference.ts'
+import { inOrder } from './order.ts'
+import type { NodeProgram, Step, Table } from './step.ts'
+
+type Chain = StepOf<'chain'>
+type Jump = StepOf<'jump'>
+
+/** kube-proxy writes filter before nat: a Service is rejected before it is led nowhere. */
+const TABLES: readonly Table[] = ['raw', 'mangle', 'filter', 'nat']
+
+export const restoreArgv = (family: Family): readonly string[] => [family === 6 ? 'ip6tables-restore' : 'iptables-restore', '--noflush', '--wait']
+
+/** All chains and jumps of the machine itself, for a kernel that has none of them yet. */
+export function restoreText(program: NodeProgram, family: Family): string {
+  const ours = inOrder(program.filter((step) => step.in === undefined))
+  return restore({ chains: ours.filter(isChain), jumps: ours.filter(isJump), gone: [] }, family)
+}
+
+/** Empty when the family has nothing to say. `gone` chains are declared first, so that taking away an absent one is no failure. */
+export function restore(
+  o: { readonly chains: readonly Chain[]; readonly jumps: readonly Jump[]; readonly gone: readonly Chain[] },
+  family: Family,
+  remark: (step: Step) => readonly string[] = () => [],
+): string {
+  const lines = TABLES.flatMap((table) => {
+    const mine = <S extends Chain | Jump>(steps: readonly S[]): readonly S[] => steps.filter((step) => step.family === family && step.table === table)
+    const [chains, jumps, gone] = [mine(o.chains), mine(o.jumps), mine(o.gone)]
+    if (chains.length + jumps.length + gone.length === 0) return []
+    return [
+      `*${table}`,
+      ...[...chains, ...gone].map((step) => `:${step.chain} - [0:0]`),
+      ...chains.flatMap((step) => [...remark(step), ...step.rules.map((rule) => `-A ${step.chain} ${rule}`)]),
+      ...jumps.flatMap((step) => [...remark(step), `${step.place === 'first' ? '-I' : '-A'} ${step.chain} ${step.rule}`]),
+      ...gone.map((step) => `-X ${step.chain}`),
+      'COMMIT',
+    ]
+  })
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+/** Takes one jump away; it is a run of its own so that a jump which a learner took away before does not stop the others. */
+export const jumpRemoval = (step: Jump): string => `*${step.table}\n-D ${step.chain} ${step.rule}\nCOMMIT\n`
+
+export const isChain = (step: Step): step is Chain => step.kind === 'chain'
+export const isJump = (step: Step): step is Jump => step.kind === 'jump'
+
+type IpSet = StepOf<'ipset'>
+
+export const setDeclaration = (set: IpSet): string =>
+  `create ${set.name} ${set.type}${set.type.startsWith('hash:') ? ` family ${set.family === 6 ? 'inet6' : 'inet'}` : ''}`
+
+/** Lines for `ipset restore -exist`. */
+export const setLines = (set: IpSet): readonly string[] => [
+  setDeclaration(set),
+  `flush ${set.name}`,
+  ...set.members.map((member) => `add ${set.name} ${member}`),
+]
+
+export function setChange(from: IpSet, to: IpSet): readonly string[] {
+  const [old, now] = [new Set(from.members), new Set(to.members)]
+  return [
+    ...to.members.filter((member) => !old.has(member)).map((member) => `add ${to.name} ${member}`),
+    ...from.members.filter((member) => !now.has(member)).map((member) => `del ${to.name} ${member}`),
+  ]
+}
+
+/** Declared first, so that destroying an absent set is no failure. */
+export const setRemoval = (set: IpSet): readonly string[] => [setDeclaration(set), `destroy ${set.name}`]
