@@ -19,6 +19,8 @@ export type Running = {
   readonly pid: number
   readonly exit: Promise<{ readonly code: number | undefined; readonly signal?: string }>
   readonly kill: (signal: 'SIGTERM' | 'SIGKILL') => void
+  /** To the program's stdin, when the process asks for one. */
+  readonly write: (text: string) => void
 }
 
 export type RunOptions = { readonly signal?: AbortSignal; readonly timeoutMs?: number }

@@ -1,0 +1,69 @@
+/** Long-lived programs on a machine: a container is a process with its own view of files, host name and processes in its Pod's network namespace. */
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import type { Running } from '#driver/driver.ts'
+import type { Process } from '#kernel/step.ts'
+import { LAUNCHER } from './launcher.ts'
+
+const MACHINE_PATH = '/opt/netlab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** Resolves when the program's own pid is known. @throws when it cannot even be launched. */
+export async function spawnContainer(machine: number, netFlag: string, program: Process, log: (chunk: string) => void): Promise<Running> {
+  const mounts = program.mounts.flatMap((mount) => [mount.from, mount.to, mount.readOnly ? 'ro' : 'rw'])
+  const view = ['unshare', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc', '--']
+  const launch = [LAUNCHER, program.hostname ?? '', program.cwd ?? '/', `${program.mounts.length}`, ...mounts, ...program.argv]
+  const child = spawn('nsenter', ['-t', `${machine}`, '-m', '-u', '-p', netFlag, '--', ...view, ...launch], {
+    env: { PATH: MACHINE_PATH, ...program.env },
+    stdio: [program.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+  })
+  child.stdout?.on('data', (chunk: Buffer) => log(chunk.toString()))
+  child.stderr?.on('data', (chunk: Buffer) => log(chunk.toString()))
+  child.stdin?.on('error', () => {})
+  let ended = false
+  const exit = new Promise<{ code: number | undefined; signal?: string }>((resolve) => {
+    child.on('close', (code, signal) => {
+      ended = true
+      resolve(signal === null ? { code: code ?? undefined } : { code: undefined, signal })
+    })
+    child.on('error', (error) => {
+      ended = true
+      log(`${error.message}\n`)
+      resolve({ code: 127 })
+    })
+  })
+  const pid = await innermost(child.pid, () => ended)
+  return {
+    pid: pid ?? 0,
+    exit,
+    kill: (signal) => {
+      try {
+        if (pid !== undefined && !ended) process.kill(pid, signal)
+      } catch {
+        // It ended in between; `exit` tells.
+      }
+    },
+    write: (text) => {
+      child.stdin?.write(text)
+    },
+  }
+}
+
+/** nsenter forks into the pid namespace, unshare forks once more: the container's pid 1 is the grandchild. */
+async function innermost(nsenter: number | undefined, ended: () => boolean): Promise<number | undefined> {
+  while (nsenter !== undefined && !ended()) {
+    const unshare = childOf(nsenter)
+    const init = unshare === undefined ? undefined : childOf(unshare)
+    if (init !== undefined) return init
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  return undefined
+}
+
+function childOf(pid: number): number | undefined {
+  try {
+    const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')
+    return first ? Number(first) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,28 @@
+/** Where the launch script is on every machine. */
+export const LAUNCHER = '/opt/netlab/bin/netlab-launch'
+
+/**
+ * First program of a container, in its own mount, uts and pid namespaces: $1 host name, $2 working folder, $3 how many triples (from, to, ro|rw) follow, then the program.
+ * A mount point that the read-only template lacks is made in an overlay over the top-level folder it belongs to. tini reaps, and passes signals on
+ * to programs that would ignore them as pid 1.
+ */
+export const LAUNCH_SCRIPT = `#!/bin/sh
+set -eu
+host=$1; dir=$2; n=$3; shift 3
+[ -z "$host" ] || hostname "$host"
+while [ "$n" -gt 0 ]; do
+  if [ ! -e "$2" ]; then
+    top=/$(printf %s "$2" | cut -d/ -f2)
+    [ -d "$top" ] || { echo "mountPath $2: there is no folder $top on this machine" >&2; exit 128; }
+    over=/run/netlab/overlay/$(cat /proc/sys/kernel/random/uuid)
+    mkdir -p "$over/upper" "$over/work"
+    mount -t overlay overlay -o "lowerdir=$top,upperdir=$over/upper,workdir=$over/work" "$top"
+    if [ -d "$1" ]; then mkdir -p "$2"; else mkdir -p "$(dirname "$2")"; : > "$2"; fi
+  fi
+  mount --bind "$1" "$2"
+  [ "$3" = rw ] || mount -o remount,bind,ro "$2"
+  shift 3; n=$((n - 1))
+done
+cd "$dir"
+exec tini -s -- "$@"
+`

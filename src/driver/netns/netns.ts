@@ -1,0 +1,162 @@
+/** Machines as plain Linux namespaces, inside the namespaces of the lab's keeper. Needs no root and no Docker. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Machine, NodeDriver, Wiring } from '#driver/driver.ts'
+import type { Output, Run, Write } from '#kernel/command.ts'
+import { prefixOf } from '#net/net.ts'
+import { spawnContainer } from './container.ts'
+import { type MachineProcess, startMachine } from './machine.ts'
+import { mustRun, runProcess } from './run.ts'
+import { machineTable, makeTemplate, type Programs } from './world.ts'
+
+export type NetnsOptions = {
+  /** A folder of the lab's own; the template is mounted on a folder in it, in the lab's mount namespace only. */
+  readonly folder: string
+  readonly programs: Programs
+}
+
+export function netnsDriver(o: NetnsOptions): NodeDriver {
+  const template = join(o.folder, 'root')
+  const fstab = join(o.folder, 'machine.fstab')
+  const machines = new Map<string, MachineProcess>()
+  const segments = new Set<string>()
+  const prepared = prepare(template, fstab, o.programs)
+
+  const pidOf = (name: string): number => {
+    const machine = machines.get(name)
+    if (machine === undefined) throw new Error(`no machine named ${name}`)
+    return machine.pid
+  }
+
+  const enter: NodeDriver['enter'] = (name, inside = {}) => {
+    const pid = pidOf(name)
+    if (inside.pid !== undefined) return ['nsenter', '-t', `${inside.pid}`, '-m', '-n', '-u', '-p']
+    return ['nsenter', '-t', `${pid}`, '-m', '-u', '-p', netnsFlag(pid, inside.netns)]
+  }
+
+  return {
+    async up(wiring, signal) {
+      await prepared
+      await wireSegments(wiring, segments)
+      const gone = [...machines.keys()].filter((name) => !wiring.machines.some((machine) => machine.name === name))
+      for (const name of gone) {
+        machines.get(name)?.keeper.kill('SIGKILL')
+        machines.delete(name)
+      }
+      const fresh = wiring.machines.filter((machine) => !machines.has(machine.name))
+      const started = await Promise.all(fresh.map((machine) => startMachine(machine.name, template, fstab, signal)))
+      for (const machine of started) {
+        machines.set(machine.name, machine)
+        machine.keeper.on('exit', () => {
+          if (machines.get(machine.name) === machine) machines.delete(machine.name)
+        })
+      }
+      await wireMachines(wiring, fresh, pidOf)
+    },
+
+    async run(name, command, options = {}) {
+      const pid = pidOf(name)
+      return command.kind === 'write'
+        ? write(pid, command)
+        : runProcess(wrap(pid, command), { ...options, ...(command.stdin === undefined ? {} : { stdin: command.stdin }) })
+    },
+
+    spawn: (name, program, log) => spawnContainer(pidOf(name), netnsFlag(pidOf(name), program.in), program, log),
+    enter,
+
+    async down() {
+      for (const machine of machines.values()) machine.keeper.kill('SIGKILL')
+      machines.clear()
+    },
+  }
+}
+
+async function prepare(template: string, fstab: string, programs: Programs): Promise<void> {
+  mkdirSync(template, { recursive: true })
+  await makeTemplate(template, fstab, programs)
+  writeFileSync(fstab, machineTable(template))
+}
+
+/** nsenter opens its files before it enters anything, hence the way through the machine's root. */
+const netnsFlag = (pid: number, netns: string | undefined): string => (netns === undefined ? '-n' : `--net=/proc/${pid}/root/run/netns/${netns}`)
+const bridgeOf = (segment: string): string => `seg-${segment}`.slice(0, 15)
+
+/** A bridge per segment in the lab's own namespace, which is also the router between segments and the control plane's machine. */
+async function wireSegments(wiring: Wiring, known: Set<string>): Promise<void> {
+  const fresh = wiring.segments.filter((segment) => !known.has(segment.name))
+  if (fresh.length === 0) return
+  if (known.size === 0) {
+    const sysctls = [
+      'net.ipv4.ip_forward=1',
+      'net.ipv6.conf.all.disable_ipv6=1',
+      'net.ipv6.conf.default.disable_ipv6=1',
+      'net.bridge.bridge-nf-call-iptables=0',
+    ]
+    await mustRun(['sysctl', '-q', '-w', ...sysctls])
+  }
+  const lines = fresh.flatMap((segment) => {
+    const dev = bridgeOf(segment.name)
+    return [
+      `link add name ${dev} mtu ${segment.mtu} type bridge`,
+      `address add ${segment.gateway}/${prefixOf(segment.cidr)} dev ${dev}`,
+      `link set dev ${dev} up`,
+    ]
+  })
+  await mustRun(['ip', '-batch', '-'], ['link set dev lo up', ...lines])
+  for (const segment of fresh) known.add(segment.name)
+}
+
+async function wireMachines(wiring: Wiring, fresh: readonly Machine[], pidOf: (name: string) => number): Promise<void> {
+  if (fresh.length === 0) return
+  const outside = fresh.flatMap((machine) => {
+    const segment = segmentOf(wiring, machine)
+    const dev = `to-${machine.name}`.slice(0, 15)
+    return [
+      `link add name ${dev} mtu ${segment.mtu} type veth peer name eth0 mtu ${segment.mtu} netns ${pidOf(machine.name)}`,
+      `link set dev ${dev} master ${bridgeOf(segment.name)} up`,
+    ]
+  })
+  await mustRun(['ip', '-batch', '-'], outside)
+  await Promise.all(
+    fresh.map((machine) => {
+      const segment = segmentOf(wiring, machine)
+      return mustRun(
+        ['nsenter', `--net=/proc/${pidOf(machine.name)}/ns/net`, 'ip', '-batch', '-'],
+        [
+          'link set dev lo up',
+          'link set dev eth0 addrgenmode none',
+          'link set dev eth0 up',
+          `address add ${machine.ip}/${prefixOf(segment.cidr)} dev eth0`,
+          `route add default via ${segment.gateway} dev eth0`,
+        ],
+      )
+    }),
+  )
+}
+
+function segmentOf(wiring: Wiring, machine: Machine): Wiring['segments'][number] {
+  const segment = wiring.segments.find((one) => one.name === machine.segment)
+  if (segment === undefined) throw new Error(`machine ${machine.name} is on an unknown segment ${machine.segment}`)
+  return segment
+}
+
+function wrap(pid: number, command: Run): readonly string[] {
+  return ['nsenter', '-t', `${pid}`, '-m', '-u', '-p', netnsFlag(pid, command.in), '--', ...command.argv]
+}
+
+function write(pid: number, command: Write): Output {
+  for (const file of command.files) {
+    const path = join(`/proc/${pid}/root`, file.path)
+    if (file.text === undefined) {
+      rmSync(path, { force: true })
+      continue
+    }
+    try {
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, file.text, { mode: file.mode ?? 0o644 })
+    } catch (error) {
+      return { code: 1, stdout: '', stderr: `${file.path}: ${(error as Error).message}` }
+    }
+  }
+  return { code: 0, stdout: '', stderr: '' }
+}

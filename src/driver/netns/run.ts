@@ -1,0 +1,63 @@
+/** Runs one program to its end. */
+import { spawn } from 'node:child_process'
+import type { RunOptions } from '#driver/driver.ts'
+import type { Output } from '#kernel/command.ts'
+
+/** What one program may print before it is cut: a flood must not fill the daemon's memory. */
+const OUTPUT_MAX = 32 * 1024 * 1024
+
+/** Never throws: a program that cannot be started ends with 127 and says why, as a shell would. */
+export function runProcess(argv: readonly string[], o: RunOptions & { readonly stdin?: string } = {}): Promise<Output> {
+  const [program = '', ...args] = argv
+  return new Promise((resolve) => {
+    // A process group of its own: nsenter's child is stopped together with it.
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+    const out: Buffer[] = []
+    const err: Buffer[] = []
+    let size = 0
+    let timedOut = false
+    const stop = (): void => {
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL')
+    }
+    const timer =
+      o.timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            timedOut = true
+            stop()
+          }, o.timeoutMs)
+    o.signal?.addEventListener('abort', stop, { once: true })
+    const keep = (into: Buffer[]) => (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= OUTPUT_MAX) into.push(chunk)
+      else stop()
+    }
+    child.stdout.on('data', keep(out))
+    child.stderr.on('data', keep(err))
+    child.stdin.on('error', () => {
+      // The program ended without reading its input; its exit code tells.
+    })
+    child.stdin.end(o.stdin ?? '')
+    const end = (code: number | undefined, signal: string | undefined, words = ''): void => {
+      clearTimeout(timer)
+      o.signal?.removeEventListener('abort', stop)
+      resolve({
+        code,
+        stdout: Buffer.concat(out).toString(),
+        stderr: Buffer.concat(err).toString() + words,
+        ...(signal === undefined ? {} : { signal }),
+        ...(timedOut ? { timedOut } : {}),
+      })
+    }
+    child.on('error', (error) => end(127, undefined, error.message))
+    child.on('close', (code, signal) => end(code ?? undefined, signal ?? undefined))
+  })
+}
+
+/** @throws with the command and its last words when it fails: for set-up that has no owner among the steps. */
+export async function mustRun(argv: readonly string[], lines: readonly string[] = []): Promise<void> {
+  const stdin = lines.length > 0 ? `${lines.join('\n')}\n` : ''
+  const output = await runProcess(argv, { stdin })
+  if (output.code !== 0)
+    throw new Error(`${argv.join(' ')}${stdin && ` <<'E'\n${stdin}E`}\nended with ${output.signal ?? output.code}: ${output.stderr.trim()}`)
+}
