@@ -1,0 +1,78 @@
+import type { Client } from './client.ts'
+import { statusOf } from './client.ts'
+import { stop, USAGE } from './io.ts'
+import { nameOf, pathOf } from './kinds.ts'
+import { givenFiles } from './labs.ts'
+import { type Given, readGiven, wordsOf } from './manifests.ts'
+import { clientFor } from './running.ts'
+import { LAST_APPLIED, patchOf, sameBut } from './threeway.ts'
+import { list, on, type Run, text } from './verb.ts'
+
+export const run: Run = async (args, io) => {
+  const words = list(args, 'file')
+  if (words.length === 0) throw stop(USAGE, 'say what to apply: netlab apply -f FILE')
+  const given = readGiven(await givenFiles(words, io.cwd, io.stdin), text(args, 'namespace')).toSorted(namespacesFirst)
+  const client = clientFor(args, io)
+  const tried = await Promise.all(given.map((each) => send(client, each, true)))
+  const wrong = tried.flatMap((each, i) => (each.refused && !awaitsNamespace(each, given) ? [refusalText(given[i], each)] : []))
+  if (wrong.length > 0) throw stop(1, wrong.join('\n'))
+  const form = text(args, 'output')
+  const refused: string[] = []
+  for (const each of given) {
+    const sent = on(args, 'dry-run') ? tried[given.indexOf(each)] : await send(client, each, false)
+    if (sent === undefined || sent.refused) refused.push(refusalText(each, sent))
+    else if (form === 'name') io.out(`${nameOf(each.resource, each.name)}\n`)
+    else if (form === 'json') io.out(`${JSON.stringify(JSON.parse(sent.text), null, 2)}\n`)
+    else if (form === 'yaml') io.out(await yamlOf(sent.text))
+    else io.out(`${nameOf(each.resource, each.name)} ${sent.did}${on(args, 'dry-run') ? ' (dry run)' : ''}\n`)
+  }
+  if (given.length === 0) io.err('the files hold no objects\n')
+  if (refused.length > 0) throw stop(1, refused.join('\n'))
+  return 0
+}
+
+const namespacesFirst = (a: Given, b: Given): number => Number(b.object.kind === 'Namespace') - Number(a.object.kind === 'Namespace')
+
+type Sent = { readonly text: string; readonly refused: boolean; readonly did?: 'created' | 'configured' | 'unchanged' }
+
+async function send(client: Client, given: Given, dryRun: boolean): Promise<Sent> {
+  const query = dryRun ? '?dryRun=All' : ''
+  const path = pathOf(given.resource, given.namespace, given.name)
+  const words = wordsOf(given)
+  const before = await client.send({ path })
+  if (before.status === 404) {
+    const collection = pathOf(given.resource, given.namespace)
+    const body = { ...words, metadata: { ...words.metadata, annotations: { ...words.metadata.annotations, [LAST_APPLIED]: JSON.stringify(words) } } }
+    const reply = await client.send({ method: 'POST', path: `${collection}${query}`, body })
+    return { text: reply.text, refused: reply.status >= 400, did: 'created' }
+  }
+  if (before.status >= 400) return { text: before.text, refused: true }
+  const live = JSON.parse(before.text) as { metadata: { annotations?: Record<string, string> } }
+  const body = patchOf(live.metadata.annotations?.[LAST_APPLIED], words)
+  const reply = await client.send({ method: 'PATCH', path: `${path}${query}`, type: 'application/strategic-merge-patch+json', body })
+  if (reply.status >= 400) return { text: reply.text, refused: true }
+  return { text: reply.text, refused: false, did: sameBut(live, JSON.parse(reply.text)) ? 'unchanged' : 'configured' }
+}
+
+/** A dry run cannot know the namespaces that the same files are about to make. */
+function awaitsNamespace(sent: Sent, given: readonly Given[]): boolean {
+  const { details, reason } = statusOf({ status: 0, text: sent.text })
+  return reason === 'NotFound' && details?.kind === 'namespaces' && given.some((each) => each.object.kind === 'Namespace' && each.name === details.name)
+}
+
+/** The server's complaint at the place in the file it is about. */
+function refusalText(given: Given | undefined, sent: Sent | undefined): string {
+  const { message, details } = statusOf({ status: 0, text: sent?.text ?? '' })
+  const causes = details?.causes ?? []
+  if (given === undefined || causes.length === 0) return `${given ? `${given.at} ` : ''}${message ?? sent?.text ?? 'the daemon said nothing'}`
+  return causes.map((cause) => `${given.place(pathIn(cause.field))} ${cause.field}: ${cause.message}`).join('\n')
+}
+
+/** `spec.ports[0].port` as steps. */
+export const pathIn = (field: string): readonly (string | number)[] =>
+  [...field.matchAll(/\[(\d+)\]|\["?([^\]"]+)"?\]|([^.[\]]+)/g)].map(([, index, key, name]) => (index === undefined ? (key ?? name ?? '') : Number(index)))
+
+async function yamlOf(json: string): Promise<string> {
+  const { stringify } = await import('yaml')
+  return `---\n${stringify(JSON.parse(json), { lineWidth: 0 })}`
+}

@@ -1,0 +1,18 @@
+/** Where netlab's own files are: the folder above dist/ or src/. */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+export const home: string = up(import.meta.dirname)
+
+/** Command that runs the lab daemon: the bundle beside this file, or the source when netlab runs unbundled. */
+export function daemonCommand(): readonly string[] {
+  const bundled = join(import.meta.dirname, 'daemon.js')
+  return [process.execPath, existsSync(bundled) ? bundled : join(home, 'src/daemon/main.ts')]
+}
+
+export const version = (): string => (JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string }).version
+
+function up(folder: string): string {
+  if (existsSync(join(folder, 'package.json')) || folder === dirname(folder)) return folder
+  return up(dirname(folder))
+}

@@ -1,0 +1,22 @@
+import { existsSync } from 'node:fs'
+import { clientOf } from './client.ts'
+import { become, entering, entryOf, environment } from './enter.ts'
+import { findSpot } from './places.ts'
+import { labOf } from './running.ts'
+import { type Run, text } from './verb.ts'
+
+export const run: Run = async (args, io) => {
+  const lab = labOf(args, io)
+  const client = clientOf(lab.socket)
+  const spot = await findSpot(client, args.words[0] ?? '', text(args, 'namespace') ?? 'default')
+  const entry = await entryOf(client, spot.place, text(args, 'container'))
+  // machines see the host's own programs, so what is here is there
+  const shell = existsSync('/bin/bash') ? ['bash', '--norc', '--noprofile', '-i'] : ['sh', '-i']
+  return await become(entering(lab, entry, shell), { ...environment(io, entry), PS1: prompt(spot.place, io.color), HISTFILE: '' })
+}
+
+/** The place in the prompt, so that two terminals are told apart. */
+function prompt(place: string, color: boolean): string {
+  const name = place.replace(/^node\/|^ext\/|^pod\/default\/|^pod\//, '')
+  return color ? `\\[\\e[36m\\]${name}\\[\\e[0m\\]:\\w# ` : `${name}:\\w# `
+}
