@@ -1,0 +1,19 @@
+/** Mistakes put into words, each with its place. */
+import { type FieldError, fieldName, type Path } from '#api/validate.ts'
+import type { Issue } from './lab.ts'
+import type { Place } from './yaml.ts'
+
+/** `says` names the field, so that it can be read without looking at the place. */
+export const issue = (at: string, path: Path, says: string, severity?: Issue['severity']): Issue => ({
+  at,
+  path: fieldName(path),
+  says: path.length === 0 ? says : `${fieldName(path)}: ${says}`,
+  ...(severity === 'warning' ? { severity } : {}),
+})
+
+/** An unknown field is pointed at by its name, a wrong value by itself. */
+export const issueAt = (place: Place, { path, says, severity, unknown }: FieldError): Issue =>
+  issue(place(path, unknown ? 'name' : 'value'), path, says, severity)
+
+/** One line: `labs/x/lab.yaml:4:24 spec.nodes[0].ip: expected …`. */
+export const issueText = ({ at, says, severity }: Issue): string => `${at} ${severity === 'warning' ? 'warning: ' : ''}${says}`

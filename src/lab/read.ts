@@ -1,0 +1,73 @@
+/** A lab from its files: lab.yaml and everything under manifests/, or every mistake in them at once. */
+import { valueAt } from '#api/structure.ts'
+import type { FieldError } from '#api/validate.ts'
+import { fail, ok, type Result } from '#net/result.ts'
+import { issue, issueAt } from './issue.ts'
+import type { Files, Issue, Lab } from './lab.ts'
+import { manifestsOf } from './manifests.ts'
+import type { Judging } from './ranges.ts'
+import { references } from './references.ts'
+import { labFileOf } from './schema.ts'
+import { type Judged, judge } from './settings.ts'
+import { type Document, readYaml } from './yaml.ts'
+
+/** `file` is the name of lab.yaml among the files; warnings do not keep a lab from coming up. */
+export function readLab(files: Files, file: string): Result<{ readonly lab: Lab; readonly warnings: readonly Issue[] }, Issue> {
+  const { judged, issues } = labOf(files.get(file), file)
+  const others = manifestFiles(files, file)
+  const read = manifestsOf(others)
+  const all = inOrder([...issues, ...read.issues, ...references(read, judged)], [file, ...others.keys()])
+  const settings = judged?.settings
+  if (settings === undefined || all.some((one) => one.severity !== 'warning')) return fail(...all)
+  return ok({ lab: { ...settings, objects: read.manifests.map((one) => one.object) }, warnings: all })
+}
+
+/** What lies in manifests/ beside lab.yaml, in the order of names, as kubectl would apply it. */
+function manifestFiles(files: Files, file: string): Files {
+  const folder = `${file.slice(0, file.lastIndexOf('/') + 1)}manifests/`
+  const names = [...files.keys()].filter((name) => name.startsWith(folder) && /\.(ya?ml|json)$/.test(name))
+  return new Map(names.sort().map((name) => [name, files.get(name) ?? '']))
+}
+
+type Reading = { readonly judged?: Judged; readonly issues: readonly Issue[] }
+
+function labOf(text: string | undefined, file: string): Reading {
+  const start = `${file}:1:1`
+  if (text === undefined) return { issues: [issue(start, [], 'there is no such file')] }
+  const { documents, issues } = readYaml(file, text)
+  const [document, second] = documents
+  if (document === undefined)
+    return { issues: issues.length > 0 ? issues : [issue(start, [], 'the file is empty; expected a Lab with apiVersion, kind, metadata and spec')] }
+  const more = second === undefined ? [] : [issue(second.place([]), [], 'a lab file holds one document; Kubernetes objects belong into manifests/ beside it')]
+  const { judged, issues: own } = judgedOf(document)
+  return { ...(judged === undefined ? {} : { judged }), issues: [...issues, ...more, ...own] }
+}
+
+function judgedOf({ value, place }: Document): Reading {
+  const { file, errors: shape } = labFileOf(value)
+  if (file === undefined) return { issues: shape.map((error) => issueAt(place, error)) }
+  const { value: judged, errors } = collected(judge(file, (path) => valueAt(value, path) !== undefined))
+  // what is said of a part that could not be read follows from that, and would only be said twice
+  const unread = shape.filter((error) => !error.unknown)
+  const meaning = errors.filter(({ path }) => !unread.some((other) => path.every((key, i) => i >= other.path.length || key === other.path[i])))
+  return { judged, issues: [...shape, ...meaning].map((error) => issueAt(place, error)) }
+}
+
+function collected<T>(judging: Judging<T>): { readonly value: T; readonly errors: readonly FieldError[] } {
+  const errors: FieldError[] = []
+  for (;;) {
+    const step = judging.next()
+    if (step.done) return { value: step.value, errors }
+    errors.push(step.value)
+  }
+}
+
+/** File by file, top to bottom. */
+function inOrder(issues: readonly Issue[], files: readonly string[]): readonly Issue[] {
+  const placeOf = ({ at }: Issue): readonly number[] => {
+    const [, file = '', line, column] = /^(.*):(\d+):(\d+)$/.exec(at) ?? []
+    return [files.indexOf(file), Number(line), Number(column)]
+  }
+  const ranked = issues.map((one) => ({ one, place: placeOf(one) }))
+  return ranked.sort((a, b) => a.place.map((rank, i) => rank - (b.place[i] ?? 0)).find((apart) => apart !== 0) ?? 0).map(({ one }) => one)
+}

@@ -1,0 +1,96 @@
+/** The shape of lab.yaml. What its words mean (addresses, ranges, names) is for settings.ts to judge. */
+import { z } from 'zod'
+import { shapeErrors } from '#api/structure.ts'
+import { type FieldError, type Path, without } from '#api/validate.ts'
+
+export const API_VERSION = 'netlab.dev/v1'
+export const CNI_NAMES = ['flannel-vxlan', 'none'] as const
+export const PROXY_MODES = ['iptables', 'none'] as const
+
+const MTU_MIN = 576
+const MTU_MAX = 65_535
+const VNI_MAX = 2 ** 24 - 1
+const NODES_MAX = 200
+
+const text = z.string()
+const labels = z.record(text, text)
+const address = text.meta({ format: 'ipv4' })
+const range = text.meta({ pattern: '^[0-9.]+/[0-9]+$' })
+const name = text.meta({ pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$', maxLength: 63 })
+
+const nodeCount = z.int().min(1).max(NODES_MAX)
+const nodeList = z
+  .array(z.strictObject({ name: name.optional(), ip: address.optional(), labels: labels.default({}), zone: text.optional() }).meta({ required: ['name'] }))
+  .min(1)
+const cniName = z.enum(CNI_NAMES)
+const cniOptions = z.strictObject({ name: cniName, vni: z.int().min(1).max(VNI_MAX).optional(), port: z.int().min(1).max(65_535).optional() })
+const proxyMode = z.enum(PROXY_MODES)
+const proxyOptions = z.strictObject({ mode: proxyMode, masqueradeAll: z.boolean().optional() })
+
+const segment = z
+  .strictObject({ name: name.optional(), cidr: range.optional(), gateway: address.optional(), mtu: z.int().min(MTU_MIN).max(MTU_MAX).default(1500) })
+  .meta({ required: ['name', 'cidr'] })
+
+const labFile = z.strictObject({
+  apiVersion: z.literal(API_VERSION),
+  kind: z.literal('Lab'),
+  metadata: z.strictObject({ name: name.optional(), labels: labels.default({}) }).meta({ required: ['name'] }),
+  spec: z
+    .strictObject({
+      nodes: z.union([nodeCount, nodeList]).optional(),
+      podCIDR: range.default('10.244.0.0/16'),
+      nodeCIDRMaskSize: z.int().min(8).max(30).optional(),
+      serviceCIDR: range.default('10.96.0.0/12'),
+      cni: z.union([cniName, cniOptions]).default('flannel-vxlan'),
+      proxy: z.union([proxyMode, proxyOptions]).default('iptables'),
+      dns: z.enum(['coredns', 'none']).default('coredns'),
+      underlay: z.strictObject({ segments: z.array(segment).min(1).optional() }).default({}),
+      hosts: z.array(z.strictObject({ name: name.optional(), ip: address.optional() }).meta({ required: ['name', 'ip'] })).default([]),
+      needs: z.array(text.min(1)).default([]),
+      driver: z.enum(['auto', 'netns', 'docker']).default('auto'),
+    })
+    .meta({ required: ['nodes'] }),
+})
+
+export type LabFile = z.output<typeof labFile>
+
+/** What an editor needs to complete and check the file. */
+export const jsonSchema = (of: 'Lab'): unknown => z.toJSONSchema({ Lab: labFile }[of], { io: 'input' })
+
+/** The file as far as it can be read, and what cannot be; absent only when nothing of it can. */
+export function labFileOf(value: unknown): { readonly file?: LabFile; readonly errors: readonly FieldError[] } {
+  const other = otherKind(value)
+  if (other !== undefined) return { errors: [other] }
+  const shape = oneForm(value)
+  const first = shape.safeParse(value)
+  if (first.success) return { file: first.data, errors: [] }
+  const errors = shapeErrors(shape, value, first.error.issues)
+  const rest = labFile.safeParse(readable(value, errors))
+  return rest.success ? { file: rest.data, errors } : { errors }
+}
+
+/** Of a Kubernetes object nothing more is to be said than that it is none of ours. */
+function otherKind(value: unknown): FieldError | undefined {
+  if (!isMap(value) || typeof value.kind !== 'string' || value.kind === 'Lab' || value.apiVersion === API_VERSION) return undefined
+  return { path: ['kind'], says: `expected Lab (apiVersion: ${API_VERSION}), found ${value.kind}; Kubernetes objects belong into manifests/ beside this file` }
+}
+
+/** nodes, cni and proxy have a short and a long form; the one the author chose is the one to be measured by. */
+function oneForm(value: unknown): typeof labFile {
+  const { nodes, cni, proxy } = (isMap(value) && isMap(value.spec) ? value.spec : {}) as Record<string, unknown>
+  const chosen = {
+    ...(Array.isArray(nodes) ? { nodes: nodeList } : typeof nodes === 'number' ? { nodes: nodeCount } : {}),
+    ...(cni === undefined ? {} : { cni: isMap(cni) ? cniOptions : cniName }),
+    ...(proxy === undefined ? {} : { proxy: isMap(proxy) ? proxyOptions : proxyMode }),
+  }
+  return labFile.extend({ spec: labFile.shape.spec.extend(chosen) }) as unknown as typeof labFile
+}
+
+/** Without unknown fields and without the parts that hold a wrong one, so that the rest can be judged all the same. */
+function readable(value: unknown, errors: readonly FieldError[]): unknown {
+  const parts: readonly Path[] = errors.map((error) => (error.unknown ? error.path : error.path.slice(0, 2)))
+  const known = without(value, parts)
+  return isMap(known) ? { metadata: {}, spec: {}, ...known, apiVersion: API_VERSION, kind: 'Lab' } : known
+}
+
+const isMap = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)

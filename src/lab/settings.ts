@@ -1,0 +1,75 @@
+/** What lab.yaml means: its words parsed and judged against one another. */
+import { labels, named } from '#api/judge.ts'
+import { dnsLabel } from '#api/names.ts'
+import type { Path } from '#api/validate.ts'
+import type { Cidr } from '#net/net.ts'
+import type { Cni, KubeProxy, Lab, LabNode } from './lab.ts'
+import { defaultSegments, hostsOf, type Machine, nodesOf, oneName, placed, segmentsOf } from './machines.ts'
+import { apart, type Judging, type Range, rangeOf, roomForNodes, roomForServices } from './ranges.ts'
+import type { LabFile } from './schema.ts'
+
+/** What the file says as far as it can be understood; `settings` is there when it was understood whole. */
+export type Judged = {
+  readonly settings?: Omit<Lab, 'objects'>
+  readonly nodes: readonly Pick<LabNode, 'name' | 'labels' | 'zone'>[]
+  readonly serviceCIDR?: Cidr
+}
+
+type Spec = LabFile['spec']
+type CniOptions = Exclude<Spec['cni'], string>
+type ProxyOptions = Exclude<Spec['proxy'], string>
+
+const NODE_PREFIX = 24
+const VXLAN = { vni: 1, port: 8472 }
+
+/** `written` tells whether the author wrote a field: of two that do not agree, a written one is to be pointed at. */
+export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boolean): Judging<Judged> {
+  if (metadata.name === undefined) yield { path: ['metadata', 'name'], says: "required: the lab's name" }
+  else yield* named(dnsLabel, metadata.name, ['metadata', 'name'])
+  yield* labels(metadata.labels, ['metadata', 'labels'])
+  const podCIDR = yield* rangeOf(spec.podCIDR, ['spec', 'podCIDR'])
+  const serviceCIDR = yield* rangeOf(spec.serviceCIDR, ['spec', 'serviceCIDR'])
+  const given = yield* segmentsOf(spec.underlay.segments)
+  const nodes = yield* nodesOf(spec.nodes, given?.[0]?.segment.cidr)
+  const hosts = yield* hostsOf(spec.hosts)
+  const wires = given ?? defaultSegments(nodes, hosts)
+  const segments = wires.map((wire) => wire.segment)
+  yield* oneName([...nodes, ...hosts])
+  yield* placed([...nodes, ...hosts], segments)
+  yield* apart([...clusterRanges(podCIDR, serviceCIDR), ...wires.map((wire) => ({ ...wire, range: wire.segment.cidr }))], written)
+  const nodePrefix = spec.nodeCIDRMaskSize ?? NODE_PREFIX
+  const prefixPath = ['spec', spec.nodeCIDRMaskSize === undefined ? 'podCIDR' : 'nodeCIDRMaskSize']
+  if (podCIDR !== undefined) yield* roomForNodes(podCIDR, { nodePrefix, nodes: nodes.length, path: prefixPath })
+  if (serviceCIDR !== undefined) yield* roomForServices(serviceCIDR)
+  const [cni, proxy] = [yield* cniOf(spec.cni), yield* proxyOf(spec.proxy)]
+  const known = { nodes, ...(serviceCIDR === undefined ? {} : { serviceCIDR }) }
+  if (metadata.name === undefined || podCIDR === undefined || serviceCIDR === undefined) return known
+  const { dns, needs, driver } = spec
+  const { name, labels: own } = { ...metadata, name: metadata.name }
+  const places = { nodes: nodes.flatMap(machine), hosts: hosts.flatMap(machine).map((host) => ({ name: host.name, ip: host.ip })), underlay: { segments } }
+  return { ...known, settings: { name, labels: own, ...places, podCIDR, nodePrefix, serviceCIDR, cni, proxy, dns, needs, driver } }
+}
+
+const machine = ({ path: _, ip, ...rest }: Machine): readonly LabNode[] => (ip === undefined ? [] : [{ ...rest, ip }])
+
+const clusterRanges = (podCIDR: Cidr | undefined, serviceCIDR: Cidr | undefined): readonly Range[] =>
+  [
+    { label: 'podCIDR', path: ['spec', 'podCIDR'], range: podCIDR },
+    { label: 'serviceCIDR', path: ['spec', 'serviceCIDR'], range: serviceCIDR },
+  ].flatMap(({ range, ...rest }) => (range === undefined ? [] : [{ ...rest, range }]))
+
+function* cniOf(given: Spec['cni']): Judging<Cni> {
+  const { name, ...options }: CniOptions = typeof given === 'string' ? { name: given } : given
+  if (name === 'flannel-vxlan') return { name, vni: options.vni ?? VXLAN.vni, port: options.port ?? VXLAN.port }
+  const [extra] = Object.keys(options)
+  if (extra !== undefined) yield { path: ['spec', 'cni', extra], says: `cni ${name} has no options` }
+  return { name }
+}
+
+function* proxyOf(given: Spec['proxy']): Judging<KubeProxy> {
+  const { mode, ...options }: ProxyOptions = typeof given === 'string' ? { mode: given } : given
+  if (mode === 'iptables') return { mode, masqueradeAll: options.masqueradeAll ?? false }
+  const [extra] = Object.keys(options)
+  if (extra !== undefined) yield { path: ['spec', 'proxy', extra], says: `proxy ${mode} has no options` }
+  return { mode }
+}

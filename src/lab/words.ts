@@ -1,0 +1,2 @@
+/** `a, b and c`. */
+export const list = (names: readonly string[]): string => (names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`)
