@@ -72,7 +72,8 @@ export function without(value: unknown, paths: readonly Path[]): unknown {
   if (paths.length === 0 || typeof value !== 'object' || value === null) return value
   const below = (key: string | number) => paths.filter((path) => path[0] === key).map((path) => path.slice(1))
   if (Array.isArray(value)) return value.map((item, i) => without(item, below(i)))
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, without(inner, below(key))]))
+  const kept = Object.entries(value).map(([key, inner]) => [key, without(inner, below(key))] as const)
+  return Object.fromEntries(kept.filter(([, inner]) => inner !== undefined))
 }
 
 const samePath = (a: Path, b: Path): boolean => a.length === b.length && a.every((key, i) => key === b[i])
