@@ -28,6 +28,8 @@ export type Image = {
   readonly env: (facts: PodFacts) => Readonly<Record<string, string>>
   /** Files the image brings, by their path in the container. */
   readonly files: (facts: PodFacts) => readonly { readonly path: string; readonly text: string }[]
+  /** Folders of the container that hold the image's files and nothing of the machine's. */
+  readonly folders: readonly string[]
 }
 
 /** The image a reference names: registry, tag and digest do not matter. */
@@ -72,6 +74,7 @@ const echo: Image = {
     NETLAB_UNREADY_FILE: `${facts.dir}/unready`,
   }),
   files: noFiles,
+  folders: [],
 }
 
 /** Without arguments the echo server listens on the ports the container declares, else on 8080. */
@@ -94,6 +97,7 @@ const nginx: Image = {
     { path: '/etc/nginx/conf.d/default.conf', text: nginxSite },
     { path: '/usr/share/nginx/html/index.html', text: welcome(facts) },
   ],
+  folders: ['/etc/nginx/conf.d', '/usr/share/nginx/html'],
 }
 
 /** Runs as root because a lab's user namespace may hold no other user; everything it writes is in the container's own folder. */
@@ -148,6 +152,7 @@ const netshoot: Image = {
   programs: {},
   env: nothing,
   files: noFiles,
+  folders: [],
 }
 
 const busybox: Image = {
@@ -158,6 +163,7 @@ const busybox: Image = {
   programs: {},
   env: nothing,
   files: noFiles,
+  folders: [],
 }
 
 const coredns: Image = {
@@ -168,6 +174,7 @@ const coredns: Image = {
   programs: { '/coredns': `${NETLAB_BIN}/coredns`, coredns: `${NETLAB_BIN}/coredns` },
   env: nothing,
   files: noFiles,
+  folders: [],
 }
 
 const pause: Image = {
@@ -178,6 +185,7 @@ const pause: Image = {
   programs: { '/pause': 'sleep' },
   env: nothing,
   files: noFiles,
+  folders: [],
 }
 
 const images: readonly Image[] = [echo, nginx, netshoot, busybox, coredns, pause]
