@@ -4,7 +4,7 @@ import type { Command, Run } from './command.ts'
 import { type Difference, difference, type StepOf } from './difference.ts'
 import { adjustLines, type Line, makeLines, speaksIpv6, undoLines } from './lines.ts'
 import { turnOf } from './order.ts'
-import { isChain, isJump, jumpRemoval, restore, restoreArgv, setChange, setLines, setRemoval } from './rules.ts'
+import { FAMILIES, isChain, isJump, jumpRemoval, restore, restoreArgv, setChange, setLines, setRemoval } from './rules.ts'
 import type { NodeProgram, Step } from './step.ts'
 
 /** The machine's own namespace first, then its others, which do not depend on one another. */
@@ -94,8 +94,6 @@ function sysctl(space: string | undefined, steps: readonly StepOf<'sysctl'>[]): 
 /** sysctl(8) writes a dot inside a device's name as a slash. */
 export const sysctlKey = (step: StepOf<'sysctl'>): string =>
   step.dev === undefined ? step.key : step.key.replace(`.${step.dev}.`, `.${step.dev.replaceAll('.', '/')}.`)
-
-const FAMILIES: readonly Family[] = [4, 6]
 
 /** Sets before the chains that ask them; gone sets after. */
 function rules(space: string | undefined, work: Work): readonly Run[] {

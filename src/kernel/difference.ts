@@ -37,10 +37,10 @@ export function difference(applied: NodeProgram, wanted: NodeProgram, found: Fou
       if (how === 'remake') undo.add(key)
     }
   }
-  if (undo.size + make.size > 0) {
+  if (undo.size + make.size + adjust.length > 0) {
     const lost = lostPlaces({ before, after, undo, make, found })
     for (const key of undo) if (isImplied(before.get(key), lost)) undo.delete(key)
-    addDependants({ before, after, undo, make, lost })
+    addDependants({ before, after, undo, make, lost, adjust })
     keepJumpOrder(after, before, undo, make)
   }
   return {
@@ -142,10 +142,13 @@ function addDependants(o: {
   readonly undo: ReadonlySet<string>
   readonly make: Set<string>
   readonly lost: Lost
+  readonly adjust: Difference['adjust']
 }): void {
   const { devices, spaces } = o.lost
+  /** A device that gets another MAC forgets its neighbours, permanent ones too. */
+  const renamed = new Set(o.adjust.flatMap(({ from, to }) => (isLink(from) && isLink(to) && (from === to || macOf(from) !== macOf(to)) ? endsOf(to) : [])))
   const readdressed = [...o.undo].flatMap((key) => o.before.get(key) ?? []).filter((step): step is StepOf<'addr'> => step.kind === 'addr')
-  if (devices.size + spaces.size + readdressed.length === 0) return
+  if (devices.size + spaces.size + readdressed.length + renamed.size === 0) return
   const addresses = [...o.before.values(), ...o.after.values()].filter((step): step is StepOf<'addr'> => step.kind === 'addr')
   /** With a device's last address go its routes, with any address the routes that name it as their source. */
   const routeIsLost = (route: StepOf<'route'>): boolean => {
@@ -161,11 +164,13 @@ function addDependants(o: {
       (step.in !== undefined && spaces.has(step.in)) ||
       standsOn(step, (end) => devices.has(end)) ||
       (step.kind === 'port' && devices.has(device(step.in, step.master))) ||
+      (step.kind === 'neigh' && renamed.has(device(step.in, step.dev))) ||
       (step.kind === 'route' && routeIsLost(step))
     if (isLost) o.make.add(key)
   }
 }
 
+const macOf = (link: Link): string | undefined => (link.kind === 'veth' ? link.peerMac : link.mac)
 const leadsTo = (addr: StepOf<'addr'>, route: StepOf<'route'>): boolean => route.via !== undefined && contains(addr.cidr, route.via)
 
 /** Jumps of one built-in chain keep the order of the plan: those said later than a new one are made again after it. */

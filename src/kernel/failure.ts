@@ -1,7 +1,7 @@
 /** A command that failed, told by the step it failed at: who wanted what, the command to paste, how it ended. */
 import type { Command, Output, Run } from './command.ts'
 import { sysctlKey } from './compile.ts'
-import { commandLine, heredoc, inSpace } from './shell.ts'
+import { commandLine, heredoc, inSpace, quoted } from './shell.ts'
 import type { Step } from './step.ts'
 
 export class StepFailed extends Error {
@@ -13,7 +13,7 @@ export class StepFailed extends Error {
 
   constructor(o: { readonly machine: string; readonly step: Step | undefined; readonly command: string; readonly output: Output; readonly ended: string }) {
     const who = o.step === undefined ? '' : `: ${o.step.by} wanted ${o.step.why}`
-    super(`${o.machine}${who}\n${indented(o.command)}\n  ended with ${o.ended}`)
+    super(`${o.machine}${who}\n  ${o.command}\n  ended with ${o.ended}`)
     this.name = 'StepFailed'
     this.machine = o.machine
     this.step = o.step
@@ -33,8 +33,6 @@ export function stepFailed(machine: string, command: Command, output: Output): S
 }
 
 type Place = { readonly step: Step | undefined; readonly command: string; readonly says: string }
-
-const indented = (text: string): string => text.replace(/^/gm, '  ')
 
 function ending(output: Output): string {
   if (output.timedOut === true) return 'its time limit'
@@ -115,5 +113,6 @@ function atFile(command: Extract<Command, { kind: 'write' }>, output: Output): P
   const says = output.stderr.trim()
   const file = command.files.find(({ path }) => says.startsWith(`${path}:`))
   const step = command.does.find((one) => one.kind === 'file' && one.path === file?.path)
-  return { step, command: file === undefined ? 'write files' : commandLine(['cat', '>', file.path]).replace("'>'", '>'), says }
+  if (file === undefined) return { step: onlyOne(command.does), command: `write ${command.files.map(({ path }) => path).join(' ')}`, says }
+  return { step, command: file.text === undefined ? commandLine(['rm', '-f', file.path]) : heredoc(`cat >${quoted(file.path)}`, file.text), says }
 }

@@ -10,6 +10,8 @@ type Jump = StepOf<'jump'>
 /** kube-proxy writes filter before nat: a Service is rejected before it is led nowhere. */
 const TABLES: readonly Table[] = ['raw', 'mangle', 'filter', 'nat']
 
+export const FAMILIES: readonly Family[] = [4, 6]
+
 export const restoreArgv = (family: Family): readonly string[] => [family === 6 ? 'ip6tables-restore' : 'iptables-restore', '--noflush', '--wait']
 
 /** All chains and jumps of the machine itself, for a kernel that has none of them yet. */
@@ -66,5 +68,5 @@ export function setChange(from: IpSet, to: IpSet): readonly string[] {
   ]
 }
 
-/** Declared first, so that destroying an absent set is no failure. */
-export const setRemoval = (set: IpSet): readonly string[] => [setDeclaration(set), `destroy ${set.name}`]
+/** With -exist an absent set is no failure. */
+export const setRemoval = (set: IpSet): readonly string[] => [`destroy ${set.name}`]

@@ -1,9 +1,8 @@
 /** A program as a shell script that builds the same machine by hand, to be read and to be run. */
-import type { Family } from '#net/net.ts'
 import { sysctlKey } from './compile.ts'
 import { makeLines, speaksIpv6 } from './lines.ts'
 import { inOrder } from './order.ts'
-import { isChain, isJump, restore, restoreArgv, setLines } from './rules.ts'
+import { FAMILIES, isChain, isJump, restore, restoreArgv, setLines } from './rules.ts'
 import { commandLine, heredoc, inSpace, quoted } from './shell.ts'
 import type { NodeProgram, Process, Step } from './step.ts'
 
@@ -11,19 +10,26 @@ import type { NodeProgram, Process, Step } from './step.ts'
 export function script(program: NodeProgram, machine: string): string {
   const steps = inOrder(program)
   const ipv6 = speaksIpv6(program)
-  const ruled = (family: Family): string => restore({ chains: steps.filter(isChain), jumps: steps.filter(isJump), gone: [] }, family, (step) => [remark(step)])
   const isRule = (step: Step): boolean => isChain(step) || isJump(step)
   const before = steps.filter((step) => !isRule(step) && step.kind !== 'file' && step.kind !== 'process')
   const after = steps.filter((step) => step.kind === 'file' || step.kind === 'process')
-  const restores = ([4, 6] as const).flatMap((family) => (ruled(family) === '' ? [] : ['', heredoc(commandLine(restoreArgv(family)), ruled(family))]))
   return `${[
     '#!/bin/sh',
     `# ${machine} by hand: a bare machine whose wire eth0 is up and addressed becomes what the plan says.`,
     'set -eu',
     ...remarked(before, ipv6),
-    ...restores,
+    ...restores(steps.filter(isRule)),
     ...remarked(after, ipv6),
   ].join('\n')}\n`
+}
+
+function restores(steps: readonly Step[]): readonly string[] {
+  return [...Map.groupBy(steps, (step) => step.in)].flatMap(([space, its]) =>
+    FAMILIES.flatMap((family) => {
+      const text = restore({ chains: its.filter(isChain), jumps: its.filter(isJump), gone: [] }, family, (step) => [remark(step)])
+      return text === '' ? [] : ['', heredoc(commandLine(inSpace(space, restoreArgv(family))), text)]
+    }),
+  )
 }
 
 const remark = (step: Step): string => `# ${step.by}: ${step.why}`
