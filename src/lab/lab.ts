@@ -19,7 +19,7 @@ export type Lab = {
   /** Kernel features and programs the lab cannot do without. */
   readonly needs: readonly string[]
   readonly driver: 'auto' | 'netns' | 'docker'
-  /** The manifests' objects, validated and defaulted, in the order they were read. */
+  /** The manifests' objects, validated and defaulted: namespaces first, else in the order they were read. */
   readonly objects: readonly KubeObject[]
 }
 

@@ -1,4 +1,5 @@
 /** A lab from its files: lab.yaml and everything under manifests/, or every mistake in them at once. */
+import type { KubeObject } from '#api/kinds.ts'
 import { valueAt } from '#api/structure.ts'
 import type { FieldError } from '#api/validate.ts'
 import { fail, ok, type Result } from '#net/result.ts'
@@ -19,7 +20,7 @@ export function readLab(files: Files, file: string): Result<{ readonly lab: Lab;
   const all = inOrder([...issues, ...read.issues, ...references(read, judged)], [file, ...others.keys()])
   const settings = judged?.settings
   if (settings === undefined || all.some((one) => one.severity !== 'warning')) return fail(...all)
-  return ok({ lab: { ...settings, objects: read.manifests.map((one) => one.object) }, warnings: all })
+  return ok({ lab: { ...settings, objects: namespacesFirst(read.manifests.map((one) => one.object)) }, warnings: all })
 }
 
 /** What lies in manifests/ beside lab.yaml, in the order of names, as kubectl would apply it. */
@@ -28,6 +29,12 @@ function manifestFiles(files: Files, file: string): Files {
   const names = [...files.keys()].filter((name) => name.startsWith(folder) && /\.(ya?ml|json)$/.test(name))
   return new Map(names.sort().map((name) => [name, files.get(name) ?? '']))
 }
+
+/** So that a file may use a namespace that a later one makes. */
+const namespacesFirst = (objects: readonly KubeObject[]): readonly KubeObject[] => [
+  ...objects.filter((one) => one.kind === 'Namespace'),
+  ...objects.filter((one) => one.kind !== 'Namespace'),
+]
 
 type Reading = { readonly judged?: Judged; readonly issues: readonly Issue[] }
 
