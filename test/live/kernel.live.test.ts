@@ -9,6 +9,7 @@ import { observe } from '#kernel/observe.ts'
 import { pod, sampleNode } from '#kernel/sample.ts'
 import { script } from '#kernel/sh.ts'
 import type { NodeProgram, Step } from '#kernel/step.ts'
+import { randomOf, variant } from '#kernel/variant.ts'
 import { cidr, ip, mac } from '#net/net.ts'
 import { type BareMachine, bareMachine, whyNoBareMachine } from '../support/bare.ts'
 
@@ -198,39 +199,4 @@ function snapshot(machine: BareMachine): string {
   ]
     .join('\n')
     .trim()
-}
-
-/** A walk that is the same on every run (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-/** The sample with Pods, peers and components that come and go, and with values that change. */
-function variant(random: () => number): NodeProgram {
-  const chance = (odds: number): boolean => random() < odds
-  const [noClient, noWeb, noFlannel, noProxy, noPolicy, noPeer] = [chance(0.4), chance(0.3), chance(0.2), chance(0.3), chance(0.3), chance(0.4)]
-  const [mtu, vni, host, mask] = [chance(0.3) ? 1400 : 1450, chance(0.3) ? 2 : 1, chance(0.3) ? '192.168.0.77' : '192.168.0.11', chance(0.2) ? 25 : 24]
-  const third = chance(0.5) ? pod('default_third', 'veth0c', 4) : []
-  return [...sampleNode, ...third].flatMap((step): readonly Step[] => {
-    if (noClient && (step.in === 'default_client' || ('name' in step && step.name === 'default_client') || ('dev' in step && step.dev === 'veth0a'))) return []
-    if (noWeb && (step.in === 'default_web' || ('name' in step && step.name === 'default_web') || ('dev' in step && step.dev === 'veth0b'))) return []
-    if ((noFlannel && step.by === 'cni/flannel') || (noProxy && step.by === 'proxy/iptables') || (noPolicy && step.by === 'policy')) return []
-    if (noPeer && step.why === 'the Pods of node-3') return []
-    if (step.kind === 'sysctl') return [step]
-    if (step.kind === 'bridge') return [{ ...step, mtu }]
-    if (step.kind === 'veth') return [{ ...step, mtu, ...(vni === 2 ? { peerMac: mac('0a:58:00:00:00:99') } : {}) }]
-    if (step.kind === 'vxlan') return [{ ...step, mtu, vni }]
-    if (step.kind === 'fdb' && step.why === 'the Pods of node-2') return [{ ...step, dst: ip(host) }]
-    if (step.kind === 'addr' && step.dev === 'cni0') return [{ ...step, cidr: cidr(`10.244.0.1/${mask}`) }]
-    if (step.kind === 'port') return [{ ...step, hairpin: mtu === 1450 }]
-    if (step.kind === 'chain' && step.chain === 'KUBE-SVC-WEB' && mtu === 1400) return [{ ...step, rules: ['-j KUBE-SEP-B'] }]
-    if (step.kind === 'ipset' && mtu === 1400) return [{ ...step, members: ['10.244.0.9', '10.244.1.2'] }]
-    return [step]
-  })
 }
