@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest'
+import { cidr, ifName } from '#net/net.ts'
+import type { Command, Output } from './command.ts'
+import { drift, repair } from './drift.ts'
+import { keyOf } from './identity.ts'
+import { observe } from './observe.ts'
+import { sampleNode } from './sample.ts'
+import type { NodeProgram, Step } from './step.ts'
+
+const answer = (stdout: string, code = 0, stderr = ''): Output => ({ code, stdout, stderr })
+const name = (command: Command): string => (command.kind === 'write' ? 'write' : [command.in, ...command.argv.slice(0, 4)].filter(Boolean).join(' '))
+
+test('one question per tool and namespace', () => {
+  expect(observe(sampleNode).map(name)).toEqual([
+    'ip -d -j -batch',
+    'bridge -j fdb show',
+    'sysctl -e net.ipv4.ip_forward',
+    'ipset save',
+    'grep -aHZ --',
+    'iptables-save',
+    'unshare --net sh -ec',
+    'default_client ip -d -j -batch',
+    'default_web ip -d -j -batch',
+  ])
+})
+
+test('what cannot be read is an error, never an empty table', () => {
+  const route: NodeProgram = [{ by: 'cni', why: 'a way', kind: 'route', to: cidr('10.0.0.0/8'), dev: ifName('eth0') }]
+  const broken: readonly Output[] = [answer('', 127, 'ip: not found'), answer('[]\n'), answer('[]\nnonsense\n[]')]
+  expect(broken.map((output) => fails(() => drift(route, [output], 'n1')))).toEqual([
+    "n1: cni wanted a way\n  ip -d -j -batch - <<'EOF'\naddr show\nroute show table all\nneigh show nud all\nnetns list\nEOF\n  ended with 127: ip: not found",
+    'expected three lists of JSON',
+    expect.stringContaining('nonsense'),
+  ])
+  expect(() => drift(route, [])).toThrow('1 questions, but 0 answers')
+})
+
+test('with a namespace goes all that should be in it', () => {
+  const steps: NodeProgram = [
+    { by: 'kubelet', why: 'a Pod', kind: 'netns', name: 'p' },
+    { by: 'kubelet', why: 'localhost', in: 'p', kind: 'up', dev: ifName('lo') },
+  ]
+  const found = drift(steps, [answer('[]\n[]\n[]\n'), answer('', 1, 'nsenter: cannot open /run/netns/p')])
+  expect(found.map(({ what, wanted, found: seen }) => [what, wanted, seen])).toEqual([
+    ['missing', 'netns p', 'nothing'],
+    ['missing', 'up lo (in p)', 'no namespace p'],
+  ])
+})
+
+test('a rule too many, one lacking, and another order are told apart', () => {
+  const chain: Step = { by: 'proxy', why: 'x', kind: 'chain', family: 4, table: 'nat', chain: 'C', rules: ['-j A', '-j B'] }
+  const saved = (...rules: readonly string[]): Output => answer(`*nat\n:C - [0:0]\n${rules.map((rule) => `-A C ${rule}\n`).join('')}COMMIT\n`)
+  const seen = (found: Output) => drift([chain], [answer('[]\n[]\n[]\n'), found, saved('-j A', '-j B')]).map((one) => [one.what, one.wanted, one.found])
+  expect([saved('-j A', '-j B'), saved('-j A'), saved('-j A', '-j B', '-j X'), saved('-j B', '-j A'), saved(), answer('')].map(seen)).toEqual([
+    [],
+    [['changed', 'chain nat C: -j B', 'the others without it']],
+    [['changed', 'chain nat C: no more', '-j X']],
+    [['changed', 'chain nat C: 2 in this order', '2 in another order']],
+    [['changed', 'chain nat C: -j A', 'empty']],
+    [['missing', 'chain nat C', 'nothing']],
+  ])
+})
+
+test('repair does what drifted and what stands on it, nothing else', () => {
+  const tunnel = sampleNode.filter((step) => step.kind === 'vxlan')
+  const repaired = repair(
+    sampleNode,
+    tunnel.map((step) => ({ step, what: 'missing', wanted: '', found: '' }) as const),
+  )
+  const onTunnel = sampleNode.filter((step) => 'dev' in step && step.dev === 'flannel.1')
+  expect(repaired.flatMap((command) => command.does.map(keyOf)).sort()).toEqual(onTunnel.map(keyOf).sort())
+  expect(repair(sampleNode, [])).toEqual([])
+})
+
+function fails(act: () => unknown): string {
+  try {
+    act()
+    return 'no failure'
+  } catch (error) {
+    return (error as Error).message
+  }
+}
