@@ -1,0 +1,50 @@
+/** The nodes' own network, and the machines outside the cluster: what there was before Kubernetes came. */
+import type { Wiring } from '#driver/driver.ts'
+import type { Step } from '#kernel/step.ts'
+import { ECHO_PROGRAM } from '#kubelet/images.ts'
+import type { Cluster, Host } from '#model/cluster.ts'
+
+const by = 'underlay'
+
+/** Every machine of the lab with its one wire. The router, which has each segment's gateway address, is the driver's own. */
+export const wiring = ({ lab, segments, nodes, hosts }: Pick<Cluster, 'lab' | 'segments' | 'nodes' | 'hosts'>): Wiring => ({
+  lab,
+  segments,
+  machines: [...nodes, ...hosts].map(({ name, ip, segment }) => ({ name, ip, segment: segment.name })),
+})
+
+const HTTP = 80
+/** RFC 862 and its UDP twin. */
+const ECHO = 7
+
+/** A machine outside answers on HTTP and echo and says whom it saw: that is how the address of what leaves the cluster becomes visible. */
+export function hostSteps(cluster: Cluster, host: Host): readonly Step[] {
+  const names = [`127.0.0.1\tlocalhost\n`, `::1\tlocalhost ip6-localhost ip6-loopback\n`, `${host.ip}\t${host.name}\n`]
+  return [
+    {
+      by,
+      why: `${host.name} knows its own name, and nothing of the cluster ${cluster.lab}`,
+      kind: 'file',
+      path: '/run/netlab/etc/hosts',
+      text: names.join(''),
+    },
+    { by, why: 'no name has an address out here', kind: 'file', path: '/run/netlab/etc/resolv.conf', text: `nameserver ${host.segment.gateway}\n` },
+    {
+      by,
+      why: `${host.name} answers on HTTP port ${HTTP} and echo port ${ECHO} and tells whom it saw`,
+      kind: 'process',
+      id: 'echo',
+      argv: [ECHO_PROGRAM, '--http-port', `${HTTP}`, '--tcp-port', `${ECHO}`, '--udp-port', `${ECHO}`],
+      env: {
+        PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        HOSTNAME: host.name,
+        POD_NAME: host.name,
+        NODE_NAME: host.name,
+        POD_IP: host.ip,
+      },
+      mounts: [],
+      onChange: 'restart',
+      restart: 'Always',
+    },
+  ]
+}
