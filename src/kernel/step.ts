@@ -57,7 +57,7 @@ export type Process = {
   readonly env: Readonly<Record<string, string>>
   readonly cwd?: string
   readonly hostname?: string
-  /** Directories and files of the machine bound into the program's view: container volumes, /etc/hosts, /etc/resolv.conf. */
+  /** Directories and files of the machine bound into the program's view: container volumes, /etc/hosts, /etc/resolv.conf. A `from` that ends in a slash is a directory, made where it is missing. */
   readonly mounts: readonly { readonly from: string; readonly to: string; readonly readOnly: boolean }[]
   /** What a changed argv, env or mount means: containers are immutable, a daemon is started anew. */
   readonly onChange: 'keep' | 'restart'
