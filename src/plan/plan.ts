@@ -1,0 +1,41 @@
+/** The whole plan: every component asked for every machine. */
+import { bridge } from '#cni/bridge/bridge.ts'
+import { flannel } from '#cni/flannel/flannel.ts'
+import { keyOf, same } from '#kernel/identity.ts'
+import type { Component, NodeProgram, Step } from '#kernel/step.ts'
+import { say } from '#kernel/text.ts'
+import { kubelet } from '#kubelet/kubelet.ts'
+import type { Cluster } from '#model/cluster.ts'
+import { hostSteps } from '#underlay/underlay.ts'
+
+/** THE list of components, in the order in which a reader should meet them. */
+export const components: readonly Component[] = [kubelet, bridge, flannel]
+
+/** What every machine of the lab should hold, nodes before the hosts outside. */
+export function programsOf(cluster: Cluster): ReadonlyMap<string, NodeProgram> {
+  const wanted = components.filter((component) => component.wanted(cluster))
+  return new Map([
+    ...cluster.nodes.map(
+      (node) =>
+        [
+          node.name,
+          agreed(
+            node.name,
+            wanted.flatMap((component) => component.steps(cluster, node)),
+          ),
+        ] as const,
+    ),
+    ...cluster.hosts.map((host) => [host.name, agreed(host.name, hostSteps(cluster, host))] as const),
+  ])
+}
+
+/** Said twice alike counts once. @throws when two claim the same thing with different content: a bug, which no order could mend. */
+export function agreed(machine: string, steps: readonly Step[]): NodeProgram {
+  const claims = new Map<string, Step>()
+  for (const step of steps) {
+    const other = claims.get(keyOf(step))
+    if (other === undefined) claims.set(keyOf(step), step)
+    else if (!same(other, step)) throw new Error(`${machine}: ${other.by} wants ${say(other)}, but ${step.by} wants ${say(step)}`)
+  }
+  return claims.size === steps.length ? steps : [...claims.values()]
+}
