@@ -122,9 +122,11 @@ function* hostPorts({ ports }: Container, path: Path): Mistakes {
 }
 
 function* configMaps({ spec, namespace, path }: Template, { manifests }: World): Mistakes {
+  const needed = configMapsOf(spec)
+  if (needed.length === 0) return
   const there = manifests.flatMap(({ object }) => (object.kind === 'ConfigMap' && object.metadata.namespace === namespace ? [object] : []))
   const names = there.map((one) => one.metadata.name)
-  for (const { name, key, at } of configMapsOf(spec)) {
+  for (const { name, key, at } of needed) {
     const found = there.find((one) => one.metadata.name === name)
     const says = found === undefined ? `no ConfigMap "${name}" in namespace "${namespace}"${hint(name, names)}` : missingKey(found, key)
     if (says !== undefined) yield { path: [...path, ...at], says: `the Pod will not start: ${says}`, severity: 'warning' }

@@ -37,17 +37,23 @@ const labFile = z.strictObject({
   metadata: z.strictObject({ name: name.optional(), labels: labels.default({}) }).meta({ required: ['name'] }),
   spec: z
     .strictObject({
-      nodes: z.union([nodeCount, nodeList]).optional(),
-      podCIDR: range.default('10.244.0.0/16'),
-      nodeCIDRMaskSize: z.int().min(8).max(30).optional(),
-      serviceCIDR: range.default('10.96.0.0/12'),
-      cni: z.union([cniName, cniOptions]).default('flannel-vxlan'),
-      proxy: z.union([proxyMode, proxyOptions]).default('iptables'),
-      dns: z.enum(['coredns', 'none']).default('coredns'),
-      underlay: z.strictObject({ segments: z.array(segment).min(1).optional() }).default({}),
-      hosts: z.array(z.strictObject({ name: name.optional(), ip: address.optional() }).meta({ required: ['name', 'ip'] })).default([]),
-      needs: z.array(text.min(1)).default([]),
-      driver: z.enum(['auto', 'netns', 'docker']).default('auto'),
+      nodes: z.union([nodeCount, nodeList]).optional().describe('how many nodes, or each with its name and address'),
+      podCIDR: range.default('10.244.0.0/16').describe('addresses of Pods'),
+      nodeCIDRMaskSize: z.int().min(8).max(30).optional().describe("length of the prefix of one node's part of podCIDR; 24 when absent"),
+      serviceCIDR: range.default('10.96.0.0/12').describe('addresses of Services'),
+      cni: z.union([cniName, cniOptions]).default('flannel-vxlan').describe('who connects the Pods'),
+      proxy: z.union([proxyMode, proxyOptions]).default('iptables').describe('who leads Service addresses to Pods'),
+      dns: z.enum(['coredns', 'none']).default('coredns').describe('who answers names of the cluster'),
+      underlay: z
+        .strictObject({ segments: z.array(segment).min(1).optional() })
+        .default({})
+        .describe('the networks the machines are on; by default one for the nodes and one for the hosts'),
+      hosts: z
+        .array(z.strictObject({ name: name.optional(), ip: address.optional() }).meta({ required: ['name', 'ip'] }))
+        .default([])
+        .describe('machines outside the cluster'),
+      needs: z.array(text.min(1)).default([]).describe('kernel features and programs the lab cannot do without'),
+      driver: z.enum(['auto', 'netns', 'docker']).default('auto').describe('what the machines are made of'),
     })
     .meta({ required: ['nodes'] }),
 })

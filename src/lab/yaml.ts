@@ -1,5 +1,5 @@
 /** Files as authors write them: YAML or JSON, read into plain values that remember where each field stands. */
-import type { DocumentOptions, Node, ParsedNode, ScalarTag, SchemaOptions, YAMLError, Document as YamlDocument } from 'yaml'
+import type { DocumentOptions, Node, ParsedNode, ParseOptions, ScalarTag, SchemaOptions, YAMLError, Document as YamlDocument } from 'yaml'
 import { isAlias, isCollection, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, visit } from 'yaml'
 import type { Path } from '#api/validate.ts'
 import { issue } from './issue.ts'
@@ -29,8 +29,9 @@ export function readYaml(file: string, text: string): Reading {
 }
 
 /** YAML 1.1 as the Kubernetes tools read it: `yes` is a boolean and 0644 is octal, but dates and 1:30 stay text. */
-const LIKE_KUBERNETES: SchemaOptions & DocumentOptions = {
+const LIKE_KUBERNETES: SchemaOptions & DocumentOptions & ParseOptions = {
   version: '1.1',
+  stringKeys: true,
   customTags: (tags) => tags.filter((tag) => typeof tag !== 'string' && !/:(timestamp|binary)$/.test(tag.tag) && (tag as ScalarTag).format !== 'TIME'),
 }
 const ALIASES_MAX = 100
@@ -64,6 +65,7 @@ const SYNTAX: { readonly [code in YAMLError['code']]?: string } = {
   DUPLICATE_KEY: 'this field is written twice in the same place; keep one of the two',
   BAD_INDENT: 'this line is not indented like its neighbours',
   BLOCK_AS_IMPLICIT_KEY: 'a second "name:" stands in the value of this one; either the next line is indented too far, or the value wants quotes',
+  NON_STRING_KEY: 'a list or map stands where the name of a field belongs (a template that was not filled in?)',
   MULTILINE_IMPLICIT_KEY: 'no ": " follows the name on this line, or the line is not indented like its neighbours',
 }
 

@@ -19,7 +19,7 @@ export type Family = 4 | 6
 export const IF_NAME_MAX = 15
 
 export function parseIp(text: string): Ip | undefined {
-  if (/[/%]/.test(text)) return undefined
+  if (!/^[0-9a-f.:]+$/i.test(text)) return undefined
   if (!text.includes(':')) return Address4.isValid(text) ? (text as Ip) : undefined
   return Address6.isValid(text) ? (new Address6(text).correctForm() as Ip) : undefined
 }
