@@ -96,9 +96,9 @@ const shown = (found: unknown): string => {
   return text.length > 80 ? `${text.slice(0, 76)}…"` : text
 }
 
-/** YAML reads 8080 and true as number and boolean; text needs quotes. */
+/** YAML reads 8080, 1.10 and yes as numbers and booleans; text needs quotes. What stood there is not known any more: 1.10 arrives as 1.1. */
 const quoteHint = (expected: string, found: unknown): string =>
-  expected === 'string' && (typeof found === 'number' || typeof found === 'boolean') ? `; put it in quotes: "${found}"` : ''
+  expected === 'string' && (typeof found === 'number' || typeof found === 'boolean') ? '; put it in quotes' : ''
 
 function schemaAt(schema: Schema, path: Path): Schema | undefined {
   return path.reduce<Schema | undefined>((at, key) => {

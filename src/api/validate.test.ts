@@ -51,7 +51,7 @@ test('mistakes of shape and of meaning are told in one reading', () => {
   ).toEqual([
     'spec.containers[0].ports[0].containerPort: expected a whole number from 1 to 65535, found 70000',
     'spec.containers[1].image: required: text',
-    'spec.containers[1].env[0].value: expected text, found 8080; put it in quotes: "8080"',
+    'spec.containers[1].env[0].value: expected text, found 8080; put it in quotes',
     'spec.dnsPolicy: expected one of ClusterFirst, ClusterFirstWithHostNet, Default, None, found "Clusterfirst"; did you mean "ClusterFirst"?',
     'spec.containers[0].name: "C_1" is not allowed here: lower-case letters, digits and "-", with a letter or digit at both ends',
   ])
