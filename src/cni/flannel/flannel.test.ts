@@ -23,7 +23,7 @@ test('a node has one tunnel end, three entries per peer, and flannel’s rules a
 test('a cluster of one node has no peers', () => {
   const cluster = clusterWith({ nodes: 1 })
   const kinds = cluster.nodes.flatMap((node) => flannel.steps(cluster, node).map(({ kind }) => kind))
-  expect(kinds).toEqual(['vxlan', 'addr', 'up', 'chain', 'jump', 'chain', 'jump', 'file', 'file'])
+  expect(kinds).toEqual(['vxlan', 'up', 'addr', 'chain', 'jump', 'chain', 'jump', 'file', 'file'])
 })
 
 test('the device is named after the VNI', () => {
