@@ -33,6 +33,19 @@ export function readObject(input: unknown): Result<KubeObject, FieldError> {
   return fail(...shape, ...meaning.filter((error) => !shape.some((other) => samePath(error.path, other.path))))
 }
 
+/** The input without fields that no kind has, and which they were; `as` says the kind of a part. A directive of a patch begins with "$" and stays. */
+export function withoutUnknown(input: object, as: object = {}): { readonly value: unknown; readonly unknown: readonly FieldError[] } {
+  const read = readObject({ ...as, ...input })
+  const unknown = read.ok ? [] : read.errors.filter((error) => error.unknown === true && !String(error.path.at(-1)).startsWith('$'))
+  return {
+    value: without(
+      input,
+      unknown.map((error) => error.path),
+    ),
+    unknown,
+  }
+}
+
 /** `spec.ports[0].port`, as the API server writes a field. */
 export const fieldName = (path: Path): string =>
   path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`), '')
