@@ -50,7 +50,12 @@ export function difference(applied: NodeProgram, wanted: NodeProgram, found: Fou
   }
 }
 
-const byKey = (program: NodeProgram): ReadonlyMap<string, Step> => new Map(program.map((step) => [keyOf(step), step]))
+function byKey(program: NodeProgram): ReadonlyMap<string, Step> {
+  const steps = new Map<string, Step>()
+  for (const step of program) steps.set(keyOf(step), step)
+  return steps
+}
+
 const pick = (steps: ReadonlyMap<string, Step>, keys: ReadonlySet<string>): readonly Step[] =>
   keys.size === 0 ? [] : [...steps].filter(([key]) => keys.has(key)).map(([, step]) => step)
 

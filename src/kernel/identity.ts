@@ -52,11 +52,17 @@ function nameOf(step: Step): string {
 export const ANY_MAC = '00:00:00:00:00:00'
 
 /** Equal in what the kernel should hold; who wants it and why may differ. */
-export const same = (a: Step, b: Step): boolean => a === b || equal(a, b, true)
+export function same(a: Step, b: Step): boolean {
+  if (a === b) return true
+  // Chains are by far the most, and a chain is its name and its rules.
+  if (a.kind === 'chain' && b.kind === 'chain') return keyOf(a) === keyOf(b) && equal(a.rules, b.rules)
+  return equal(a, b, true)
+}
 
 function equal(a: unknown, b: unknown, isStep = false): boolean {
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null || Array.isArray(a) !== Array.isArray(b)) return false
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((one, at) => equal(one, b[at]))
   const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>]
   const counts = (key: string): boolean => !(isStep && (key === 'by' || key === 'why'))
   for (const key in left) if (counts(key) && !equal(left[key], right[key])) return false
