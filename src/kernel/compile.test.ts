@@ -180,7 +180,7 @@ test('settings of a device wait for it to be up, and routes for them', () => {
   expect(print(change([], steps))).toBe(
     [
       'ip -batch -',
-      '  link add name cali1 mtu 1500 type bridge',
+      '  link add name cali1 type bridge',
       '  link set dev cali1 addrgenmode none',
       '  link set dev cali1 up',
       'sysctl -q -w net.ipv4.conf.cali1.proxy_arp=1',
@@ -202,7 +202,7 @@ test('with an IPv6 address anywhere, devices keep their link-local ones', () => 
   expect(print(change([], steps))).toBe(
     [
       'ip -batch -',
-      '  link add name cni0 mtu 1500 type bridge',
+      '  link add name cni0 type bridge',
       '  addr replace fd00:10:244::1/64 dev cni0 nodad',
       '  link set dev cni0 up',
       '  route replace ::/0 via fd00:10:244::9 dev cni0',

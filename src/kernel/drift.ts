@@ -18,7 +18,7 @@ import {
   readSpace,
   type Space,
 } from './kernelstate.ts'
-import { speaksIpv6 } from './lines.ts'
+import { ETHERNET_MTU, speaksIpv6 } from './lines.ts'
 import { type Question, questions } from './observe.ts'
 import { isJump } from './rules.ts'
 import type { NodeProgram, Step } from './step.ts'
@@ -186,8 +186,15 @@ function compareLink(step: Link, dev: Device | undefined, state: State): Differe
   const wantedMac = step.kind === 'veth' ? step.peerMac : step.mac
   const mac = peer?.mac ?? dev.mac
   const mtus = [dev.mtu, ...(peer === undefined ? [] : [peer.mtu])]
-  if (mtus.every((mtu) => mtu === step.mtu) && (wantedMac === undefined || mac === wantedMac)) return undefined
+  const isMtu = mtus.every((mtu) => mtu === step.mtu) || (step.kind === 'bridge' && step.mtu === ETHERNET_MTU && dev.mtu === smallestPort(step, state))
+  if (isMtu && (wantedMac === undefined || mac === wantedMac)) return undefined
   return { ...changed(step, `${step.kind} ${step.dev} mac ${mac} mtu ${mtus.join(' and ')}`), inPlace: true }
+}
+
+/** A bridge that was given no MTU of its own follows its ports. */
+function smallestPort(bridge: Link, state: State): number {
+  const devices = [...(state.bySpace.get(bridge.in)?.space?.devices.values() ?? [])]
+  return Math.min(...devices.filter(({ master }) => master === bridge.dev).map(({ mtu }) => mtu))
 }
 
 function compareRoute(step: StepOf<'route'>, routes: readonly Route[]): Difference | undefined {

@@ -7,7 +7,7 @@ import type { NodeProgram } from './step.ts'
 
 const cni0 = ifName('cni0')
 const program: NodeProgram = [
-  { by: 'cni/bridge', why: 'the switch of the Pods', kind: 'bridge', dev: cni0, mtu: 1450 },
+  { by: 'cni/bridge', why: 'the switch of the Pods', kind: 'bridge', dev: cni0, mtu: 1500 },
   { by: 'cni/flannel', why: 'the Pods of node-2', kind: 'route', to: cidr('10.244.1.0/24'), dev: cni0 },
 ]
 const ended = (stderr: string, code = 1): Output => ({ code, stdout: '', stderr })
@@ -27,7 +27,7 @@ test('a failed line of a batch names who wanted it, the line to paste and the re
 
 test('a batch that dies without naming a line is told whole', () => {
   expect(stepFailed('node-1', make, { code: undefined, signal: 'SIGKILL', stdout: '', stderr: '' }).message).toBe(
-    "node-1\n  ip -batch - <<'EOF'\nlink add name cni0 mtu 1450 type bridge\nroute replace 10.244.1.0/24 dev cni0\nEOF\n  ended with signal SIGKILL",
+    "node-1\n  ip -batch - <<'EOF'\nlink add name cni0 type bridge\nroute replace 10.244.1.0/24 dev cni0\nEOF\n  ended with signal SIGKILL",
   )
 })
 
@@ -35,6 +35,9 @@ test('undoing what is gone is no failure, undoing what resists is one', () => {
   expect(failureOf('n', undo, ended('Cannot find device "cni0"\nCommand failed -:1\n'))).toBeUndefined()
   expect(failureOf('n', undo, ended('RTNETLINK answers: Operation not permitted\nCommand failed -:1\n'))?.message).toBe(
     'n: cni/bridge wanted the switch of the Pods\n  ip link del dev cni0\n  ended with 1: RTNETLINK answers: Operation not permitted',
+  )
+  expect(failureOf('n', undo, ended('Cannot find device "cni0"\nCommand failed -:1\nRTNETLINK answers: Invalid argument\n', 2))?.message).toContain(
+    'ended with 2',
   )
   expect(failureOf('n', undo, { ...ended(''), timedOut: true })?.message).toContain('its time limit')
 })

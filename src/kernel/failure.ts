@@ -44,9 +44,10 @@ const GONE =
 
 function isOnlyGone(command: Command, output: Output): boolean {
   if (command.kind !== 'run' || command.undoes === undefined || output.code === undefined || output.timedOut === true) return false
-  const complaints = complaintsOf(output.stderr)
   if (command.lines === undefined) return GONE.test(output.stderr.trim())
-  return complaints.length > 0 && complaints.every(({ line, says }) => line <= (command.undoes ?? 0) && GONE.test(says))
+  // Some refusals end the batch at once, with a complaint that has no number behind it.
+  const isCutShort = !/Command failed -:\d+\s*$/.test(output.stderr)
+  return !isCutShort && complaintsOf(output.stderr).every(({ line, says }) => line <= (command.undoes ?? 0) && GONE.test(says))
 }
 
 /** `ip -batch` and `bridge -batch` say the reason first, then the number of the line. */

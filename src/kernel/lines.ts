@@ -9,13 +9,20 @@ export type Line = { readonly tool: 'ip' | 'bridge'; readonly in: string | undef
 /** Without an IPv6 address anywhere a device needs no link-local one, and a bridge of many ports is spared their multicast. */
 export const speaksIpv6 = (program: NodeProgram): boolean => program.some((step) => step.kind === 'addr' && familyOf(step.cidr) === 6)
 
+/** What a new device has. */
+export const ETHERNET_MTU = 1500
+
 export function makeLines(step: Step, ipv6: boolean): readonly Line[] {
   const line = (text: string, tool: Line['tool'] = 'ip'): Line => ({ tool, in: step.in, text, step })
   switch (step.kind) {
     case 'netns':
       return [line(`netns add ${step.name}`)]
     case 'bridge':
-      return [line(`link add name ${step.dev} mtu ${step.mtu}${step.mac === undefined ? '' : ` address ${step.mac}`} type bridge`)]
+      // A bridge follows the smallest MTU of its ports until its own is set, which counts only on a bridge that is there and has another.
+      return [
+        line(`link add name ${step.dev}${step.mac === undefined ? '' : ` address ${step.mac}`} type bridge`),
+        ...(step.mtu === ETHERNET_MTU ? [] : [line(`link set dev ${step.dev} mtu ${step.mtu}`)]),
+      ]
     case 'vxlan':
       return [
         line(

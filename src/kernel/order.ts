@@ -4,6 +4,7 @@ import type { Step } from './step.ts'
 const ORDER = [
   'sysctl',
   'netns',
+  'inner sysctl',
   'bridge',
   'vxlan',
   'veth',
@@ -19,11 +20,17 @@ const ORDER = [
   'jump',
   'file',
   'process',
-] as const satisfies readonly (Step['kind'] | 'device sysctl')[]
+] as const satisfies readonly (Step['kind'] | 'inner sysctl' | 'device sysctl')[]
 
 const turns: ReadonlyMap<string, number> = new Map(ORDER.map((kind, index) => [kind, index]))
 
-export const turnOf = (step: Step): number => turns.get(step.kind === 'sysctl' && step.dev !== undefined ? 'device sysctl' : step.kind) ?? ORDER.length
+export const turnOf = (step: Step): number => turns.get(sortOf(step)) ?? ORDER.length
+
+function sortOf(step: Step): string {
+  if (step.kind !== 'sysctl') return step.kind
+  if (step.dev !== undefined) return 'device sysctl'
+  return step.in === undefined ? 'sysctl' : 'inner sysctl'
+}
 
 /** Steps of one turn keep the order in which they were said. */
 export const inOrder = (steps: readonly Step[]): readonly Step[] => steps.toSorted((a, b) => turnOf(a) - turnOf(b))

@@ -10,7 +10,7 @@ import { pod, sampleNode } from '#kernel/sample.ts'
 import { script } from '#kernel/sh.ts'
 import type { NodeProgram, Step } from '#kernel/step.ts'
 import { randomOf, variant } from '#kernel/variant.ts'
-import { cidr, ip, mac } from '#net/net.ts'
+import { cidr, ifName, ip, mac } from '#net/net.ts'
 import { type BareMachine, bareMachine, whyNoBareMachine } from '../support/bare.ts'
 
 const reason = whyNoBareMachine()
@@ -142,6 +142,64 @@ live('a Pod may come back under its name at once', async () => {
     apply(machine, change(without, sampleNode))
   }
   expect(told(machine, sampleNode)).toEqual([])
+})
+
+live('IPv6, routes of every sort and settings of a device with a dot in its name hold as well', async () => {
+  const by = 'x'
+  const why = 'a rare thing'
+  const dev = ifName('br.1')
+  const eth0 = ifName('eth0')
+  const program: NodeProgram = [
+    { by, why, kind: 'sysctl', key: 'net.ipv6.conf.all.forwarding', value: '1' },
+    { by, why, kind: 'sysctl', key: 'net.ipv4.ping_group_range', value: '0 0' },
+    { by, why, kind: 'sysctl', key: 'net.ipv4.conf.br.1.proxy_arp', value: '1', dev },
+    { by, why, kind: 'bridge', dev, mtu: 1500 },
+    { by, why, kind: 'addr', dev, cidr: cidr('fd00:10:244::1/64') },
+    { by, why, kind: 'addr', dev, cidr: cidr('10.244.0.1/24') },
+    { by, why, kind: 'addr', dev, cidr: cidr('169.254.1.1/32'), scope: 'link' },
+    { by, why, kind: 'up', dev },
+    { by, why, kind: 'netns', name: 'p' },
+    { by, why, kind: 'veth', dev: ifName('v0'), mtu: 1400, peer: eth0, peerIn: 'p', peerMac: mac('02:00:00:00:00:02') },
+    { by, why, kind: 'port', dev: ifName('v0'), master: dev, hairpin: false },
+    { by, why, kind: 'up', dev: ifName('v0') },
+    { by, why, in: 'p', kind: 'sysctl', key: 'net.ipv4.ip_unprivileged_port_start', value: '0' },
+    { by, why, in: 'p', kind: 'sysctl', key: 'net.ipv4.conf.eth0.rp_filter', value: '2', dev: eth0 },
+    { by, why, in: 'p', kind: 'addr', dev: eth0, cidr: cidr('fd00:10:244::2/64') },
+    { by, why, in: 'p', kind: 'up', dev: eth0 },
+    { by, why, in: 'p', kind: 'route', to: cidr('::/0'), via: ip('fd00:10:244::1'), dev: eth0 },
+    { by, why, in: 'p', kind: 'chain', family: 6, table: 'filter', chain: 'INNER', rules: ['-s fd00::/8 -j ACCEPT'] },
+    { by, why, kind: 'route', to: cidr('10.244.0.7/32'), dev, scope: 'link', src: ip('10.244.0.1') },
+    { by, why, kind: 'route', to: cidr('10.244.9.0/24'), via: ip('10.244.0.7') },
+    { by, why, kind: 'route', to: cidr('10.245.0.0/16'), type: 'blackhole' },
+    { by, why, kind: 'route', to: cidr('10.246.0.0/16'), type: 'unreachable' },
+    { by, why, kind: 'route', to: cidr('fd00:10:245::/64'), via: ip('fd00:10:244::7'), dev },
+    { by, why, kind: 'route', to: cidr('fd00:10:246::5/128'), dev },
+    { by, why, kind: 'route', to: cidr('fd00:10:247::/64'), type: 'blackhole' },
+    { by, why, kind: 'neigh', ip: ip('fd00:10:244::7'), mac: mac('02:00:00:00:00:07'), dev },
+    {
+      by,
+      why,
+      kind: 'chain',
+      family: 6,
+      table: 'nat',
+      chain: 'KUBE-X',
+      rules: ['-d fd00:10:96::a/128 -p tcp -m tcp --dport 80 -j DNAT --to-destination [fd00:10:244::2]:8080'],
+    },
+    { by, why, kind: 'jump', family: 6, table: 'nat', chain: 'PREROUTING', rule: '-j KUBE-X', place: 'first' },
+    { by, why, kind: 'ipset', name: 'S6', type: 'hash:net', family: 6, members: ['fd00:10:244::/64', 'fd00:10:245::1/128'] },
+    { by, why, kind: 'ipset', name: 'PORTS', type: 'hash:ip,port', family: 4, members: ['10.0.0.1,tcp:80'] },
+  ]
+  const machine = await fresh()
+  apply(machine, change([], program))
+  expect(told(machine, program)).toEqual([])
+  apply(machine, change(program, []))
+  apply(machine, change([], program))
+  machine.sh('ip link set dev br.1 down; ip -n p link set dev eth0 down; ip link set dev br.1 up')
+  apply(machine, repair(program, drifts(machine, program)))
+  expect(told(machine, program)).toEqual([])
+  const byHand = await fresh()
+  expect(byHand.sh(script(program, 'n'))).toEqual({ code: 0, stdout: '', stderr: '' })
+  expect(told(byHand, program)).toEqual([])
 })
 
 live('a refused line names its owner, the command and the reason', async () => {

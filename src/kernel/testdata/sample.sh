@@ -12,7 +12,8 @@ ip netns add default_client
 ip netns add default_web
 
 # cni/bridge: the switch between the Pods of this node
-ip link add name cni0 mtu 1450 address 0a:58:0a:f4:00:01 type bridge
+ip link add name cni0 address 0a:58:0a:f4:00:01 type bridge
+ip link set dev cni0 mtu 1450
 
 # cni/flannel: the tunnel to the other nodes
 ip link add name flannel.1 mtu 1450 address 0a:58:0a:f4:00:00 type vxlan id 1 dstport 8472 local 192.168.0.10 dev eth0 nolearning
