@@ -1,6 +1,50 @@
-import type { Run } from './verb.ts'
+import { basename } from 'node:path'
+import { type LabState, stopLab } from '#daemon/state.ts'
+import type { Event } from '#report/event.ts'
+import { clientOf } from './client.ts'
+import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
+import { checkFile, findLab } from './labs.ts'
+import { openProgress } from './progress.ts'
+import { runningLab, runningLabs } from './running.ts'
+import { bringUp, follow } from './session.ts'
+import { type Args, list, on, type Run, text } from './verb.ts'
 
-export const run: Run = async (_args, io) => {
-  io.err('not yet\n')
-  return 3
+export const run: Run = async (args, io) => {
+  const named = args.words[0] ?? text(args, 'lab')
+  const running = runningLabs(io).find((lab) => named === undefined || lab.name === named || lab.dir === dirOf(named, io))
+  if (running !== undefined || named === undefined) return await checked(running ? runningLab(io, running.name) : runningLab(io, named), args, io)
+  return await briefly(named, args, io)
+}
+
+/** A lab that does not run is up only for the check. */
+async function briefly(named: string, args: Args, io: Io): Promise<number> {
+  const place = findLab(named, io.cwd)
+  if (checkFile(place.dir, io.cwd) === undefined) throw stop(USAGE, `${place.shown} has no check.yaml beside it`)
+  io.err(`lab ${basename(place.dir)} does not run: it is brought up for the check and taken down again\n`)
+  const { state, end } = await bringUp({ place, wait: true, install: !on(args, 'no-install') }, io, await openProgress(io))
+  if (end.exit === NOT_STARTED) return NOT_STARTED
+  try {
+    return await checked(state, args, io)
+  } finally {
+    await stopLab(state)
+    io.err(`lab ${state.name} is down again\n`)
+  }
+}
+
+async function checked(lab: LabState, args: Args, io: Io): Promise<number> {
+  const check = checkFile(lab.dir, io.cwd)
+  if (check === undefined) throw stop(USAGE, `${lab.dir} has no check.yaml`)
+  const progress = await openProgress(io)
+  const only = list(args, 'only')
+  const body = { ...check, ...(only.length > 0 && { only }) }
+  const end = await follow(clientOf(lab.socket).lines<Event>({ method: 'POST', path: '/netlab/v1/check', body, signal: io.signal }), progress)
+  return end.exit
+}
+
+function dirOf(named: string, io: Io): string | undefined {
+  try {
+    return findLab(named, io.cwd).dir
+  } catch {
+    return undefined
+  }
 }

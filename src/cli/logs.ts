@@ -1,10 +1,10 @@
-import type { PodObject } from '#api/kinds.ts'
 import type { Client } from './client.ts'
 import { type Io, stop, USAGE } from './io.ts'
 import { query } from './kinds.ts'
 import { offer } from './nearest.ts'
 import { findSpot } from './places.ts'
 import { clientFor } from './running.ts'
+import type { PodSeen } from './seen.ts'
 import { type Args, on, type Run, text } from './verb.ts'
 
 export const run: Run = async (args, io) => {
@@ -18,8 +18,8 @@ export const run: Run = async (args, io) => {
   return 0
 }
 
-function containersOf(pod: PodObject, args: Args): readonly string[] {
-  const names = [...pod.spec.containers, ...pod.spec.initContainers].map((each) => each.name)
+function containersOf(pod: PodSeen, args: Args): readonly string[] {
+  const names = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].map((each) => each.name)
   if (on(args, 'all-containers')) return names
   const named = text(args, 'container')
   if (named !== undefined && !names.includes(named)) throw stop(1, `Pod ${pod.metadata.name} has no container "${named}"${offer(named, names)}`)
@@ -28,7 +28,7 @@ function containersOf(pod: PodObject, args: Args): readonly string[] {
 
 type How = { readonly args: Args; readonly io: Io; readonly prefix: string }
 
-async function print(client: Client, pod: PodObject, container: string, { args, io, prefix }: How): Promise<void> {
+async function print(client: Client, pod: PodSeen, container: string, { args, io, prefix }: How): Promise<void> {
   const path = `/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}/log`
   const options = {
     container,

@@ -1,6 +1,5 @@
 /** The entry: Node keeps the compiled code from one call to the next, so this must come before anything else is loaded. */
-import { enableCompileCache } from 'node:module'
 
-enableCompileCache()
+process.getBuiltinModule('node:module').enableCompileCache()
 const { main } = await import('./process.ts')
 await main()

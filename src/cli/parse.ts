@@ -1,5 +1,5 @@
 /** Words of a command line → the verb and its arguments, or every mistake in them. */
-import { parseArgs } from 'node:util'
+import type { parseArgs } from 'node:util'
 import { fail, ok, type Result } from '#net/result.ts'
 import { offer } from './nearest.ts'
 import { type Args, type Flag, flagsOf, type Verb, variableOf } from './verb.ts'
@@ -60,10 +60,7 @@ function helpFor(words: readonly string[]): Result<Call, string> {
 
 function readWords(verb: Verb, argv: readonly string[], env: Env): Result<Call, string> {
   const flags = flagsOf(verb)
-  const options = Object.fromEntries(
-    flags.map((flag) => [flag.name, { type: flag.type === 'boolean' ? ('boolean' as const) : ('string' as const), ...(flag.short && { short: flag.short }) }]),
-  )
-  const { tokens } = parseArgs({ args: [...argv], options, strict: false, tokens: true, allowPositionals: true })
+  const tokens = tokensOf(argv, flags)
   const cut = verb.command ? commandStart(tokens, verb.args.length, argv.length) : argv.length
   const mistakes: string[] = []
   const words: string[] = []
@@ -85,6 +82,14 @@ function readWords(verb: Verb, argv: readonly string[], env: Env): Result<Call, 
 }
 
 type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number]
+
+/** Without a flag there is nothing to parse, and node:util is slow to load. */
+function tokensOf(argv: readonly string[], flags: readonly Flag[]): readonly Token[] {
+  if (!argv.some((word) => word.startsWith('-'))) return argv.map((value, index) => ({ kind: 'positional', index, value }))
+  const options = flags.map(({ name, type, short }) => [name, { type: type === 'boolean' ? 'boolean' : 'string', ...(short && { short }) }] as const)
+  const { parseArgs: parsed } = process.getBuiltinModule('node:util')
+  return parsed({ args: [...argv], options: Object.fromEntries(options), strict: false, tokens: true, allowPositionals: true }).tokens
+}
 
 /** Where the program's own words begin: at `--`, or at the first word after the declared arguments. */
 function commandStart(tokens: readonly Token[], args: number, end: number): number {

@@ -1,15 +1,15 @@
 /** Places of the command line: what a word means, and the one name the daemon knows it by. */
-import type { PodObject } from '#api/kinds.ts'
 import type { Client } from './client.ts'
 import { stop, USAGE } from './io.ts'
 import { offer } from './nearest.ts'
+import { isReady, type PodSeen } from './seen.ts'
 
 export type Place =
   | { readonly kind: 'node' | 'ext' | 'any'; readonly name: string }
   | { readonly kind: 'pod' | 'deploy' | 'svc'; readonly namespace: string; readonly name: string }
 
 /** Where a program can run, as `enter` takes it: `node/x`, `pod/ns/x`, `ext/x`. */
-export type Spot = { readonly place: string; readonly pod?: PodObject }
+export type Spot = { readonly place: string; readonly pod?: PodSeen }
 
 const SPELLINGS: Readonly<Record<string, Exclude<Place['kind'], 'any'>>> = {
   ...{ node: 'node', nodes: 'node', no: 'node', ext: 'ext', host: 'ext' },
@@ -61,15 +61,15 @@ async function anySpot(client: Client, name: string, namespace: string): Promise
   throw await unknownName(client, 'place', name, namespace)
 }
 
-const podSpot = (pod: PodObject): Spot => ({ place: `pod/${pod.metadata.namespace}/${pod.metadata.name}`, pod })
+const podSpot = (pod: PodSeen): Spot => ({ place: `pod/${pod.metadata.namespace}/${pod.metadata.name}`, pod })
 
-async function onePod(client: Client, namespace: string, name: string): Promise<PodObject | undefined> {
+async function onePod(client: Client, namespace: string, name: string): Promise<PodSeen | undefined> {
   const reply = await client.send({ path: `/api/v1/namespaces/${enc(namespace)}/pods/${enc(name)}` })
-  return reply.status < 400 ? (JSON.parse(reply.text) as PodObject) : undefined
+  return reply.status < 400 ? (JSON.parse(reply.text) as PodSeen) : undefined
 }
 
 /** The first ready Pod of a Deployment or behind a Service, else the first that runs. */
-export async function podBehind(client: Client, kind: 'deploy' | 'svc', namespace: string, name: string): Promise<PodObject> {
+export async function podBehind(client: Client, kind: 'deploy' | 'svc', namespace: string, name: string): Promise<PodSeen> {
   const path = kind === 'deploy' ? `/apis/apps/v1/namespaces/${enc(namespace)}/deployments` : `/api/v1/namespaces/${enc(namespace)}/services`
   const reply = await client.send({ path: `${path}/${enc(name)}` })
   const title = kind === 'deploy' ? 'Deployment' : 'Service'
@@ -78,16 +78,14 @@ export async function podBehind(client: Client, kind: 'deploy' | 'svc', namespac
   const selector = kind === 'deploy' ? (spec.selector as { matchLabels?: Labels } | undefined)?.matchLabels : (spec.selector as Labels | undefined)
   if (selector === undefined) throw stop(1, `${title} ${namespace}/${name} selects no Pods`)
   const query = Object.entries(selector).map(([key, value]) => `${key}=${value}`)
-  const pods = await client.json<{ items: PodObject[] }>({ path: `/api/v1/namespaces/${enc(namespace)}/pods?labelSelector=${enc(query.join(','))}` })
+  const pods = await client.json<{ items: PodSeen[] }>({ path: `/api/v1/namespaces/${enc(namespace)}/pods?labelSelector=${enc(query.join(','))}` })
   const live = pods.items.filter((pod) => pod.metadata.deletionTimestamp === undefined)
-  const found = live.find(isReady) ?? live.find((pod) => pod.status.phase === 'Running') ?? live[0]
+  const found = live.find(isReady) ?? live.find((pod) => pod.status?.phase === 'Running') ?? live[0]
   if (found === undefined) throw stop(1, `${title} ${namespace}/${name} has no Pods`)
   return found
 }
 
 type Labels = Readonly<Record<string, string>>
-
-const isReady = (pod: PodObject): boolean => pod.status.conditions.some((each) => each.type === 'Ready' && each.status === 'True')
 
 async function unknownPod(client: Client, name: string, namespace: string): Promise<never> {
   throw await unknownName(client, 'pod', name, namespace)
@@ -109,7 +107,7 @@ async function unknownName(client: Client, what: 'pod' | 'node' | 'place', name:
 }
 
 async function namespacesOf(client: Client, pod: string): Promise<readonly string[]> {
-  const { items } = await client.json<{ items: PodObject[] }>({ path: '/api/v1/pods' })
+  const { items } = await client.json<{ items: PodSeen[] }>({ path: '/api/v1/pods' })
   return items.filter((each) => each.metadata.name === pod).map((each) => each.metadata.namespace ?? '')
 }
 

@@ -1,5 +1,4 @@
 /** The process netlab runs in, handed to the verb as values. */
-import { isatty } from 'node:tty'
 import { rootHelp, verbHelp } from './help.ts'
 import { INTERRUPTED, type Io, isStop, USAGE } from './io.ts'
 import { parse } from './parse.ts'
@@ -55,14 +54,21 @@ function writer(stream: () => NodeJS.WriteStream): (text: string) => void {
 const out = writer(() => process.stdout)
 const err = writer(() => process.stderr)
 
+/** Without the modules of a terminal, which a verb may never need. */
+const isTerminal = (fd: number): boolean => process.getBuiltinModule('node:tty').isatty(fd)
+
 function ioOf(noColor: boolean): Io {
   return {
     env: process.env,
     cwd: process.cwd(),
     out,
     err,
-    outIsTty: isatty(1),
-    errIsTty: isatty(2),
+    get outIsTty() {
+      return isTerminal(1)
+    },
+    get errIsTty() {
+      return isTerminal(2)
+    },
     columns: () => process.stderr.columns || process.stdout.columns || 100,
     color: !noColor && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
     signal: interrupted(),

@@ -1,6 +1,15 @@
-import type { Run } from './verb.ts'
+import type { Event } from '#report/event.ts'
+import { openProgress } from './progress.ts'
+import { clientFor } from './running.ts'
+import { follow } from './session.ts'
+import { type Run, text } from './verb.ts'
 
-export const run: Run = async (_args, io) => {
-  io.err('not yet\n')
-  return 3
+export const run: Run = async (args, io) => {
+  const machine = args.words[0]?.replace(/^(node|ext)\//, '')
+  const client = clientFor(args, io)
+  const progress = await openProgress(io)
+  const body = machine === undefined ? {} : { machine }
+  const end = await follow(client.lines<Event>({ method: 'POST', path: '/netlab/v1/repair', body, signal: io.signal }), progress)
+  if (text(args, 'output') === 'json') io.out(`${JSON.stringify({ exit: end.exit, says: end.says, ms: end.ms, events: progress.seen() }, null, 2)}\n`)
+  return end.exit
 }

@@ -1,7 +1,7 @@
-import type { NodeObject, PodObject, ServiceObject } from '#api/kinds.ts'
 import { type Client, clientOf } from './client.ts'
 import { plural, since } from './print.ts'
 import { runningLab } from './running.ts'
+import { isReady, type PodSeen, type Seen } from './seen.ts'
 import { type Run, text } from './verb.ts'
 
 export const run: Run = async (args, io) => {
@@ -9,15 +9,16 @@ export const run: Run = async (args, io) => {
   const client = clientOf(lab.socket)
   const [daemon, nodes, pods, services] = await Promise.all([
     client.json<Record<string, unknown>>({ path: '/netlab/v1/status' }),
-    items<NodeObject>(client, '/api/v1/nodes'),
-    items<PodObject>(client, '/api/v1/pods'),
-    items<ServiceObject>(client, '/api/v1/services'),
+    items<Seen>(client, '/api/v1/nodes'),
+    items<PodSeen>(client, '/api/v1/pods'),
+    items<Seen>(client, '/api/v1/services'),
   ])
-  const waiting = pods.filter((pod) => !isReady(pod) && pod.status.phase !== 'Succeeded').map((pod) => ({ pod: nameOf(pod), why: whyNot(pod) }))
+  const waiting = pods.filter((pod) => !isReady(pod) && pod.status?.phase !== 'Succeeded').map((pod) => ({ pod: nameOf(pod), why: whyNot(pod) }))
   const tired = nodes.filter((node) => !isReady(node)).map((node) => node.metadata.name)
   if (text(args, 'output') === 'json') {
-    const counts = { nodes: nodes.length, pods: pods.length, services: services.length, podsNotReady: waiting, nodesNotReady: tired }
-    io.out(`${JSON.stringify({ name: lab.name, dir: lab.dir, started: lab.started, version: lab.version, ...counts, ...daemon }, null, 2)}\n`)
+    io.out(
+      `${JSON.stringify({ name: lab.name, dir: lab.dir, started: lab.started, version: lab.version, ...daemon, nodesNotReady: tired, podsNotReady: waiting }, null, 2)}\n`,
+    )
     return 0
   }
   const lines = [
@@ -32,13 +33,12 @@ export const run: Run = async (args, io) => {
 
 const items = async <T>(client: Client, path: string): Promise<readonly T[]> => (await client.json<{ items: T[] }>({ path })).items
 
-const isReady = (object: NodeObject | PodObject): boolean => object.status.conditions.some((each) => each.type === 'Ready' && each.status === 'True')
+const nameOf = (pod: PodSeen): string => `${pod.metadata.namespace}/${pod.metadata.name}`
 
-const nameOf = (pod: PodObject): string => `${pod.metadata.namespace}/${pod.metadata.name}`
-
-function whyNot(pod: PodObject): string {
+function whyNot(pod: PodSeen): string {
   if (pod.metadata.deletionTimestamp !== undefined) return 'it is ending'
-  const waiting = pod.status.containerStatuses.flatMap((each) => each.state.waiting ?? [])[0]
-  const condition = pod.status.conditions.find((each) => each.status === 'False' && each.message)
-  return waiting?.message ?? waiting?.reason ?? condition?.message ?? pod.status.message ?? pod.status.reason ?? pod.status.phase
+  const { containerStatuses = [], conditions = [], message, reason, phase = 'Pending' } = pod.status ?? {}
+  const waiting = containerStatuses.flatMap((each) => each.state?.waiting ?? [])[0]
+  const condition = conditions.find((each) => each.status === 'False' && each.message)
+  return waiting?.message ?? waiting?.reason ?? condition?.message ?? message ?? reason ?? phase
 }

@@ -1,6 +1,24 @@
-import type { Run } from './verb.ts'
+import { stop, USAGE } from './io.ts'
+import { findLab } from './labs.ts'
+import { openProgress } from './progress.ts'
+import { bringUp } from './session.ts'
+import { type Args, on, type Run, text } from './verb.ts'
 
-export const run: Run = async (_args, io) => {
-  io.err('not yet\n')
-  return 3
+export const run: Run = async (args, io) => {
+  inThisVersion(args)
+  const place = findLab(args.words[0] ?? '', io.cwd)
+  const progress = await openProgress(io)
+  const { state, fresh, end } = await bringUp({ place, wait: !on(args, 'no-wait'), install: !on(args, 'no-install') }, io, progress)
+  if (text(args, 'output') === 'json') {
+    io.out(`${JSON.stringify({ lab: state.name, fresh, exit: end.exit, says: end.says, next: end.next, ms: end.ms, events: progress.seen() }, null, 2)}\n`)
+  }
+  return end.exit
+}
+
+function inThisVersion(args: Args): void {
+  const [driver, kernel] = [text(args, 'driver') ?? 'auto', text(args, 'kernel') ?? 'auto']
+  if (!['auto', 'netns'].includes(driver))
+    throw stop(USAGE, driver === 'docker' ? 'the docker driver is not in this version; leave --driver out' : `no driver "${driver}"; there is auto, netns`)
+  if (!['auto', 'host'].includes(kernel))
+    throw stop(USAGE, kernel === 'uml' ? 'a kernel of its own is not in this version; leave --kernel out' : `no kernel "${kernel}"; there is auto, host`)
 }
