@@ -7,7 +7,11 @@
 export function keeperArgv(daemon: readonly string[], root: boolean): readonly string[] {
   const user = root ? [] : ['--user', '--map-root-user', '--map-auto']
   const namespaces = ['--net', '--mount', '--pid', '--uts', '--ipc', '--fork', '--kill-child', '--mount-proc']
-  // `$$` stays the same through exec: the daemon learns its keeper's pid on the host this way.
-  const script = 'NETLAB_KEEPER=$$ exec "$@"'
-  return ['sh', '-c', script, 'netlab-keeper', 'unshare', ...user, ...namespaces, '--', 'tini', '--', ...daemon]
+  return ['sh', '-c', SCRIPT, 'netlab-keeper', 'unshare', ...user, ...namespaces, '--', 'tini', '--', ...daemon]
 }
+
+/** `$$` and the start time stay the same through exec: inside, the daemon cannot see how its keeper is called on the host. */
+const SCRIPT = `stat=$(cat /proc/$$/stat); set -- "\${stat##*) }" "$@"
+start=$(echo "$1" | cut -d' ' -f20); shift
+export NETLAB_KEEPER=$$ NETLAB_KEEPER_START="$start"
+exec "$@"`

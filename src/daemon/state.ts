@@ -98,8 +98,16 @@ export async function startLab(o: StartOptions): Promise<LabState> {
 async function launch(o: StartOptions, folder: string): Promise<LabState> {
   for (const stale of ['api.sock', 'lab.json', 'daemon.log']) rmSync(join(folder, stale), { force: true, recursive: true })
   const log = openSync(join(folder, 'daemon.log'), 'a', 0o600)
-  const argv = keeperArgv(o.daemon, process.getuid?.() === 0)
-  const env = { ...process.env, NETLAB_FOLDER: folder, NETLAB_NAME: o.name, NETLAB_DIR: o.dir, NETLAB_VERSION: o.version, NETLAB_STARTED: new Date().toISOString() }
+  const root = process.getuid?.() === 0
+  const argv = keeperArgv(o.daemon, root)
+  const env = {
+    ...process.env,
+    NETLAB_FOLDER: folder,
+    NETLAB_NAME: o.name,
+    NETLAB_DIR: o.dir,
+    NETLAB_VERSION: o.version,
+    NETLAB_STARTED: new Date().toISOString(),
+  }
   const [program = 'sh', ...rest] = argv
   const keeper = spawn(program, rest, { detached: true, stdio: ['ignore', log, log], env, cwd: '/' })
   closeSync(log)

@@ -1,9 +1,10 @@
 /** Machines as plain Linux namespaces, inside the namespaces of the lab's keeper. Needs no root and no Docker. */
+import { createHash } from 'node:crypto'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Machine, NodeDriver, Wiring } from '#driver/driver.ts'
 import type { Output, Run, Write } from '#kernel/command.ts'
-import { prefixOf } from '#net/net.ts'
+import { IF_NAME_MAX, prefixOf } from '#net/net.ts'
 import { spawnContainer } from './container.ts'
 import { type MachineProcess, startMachine } from './machine.ts'
 import { mustRun, runProcess } from './run.ts'
@@ -79,7 +80,13 @@ async function prepare(template: string, fstab: string, programs: Programs): Pro
 
 /** nsenter opens its files before it enters anything, hence the way through the machine's root. */
 const netnsFlag = (pid: number, netns: string | undefined): string => (netns === undefined ? '-n' : `--net=/proc/${pid}/root/run/netns/${netns}`)
-const bridgeOf = (segment: string): string => `seg-${segment}`.slice(0, 15)
+const bridgeOf = (segment: string): string => deviceName('seg-', segment)
+
+/** Names of machines may be longer than those of devices: such a one is cut and told from others by a hash. */
+function deviceName(prefix: string, name: string): string {
+  const whole = `${prefix}${name}`
+  return whole.length <= IF_NAME_MAX ? whole : `${whole.slice(0, IF_NAME_MAX - 6)}-${createHash('sha256').update(name).digest('hex').slice(0, 5)}`
+}
 
 /** A bridge per segment in the lab's own namespace, which is also the router between segments and the control plane's machine. */
 async function wireSegments(wiring: Wiring, known: Set<string>): Promise<void> {
@@ -110,7 +117,7 @@ async function wireMachines(wiring: Wiring, fresh: readonly Machine[], pidOf: (n
   if (fresh.length === 0) return
   const outside = fresh.flatMap((machine) => {
     const segment = segmentOf(wiring, machine)
-    const dev = `to-${machine.name}`.slice(0, 15)
+    const dev = deviceName('to-', machine.name)
     return [
       `link add name ${dev} mtu ${segment.mtu} type veth peer name eth0 mtu ${segment.mtu} netns ${pidOf(machine.name)}`,
       `link set dev ${dev} master ${bridgeOf(segment.name)} up`,
@@ -141,6 +148,7 @@ function segmentOf(wiring: Wiring, machine: Machine): Wiring['segments'][number]
 }
 
 function wrap(pid: number, command: Run): readonly string[] {
+  if (command.view !== undefined) return ['nsenter', '-t', `${command.view}`, '-m', '-n', '-u', '-p', '--', ...command.argv]
   return ['nsenter', '-t', `${pid}`, '-m', '-u', '-p', netnsFlag(pid, command.in), '--', ...command.argv]
 }
 

@@ -1,0 +1,69 @@
+/** Where the kernels differ from the plan, and putting it back. */
+import type { Engine } from '#engine/engine.ts'
+import { type Drift, drift, repair } from '#kernel/drift.ts'
+import { failureOf } from '#kernel/failure.ts'
+import { observe } from '#kernel/observe.ts'
+import type { Event } from '#report/event.ts'
+import { lines } from './serve.ts'
+
+/** As `netlab drift -o json` prints it. */
+export type DriftRow = {
+  readonly machine: string
+  readonly by: string
+  readonly why: string
+  readonly what: 'missing' | 'changed'
+  readonly wanted: string
+  readonly found: string
+}
+
+export async function driftOf(engine: Engine): Promise<DriftRow[]> {
+  const found = await engine.exclusively(() => look(engine))
+  return found.flatMap(({ machine, drifts }) => drifts.map((one) => rowOf(machine, one)))
+}
+
+const rowOf = (machine: string, { step: { by, why }, what, wanted, found }: Drift): DriftRow => ({ machine, by, why, what, wanted, found })
+
+async function look(engine: Engine, only?: string): Promise<{ readonly machine: string; readonly drifts: readonly Drift[] }[]> {
+  const machines = [...engine.programs().keys()].filter((machine) => only === undefined || machine === only)
+  return Promise.all(
+    machines.map(async (machine) => {
+      const program = engine.applied(machine)
+      const outputs = await Promise.all(observe(program).map((command) => engine.driver.run(machine, command)))
+      return { machine, drifts: drift(program, outputs, machine) }
+    }),
+  )
+}
+
+export async function repairAll(engine: Engine, request: Request): Promise<Response> {
+  const { machine: only } = (await request.json().catch(() => ({}))) as { machine?: string }
+  const begun = performance.now()
+  return lines<Event>(async (send) => {
+    send({ kind: 'begin', verb: 'repair', lab: engine.cluster().lab, phases: [] })
+    try {
+      const mended = await engine.exclusively(() => mend(engine, only, send))
+      const says = mended === 0 ? 'nothing to repair' : `${mended} step${mended === 1 ? '' : 's'} put back`
+      send({ kind: 'end', exit: 0, says, next: [], ms: performance.now() - begun })
+    } catch (error) {
+      send({ kind: 'end', exit: 3, says: (error as Error).message, next: [], ms: performance.now() - begun })
+    }
+  })
+}
+
+/** Putting back one thing can bring to light that another, which stood on it, is gone too: looked at again until nothing differs. */
+async function mend(engine: Engine, only: string | undefined, send: (event: Event) => void): Promise<number> {
+  let mended = 0
+  for (let round = 0; round < 3; round += 1) {
+    const found = await look(engine, only)
+    const differing = found.filter(({ drifts }) => drifts.length > 0)
+    if (differing.length === 0) return mended
+    for (const { machine, drifts } of differing) {
+      for (const one of drifts) send({ kind: 'note', level: 'info', says: `${machine}: ${one.step.by}: ${one.what}: ${one.wanted}` })
+      for (const command of repair(engine.applied(machine), drifts)) {
+        const failure = failureOf(machine, command, await engine.driver.run(machine, command))
+        if (failure !== undefined) throw failure
+      }
+      mended += drifts.length
+    }
+  }
+  return mended
+}

@@ -1,0 +1,43 @@
+/** What a container printed, on Kubernetes' own path: …/pods/NAME/log?container=&follow=&tailLines=&previous=&timestamps=&sinceSeconds=. */
+import type { Engine } from '#engine/engine.ts'
+import type { Line } from '#engine/log.ts'
+import { processId } from '#kubelet/containers.ts'
+import { failureStatus } from './serve.ts'
+
+export function podLog(engine: Engine, url: URL): Response | undefined {
+  const path = /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)\/log$/.exec(url.pathname)
+  if (path === null) return undefined
+  const [, namespace = '', name = ''] = path
+  const pod = engine.store.get('Pod', namespace, name)
+  if (pod === undefined) return refuse(404, `pods "${name}" not found`)
+  const names = [...pod.spec.initContainers, ...pod.spec.containers].map((container) => container.name)
+  const container = url.searchParams.get('container') ?? (pod.spec.containers.length === 1 ? pod.spec.containers[0]?.name : undefined)
+  if (container === undefined) return refuse(400, `a container name must be specified for pod ${name}, choose one of: [${names.join(' ')}]`)
+  if (!names.includes(container)) return refuse(400, `container ${container} is not valid for pod ${name}, choose one of: [${names.join(' ')}]`)
+  const known = engine.supervisor.get(pod.spec.nodeName ?? '', processId(pod, container))
+  if (known === undefined) return refuse(400, `container "${container}" in pod "${name}" is waiting to start`)
+  const log = url.searchParams.get('previous') === 'true' ? known.previousLog : known.log
+  if (log === undefined) return refuse(400, `previous terminated container "${container}" in pod "${name}" not found`)
+
+  const stamped = url.searchParams.get('timestamps') === 'true'
+  const print = ({ at, text }: Line): string => `${stamped ? `${at} ` : ''}${text}\n`
+  const tail = url.searchParams.get('tailLines')
+  const past = tail === null ? log.lines() : Number(tail) === 0 ? [] : log.lines().slice(-Number(tail))
+  if (url.searchParams.get('follow') !== 'true') return text(past.map(print).join(''))
+
+  const encoder = new TextEncoder()
+  let stop: (() => void) | undefined
+  return text(
+    new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(encoder.encode(past.map(print).join('')))
+        stop = log.follow((line) => controller.enqueue(encoder.encode(print(line))))
+      },
+      cancel: () => stop?.(),
+    }),
+  )
+}
+
+const text = (body: string | ReadableStream): Response => new Response(body, { headers: { 'content-type': 'text/plain' } })
+const refuse = (code: number, message: string): Response =>
+  new Response(JSON.stringify(failureStatus(code, message)), { status: code, headers: { 'content-type': 'application/json' } })

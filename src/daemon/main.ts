@@ -1,0 +1,93 @@
+/** The lab daemon: the lab's own process inside its namespaces. Started by state.ts, spoken to on its socket, gone with the lab. */
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { netnsDriver } from '#driver/netns/netns.ts'
+import type { Engine } from '#engine/engine.ts'
+import { createEngine } from '#engine/engine.ts'
+import type { Lab } from '#lab/lab.ts'
+import { broughtPrograms } from './programs.ts'
+import { type Daemon, routes } from './routes.ts'
+import { serve } from './serve.ts'
+import { saveLabState } from './state.ts'
+
+/** An ordinary user's PATH often lacks where the network tools are. */
+process.env['PATH'] = `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:${process.env['PATH'] ?? ''}`
+const folder = process.env['NETLAB_FOLDER'] ?? ''
+const home = homeOf(import.meta.dirname)
+/** RFC 3339 without fractions, as Kubernetes writes times. */
+const now = (): string => `${new Date().toISOString().slice(0, 19)}Z`
+const say = (words: string): void => {
+  process.stderr.write(`${now()} ${words}\n`)
+}
+
+const driver = netnsDriver({ folder, programs: broughtPrograms(home, process.env) })
+let engine: Engine | undefined
+
+const daemon: Daemon = {
+  name: process.env['NETLAB_NAME'] ?? '',
+  now,
+  engine: () => engine,
+  begin(lab: Lab) {
+    engine = createEngine({ lab, driver, now, onError: (error) => say(error.message) })
+    saveSnapshots(engine)
+    return engine
+  },
+  async listen({ ip, port }) {
+    await new Promise<void>((resolve, reject) => inside.once('error', reject).listen(port, ip, resolve))
+  },
+  end: () => process.exit(0),
+  memory: () => process.memoryUsage().rss,
+}
+
+const handler = routes(daemon)
+const outside = serve(handler)
+/** The API as the lab's machines see it: at the control plane's address. */
+const inside = serve(handler)
+
+/** Whoever started the lab must say what it is to be; a starter that died leaves nothing behind. */
+const ORPHAN_MS = 10_000
+setTimeout(() => {
+  if (engine === undefined) process.exit(0)
+}, ORPHAN_MS)
+
+process.on('uncaughtException', (error) => say(error.stack ?? error.message))
+process.on('unhandledRejection', (error) => say(error instanceof Error ? (error.stack ?? error.message) : String(error)))
+
+outside.listen(join(folder, 'api.sock'), () => {
+  const keeper = Number(process.env['NETLAB_KEEPER'])
+  saveLabState(folder, {
+    name: daemon.name,
+    dir: process.env['NETLAB_DIR'] ?? '',
+    keeper,
+    startTime: process.env['NETLAB_KEEPER_START'] ?? '',
+    started: process.env['NETLAB_STARTED'] ?? now(),
+    version: process.env['NETLAB_VERSION'] ?? '',
+    userNamespace: process.env['NETLAB_USERNS'] === '1',
+  })
+})
+
+/** What the cluster holds, for whoever looks into the lab's folder after a crash; written at most twice a second, whole or not at all. */
+function saveSnapshots({ store, onTurn }: Engine): void {
+  const file = join(folder, 'snapshot.json')
+  let saved = -1
+  let due = false
+  const save = (): void => {
+    due = false
+    if (store.resourceVersion() === saved) return
+    saved = store.resourceVersion()
+    try {
+      writeFileSync(`${file}.tmp`, JSON.stringify(store.snapshot()), { mode: 0o600 })
+      renameSync(`${file}.tmp`, file)
+    } catch (error) {
+      say(`the snapshot could not be written, the lab goes on: ${(error as Error).message}`)
+    }
+  }
+  onTurn(() => {
+    if (!due) setTimeout(save, 500)
+    due = true
+  })
+}
+
+function homeOf(from: string): string {
+  return existsSync(join(from, 'package.json')) || from === dirname(from) ? from : homeOf(dirname(from))
+}

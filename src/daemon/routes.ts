@@ -1,0 +1,135 @@
+/** What the lab daemon answers: Kubernetes' own paths, container logs, and netlab's verbs under /netlab/v1. */
+import { handleApi } from '#api/http.ts'
+import type { Engine } from '#engine/engine.ts'
+import type { Lab } from '#lab/lab.ts'
+import { readLab } from '#lab/read.ts'
+import type { Event } from '#report/event.ts'
+import { check } from './check.ts'
+import { driftOf, repairAll } from './drift.ts'
+import { enter } from './enter.ts'
+import { podLog } from './logs.ts'
+import { failureStatus, type Handler, lines } from './serve.ts'
+import { bringUp } from './up.ts'
+
+export type Daemon = {
+  readonly name: string
+  /** RFC 3339. */
+  readonly now: () => string
+  /** Undefined until the lab was named by the first `up`. */
+  readonly engine: () => Engine | undefined
+  readonly begin: (lab: Lab) => Engine
+  /** Serves the API inside the lab too. */
+  readonly listen: (at: { readonly ip: string; readonly port: number }) => Promise<void>
+  /** Ends the daemon, and the lab with it. */
+  readonly end: () => void
+  /** Bytes of memory in use. */
+  readonly memory: () => number
+}
+
+type Handle = (request: Request, url: URL) => Promise<Response> | Response
+
+export function routes(daemon: Daemon): Handler {
+  /** The events of the present or last `up`, for whoever asks for them later. */
+  let told: Event[] = []
+  let queue: Promise<unknown> = Promise.resolve()
+  let standing = false
+
+  const up: Handle = async (request) => {
+    const { files, lab: file } = (await request.json()) as { files: Record<string, string>; lab: string }
+    const read = readLab(new Map(Object.entries(files)), file)
+    if (!read.ok) return json(failureStatus(400, read.errors.map(({ at, says }) => `${at} ${says}`).join('\n')), 400)
+    return lines<Event>((send) => {
+      // One `up` after the other: a second one finds the first one's lab and converges it.
+      const work = queue.then(() => raise(read.value.lab, request.signal, send))
+      queue = work.catch(() => {})
+      return work
+    })
+  }
+
+  const raise = async (lab: Lab, signal: AbortSignal, send: (event: Event) => void): Promise<void> => {
+    const fresh = !standing
+    const engine = daemon.engine() ?? daemon.begin(lab)
+    told = []
+    const emit = (event: Event): void => {
+      told.push(event)
+      send(event)
+    }
+    if (fresh) void listenSoon(daemon, engine)
+    const stands = await bringUp({ engine, lab, emit, signal, clock: () => performance.now() })
+    standing ||= stands
+    // Whoever started the lab and does not hear how it ended gets nothing: not even half a lab.
+    if (!standing) setTimeout(daemon.end, 50)
+  }
+
+  const table: Readonly<Record<string, Handle>> = {
+    'GET status': () => json(status(daemon, standing)),
+    'GET events': () => lines<Event>(async (send) => told.forEach(send)),
+    'POST up': up,
+    'POST check': (request) => withEngine(daemon, (engine) => check(engine, request)),
+    'GET drift': () => withEngine(daemon, async (engine) => json({ drift: await driftOf(engine) })),
+    'POST repair': (request) => withEngine(daemon, (engine) => repairAll(engine, request)),
+    'GET enter': (_, url) => withEngine(daemon, (engine) => enter(engine, url)),
+    'GET programs': () => withEngine(daemon, (engine) => json(Object.fromEntries(engine.programs()))),
+    'POST down': () => {
+      setTimeout(daemon.end, 20)
+      return json({})
+    },
+  }
+
+  return async (request) => {
+    const url = new URL(request.url)
+    const own = /^\/netlab\/v1\/(\w+)$/.exec(url.pathname)
+    if (own !== null) return table[`${request.method} ${own[1]}`]?.(request, url) ?? json(failureStatus(404, `no ${request.method} ${url.pathname}`), 404)
+    return withEngine(
+      daemon,
+      async (engine) =>
+        podLog(engine, url) ?? (await handleApi(engine.store, request, { now: daemon.now })) ?? json(failureStatus(404, `no ${url.pathname}`), 404),
+    )
+  }
+}
+
+async function listenSoon(daemon: Daemon, engine: Engine): Promise<void> {
+  const { ip, port } = engine.cluster().controlPlane
+  // The address is there as soon as the wires are.
+  for (let tries = 0; tries < 400; tries += 1) {
+    try {
+      await daemon.listen({ ip, port })
+      return
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+}
+
+async function withEngine(daemon: Daemon, answer: (engine: Engine) => Promise<Response> | Response): Promise<Response> {
+  const engine = daemon.engine()
+  return engine === undefined ? json(failureStatus(503, 'the lab is not up yet'), 503) : answer(engine)
+}
+
+const json = (value: unknown, status = 200): Response => new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
+
+function status(daemon: Daemon, standing: boolean): object {
+  const engine = daemon.engine()
+  if (engine === undefined) return { lab: daemon.name, state: 'starting' }
+  const cluster = engine.cluster()
+  return {
+    lab: daemon.name,
+    state: standing ? 'up' : 'starting',
+    driver: 'netns',
+    cni: cluster.cni.name,
+    proxy: cluster.proxy.mode,
+    dns: cluster.dnsIP ?? 'none',
+    podCIDR: cluster.podCIDR,
+    serviceCIDR: cluster.serviceCIDR,
+    controlPlane: cluster.controlPlane,
+    nodes: cluster.nodes.map(({ name, ip, podCIDR }) => ({ name, ip, podCIDR, pods: cluster.pods.filter((pod) => pod.node === name).length })),
+    hosts: cluster.hosts.map(({ name, ip }) => ({ name, ip })),
+    pods: {
+      total: cluster.pods.length,
+      ready: engine.store.list('Pod').filter(({ status: { conditions } }) => conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True'))
+        .length,
+    },
+    services: engine.store.list('Service').length,
+    memory: daemon.memory(),
+  }
+}

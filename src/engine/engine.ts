@@ -1,0 +1,246 @@
+/** A running lab: its objects, its machines, and the wheel between them. */
+import type { KubeObject, PodObject } from '#api/kinds.ts'
+import { createStore, type Snapshot, type Store } from '#api/store.ts'
+import { admitService } from '#controllers/allocate.ts'
+import { sameJson } from '#controllers/objects.ts'
+import { providedObjects } from '#controllers/provided.ts'
+import type { NodeDriver } from '#driver/driver.ts'
+import type { NodeProgram } from '#kernel/step.ts'
+import type { Lab } from '#lab/lab.ts'
+import type { Cluster } from '#model/cluster.ts'
+import { clusterOf } from '#model/model.ts'
+import { programsOf } from '#plan/plan.ts'
+import { wiring } from '#underlay/underlay.ts'
+import { createPods, type Pods } from './pods.ts'
+import { PROBER_ID, proberProgram } from './prober.ts'
+import { createSupervisor, type Program, type Supervisor } from './supervisor.ts'
+import { applyProgram, nameOf, objectsIn, recordEvent, settleControllers } from './wheel.ts'
+
+export type Engine = {
+  readonly store: Store
+  readonly driver: NodeDriver
+  readonly supervisor: Supervisor
+  readonly lab: () => Lab
+  readonly cluster: () => Cluster
+  /** What every machine should hold, processes included. */
+  readonly programs: () => ReadonlyMap<string, NodeProgram>
+  /** What netlab has put into the machine's kernel. */
+  readonly applied: (machine: string) => NodeProgram
+  /** Makes the machines and wires of the lab. */
+  readonly build: (lab: Lab, signal: AbortSignal) => Promise<void>
+  /** Makes the lab's own objects those of the lab file: new ones made, changed ones replaced, vanished ones deleted. @returns what changed, in kubectl's words. */
+  readonly declare: (lab: Lab) => readonly string[]
+  /** Resolves when nothing waits to be applied. @throws the first failure of the turns it waited for. */
+  readonly settled: () => Promise<void>
+  /** Calls back after every turn and every change of an object, until the returned function is called. */
+  readonly onTurn: (listener: () => void) => () => void
+  /** Runs `work` while no turn runs. */
+  readonly exclusively: <T>(work: () => Promise<T>) => Promise<T>
+  readonly stop: () => Promise<void>
+}
+
+export type EngineOptions = {
+  readonly lab: Lab
+  readonly driver: NodeDriver
+  readonly now: () => string
+  readonly snapshot?: Snapshot
+  /** Something went wrong outside any operation that waits for it. */
+  readonly onError: (error: Error) => void
+}
+
+const RETRY_MS = [1_000, 2_000, 5_000, 10_000, 30_000]
+
+export function createEngine(o: EngineOptions): Engine {
+  let lab = o.lab
+  const store = createStore({ now: o.now, admit: (...args) => admitService(lab)(...args), ...(o.snapshot === undefined ? {} : { snapshot: o.snapshot }) })
+  const applied = new Map<string, NodeProgram>()
+  const declared = new Set<string>()
+  const listeners = new Set<() => void>()
+  let programs: ReadonlyMap<string, NodeProgram> = new Map()
+  let cluster = clusterOf(lab, objectsIn(store))
+  let built = false
+  let stopped = false
+  let dirty = false
+  let turning: Promise<void> | undefined
+  let failure: Error | undefined
+  let failures = 0
+  let retry: NodeJS.Timeout | undefined
+  const fixed = new Set<() => Promise<void>>()
+
+  const kick = (): void => {
+    dirty = true
+    if (!built || stopped) return
+    turning ??= new Promise<void>((resolve) => setImmediate(resolve)).then(turns).finally(() => {
+      turning = undefined
+      if (dirty || fixed.size > 0) kick()
+    })
+  }
+
+  const turns = async (): Promise<void> => {
+    for (const work of fixed) {
+      fixed.delete(work)
+      await work()
+    }
+    while (dirty && !stopped) {
+      dirty = false
+      clearTimeout(retry)
+      try {
+        await turn()
+        failure = undefined
+        failures = 0
+      } catch (error) {
+        failure = error as Error
+        if (!stopped) o.onError(failure)
+        retry = setTimeout(kick, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)])
+        failures += 1
+      }
+      for (const listener of listeners) listener()
+    }
+  }
+
+  const turn = async (): Promise<void> => {
+    settleControllers(store, lab, o.now)
+    const dead = new Set(pods.dead)
+    const objects = objectsIn(store)
+    cluster = clusterOf(lab, { ...objects, Pod: objects.Pod.filter((pod) => !dead.has(pod.metadata.uid)) })
+    programs = programsOf(cluster)
+    pods.sync(cluster)
+    const results = await Promise.allSettled([...programs].map(([machine, program]) => applyTo(machine, program)))
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+    for (const pod of objects.Pod) if (dead.has(pod.metadata.uid) || neverRan(pod)) bury(pod)
+  }
+
+  const applyTo = async (machine: string, program: NodeProgram): Promise<void> => {
+    const kernel = program.filter((step) => step.kind !== 'process')
+    try {
+      applied.set(machine, await applyProgram(o.driver, machine, applied.get(machine) ?? [], kernel))
+    } catch (error) {
+      const node = store.get('Node', undefined, machine)
+      if (node !== undefined)
+        recordEvent(store, { about: node, type: 'Warning', reason: 'FailedApply', message: (error as Error).message, from: 'netlab' }, o.now())
+      throw error
+    }
+    await supervisor.sync(machine, processesOf(machine, program))
+  }
+
+  const processesOf = (machine: string, program: NodeProgram): { program: Program; owner: string }[] => {
+    const owners = new Map(cluster.pods.filter((pod) => pod.node === machine).map((pod) => [`${pod.namespace}_${pod.name}`, pod]))
+    const wanted = program.flatMap((step) => {
+      if (step.kind !== 'process') return []
+      const pod = owners.get(step.id.slice(0, step.id.lastIndexOf('/')))
+      if (pod !== undefined && !pods.mayRun(pod, step.id)) return []
+      return [{ program: step as Program, owner: pod?.object.metadata.uid ?? '' }]
+    })
+    return cluster.nodes.some((node) => node.name === machine) ? [{ program: proberProgram, owner: PROBER_ID }, ...wanted] : wanted
+  }
+
+  /** A Pod that is to go and never had an address has nothing to end. */
+  const neverRan = (pod: PodObject): boolean =>
+    pod.metadata.deletionTimestamp !== undefined &&
+    !cluster.pods.some((one) => one.object.metadata.uid === pod.metadata.uid) &&
+    !pods.dead.has(pod.metadata.uid)
+
+  const bury = (pod: PodObject): void => {
+    store.delete('Pod', pod.metadata.namespace, pod.metadata.name, { gracePeriodSeconds: 0 })
+  }
+
+  const supervisor = createSupervisor({ driver: o.driver, now: o.now, onChange: (machine, id) => pods.changed(machine, id) })
+  const pods: Pods = createPods({ store, driver: o.driver, supervisor, cluster: () => cluster, now: o.now, kick })
+
+  store.onChange(({ type, object }) => {
+    if (type === 'DELETED' && object.kind === 'Pod') {
+      for (const { name } of [...object.spec.initContainers, ...object.spec.containers]) {
+        supervisor.forget(object.spec.nodeName ?? '', `${object.metadata.namespace}_${object.metadata.name}/${name}`)
+      }
+    }
+    if (object.kind !== 'Event') kick()
+    for (const listener of listeners) listener()
+  })
+
+  const settled = async (): Promise<void> => {
+    while (turning !== undefined || dirty) {
+      kick()
+      await turning
+      if (failure !== undefined) throw failure
+    }
+  }
+
+  return {
+    store,
+    driver: o.driver,
+    supervisor,
+    lab: () => lab,
+    cluster: () => cluster,
+    programs: () => programs,
+    applied: (machine) => applied.get(machine) ?? [],
+    settled,
+
+    async build(next, signal) {
+      const wires = wiring(clusterOf(next, objectsIn(store)))
+      for (const machine of applied.keys()) if (!wires.machines.some(({ name }) => name === machine)) applied.delete(machine)
+      await o.driver.up(wires, signal)
+      built = true
+      kick()
+    },
+
+    declare(next) {
+      lab = next
+      const wanted = new Map<string, KubeObject>()
+      for (const object of [...providedObjects(next, { now: o.now() }), ...next.objects]) wanted.set(`${object.kind} ${nameOf(object)}`, object)
+      const said = [...wanted.values()].flatMap((object) => declareOne(store, object))
+      for (const key of declared) {
+        if (wanted.has(key)) continue
+        const [kind = '', name = ''] = key.split(' ')
+        const [namespace, own] = name.includes('/') ? name.split('/') : [undefined, name]
+        const answer = store.delete(kind as KubeObject['kind'], namespace, own ?? '')
+        if (answer.ok) said.push(`${kind.toLowerCase()}/${own} deleted`)
+        declared.delete(key)
+      }
+      for (const key of wanted.keys()) declared.add(key)
+      kick()
+      return said
+    },
+
+    onTurn(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+
+    exclusively: (work) =>
+      new Promise((resolve, reject) => {
+        fixed.add(() => work().then(resolve, reject))
+        kick()
+      }),
+
+    async stop() {
+      stopped = true
+      clearTimeout(retry)
+      pods.stop()
+      await turning
+      await o.driver.down()
+    },
+  }
+}
+
+/** @throws what the API would answer, when the object is refused. */
+function declareOne(store: Store, object: KubeObject): string[] {
+  const { kind, metadata } = object
+  const label = `${kind.toLowerCase()}/${metadata.name}`
+  const before = store.get(kind, metadata.namespace, metadata.name)
+  if (before === undefined) {
+    const answer = store.create(kind, metadata.namespace, object)
+    if (!answer.ok) throw new Error(answer.status.message)
+    return [`${label} created`]
+  }
+  // What the cluster filled in (addresses, ports, status) stays unless the manifest says otherwise.
+  const answer = store.patch(kind, metadata.namespace, metadata.name, patchOf(object), 'merge')
+  if (!answer.ok) throw new Error(answer.status.message)
+  return sameJson({ ...before, metadata: undefined }, { ...answer.value, metadata: undefined }) ? [] : [`${label} configured`]
+}
+
+function patchOf(object: KubeObject): unknown {
+  const { metadata, ...rest } = object
+  const { labels, annotations } = metadata
+  return { ...rest, status: undefined, metadata: { labels, annotations } }
+}

@@ -1,0 +1,102 @@
+/** The product as a user has it: the launcher, run in a state folder of the test's own. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execa, type ResultPromise } from 'execa'
+
+export const home = join(import.meta.dirname, '../..')
+
+export type Said = { readonly code: number | undefined; readonly out: string; readonly err: string }
+
+export type Netlab = {
+  readonly root: string
+  readonly run: (...args: string[]) => Promise<Said>
+  /** Fails the test with what the command said when it does not exit 0. */
+  readonly ok: (...args: string[]) => Promise<string>
+  readonly start: (...args: string[]) => ResultPromise
+  /** Takes every lab down and removes the state folder. */
+  readonly clean: () => Promise<void>
+}
+
+export function netlab(): Netlab {
+  const root = mkdtempSync(join(tmpdir(), 'netlab-test-'))
+  const options = { env: { NETLAB_STATE: root, NO_COLOR: '1' }, reject: false, stdin: 'ignore', timeout: 60_000 } as const
+  const run = async (...args: string[]): Promise<Said> => {
+    const { exitCode, stdout, stderr } = await execa(join(home, 'netlab'), args, options)
+    return { code: exitCode, out: String(stdout), err: String(stderr) }
+  }
+  return {
+    root,
+    run,
+    async ok(...args) {
+      const said = await run(...args)
+      if (said.code !== 0) throw new Error(`netlab ${args.join(' ')} ended with ${said.code}\n${said.out}\n${said.err}`)
+      return said.out
+    },
+    start: (...args) => execa(join(home, 'netlab'), args, options),
+    async clean() {
+      await run('down', '--all')
+      rmSync(root, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Keeps asking until the answer pleases. @throws with the last answer after `ms`. */
+export async function until<T>(ask: () => Promise<T> | T, pleases: (answer: T) => boolean, ms = 15_000): Promise<T> {
+  const deadline = Date.now() + ms
+  for (;;) {
+    const answer = await ask()
+    if (pleases(answer)) return answer
+    if (Date.now() > deadline) throw new Error(`not within ${ms} ms; the last answer was ${JSON.stringify(answer)}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** What of this host a lab could leave behind: its network namespaces' links, rules of the host, mounts. */
+export async function footprint(): Promise<{ readonly links: string; readonly namespaces: string; readonly mounts: string }> {
+  const { stdout: links } = await execa('ip', ['-o', 'link'], { env: { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` } })
+  const { stdout: namespaces } = await execa('ip', ['netns'], { env: { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` } })
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('netlab'))
+    .join('\n')
+  return { links: links.replaceAll(/qlen \d+/g, ''), namespaces, mounts }
+}
+
+export type Proc = { readonly pid: number; readonly start: string; readonly parent: number }
+
+/** All processes of the host by /proc. */
+export function processes(): Proc[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      const stat = readQuietly(`/proc/${name}/stat`)
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      return stat === '' || fields[0] === 'Z' ? [] : [{ pid: Number(name), start: fields[19] ?? '', parent: Number(fields[1]) }]
+    })
+}
+
+/** A process and all that descend from it. */
+export function familyOf(pid: number): Proc[] {
+  const all = processes()
+  const family = all.filter((one) => one.pid === pid)
+  for (const one of family) family.push(...all.filter(({ parent, pid: own }) => parent === one.pid && own !== one.pid))
+  return family
+}
+
+/** Those of the family that still run. */
+export const survivors = (family: readonly Proc[]): Proc[] => {
+  const now = new Map(processes().map((one) => [one.pid, one.start]))
+  return family.filter((one) => now.get(one.pid) === one.start)
+}
+
+export type State = { readonly keeper: number }
+export const stateOf = (root: string, lab: string): State => JSON.parse(readFileSync(join(root, lab, 'lab.json'), 'utf8')) as State
+
+function readQuietly(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
