@@ -4,6 +4,7 @@ import { discovered } from './discovery.ts'
 import { matcherOf } from './history.ts'
 import type { KubeObject } from './kinds.ts'
 import { type PatchType, patched } from './patch.ts'
+import { readProtobuf } from './protobuf.ts'
 import { apiVersionOf, type Resource, resources } from './resources.ts'
 import { badRequest, invalid, methodNotAllowed, noSuchPath, notFound, success, unsupportedType } from './status.ts'
 import type { Answer, DeleteOptions, Selection, Status, Store } from './store.ts'
@@ -294,11 +295,11 @@ class BadBody extends Error {}
 
 async function body({ request }: Call): Promise<object> {
   const type = mediaType(request)
-  const text = await request.text()
-  if (text.trim() === '') return {}
-  if (type.includes('protobuf')) throw new BadBody('send application/json; protobuf is not read here')
+  const bytes = new Uint8Array(await request.arrayBuffer())
+  if (bytes.length === 0) return {}
   try {
-    const value: unknown = type.includes('yaml') && !text.startsWith('{') ? parse(text) : JSON.parse(text)
+    const text = new TextDecoder().decode(bytes)
+    const value: unknown = type.includes('protobuf') ? readProtobuf(bytes) : type.includes('yaml') && !text.startsWith('{') ? parse(text) : JSON.parse(text)
     if (typeof value === 'object' && value !== null) return value
   } catch (error) {
     throw new BadBody(`the body cannot be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error })

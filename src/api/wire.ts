@@ -47,11 +47,19 @@ function fields(value: object, top: boolean): object {
   for (const [key, inner] of Object.entries(value)) {
     // the ports of a slice, at the top, are there even when there are none
     const omittable = OMITTED_WHEN_EMPTY.has(key) || (key === 'ports' && !top)
+    if (key === 'metadata' && !top) {
+      out[key] = templateMetadata(inner)
+      continue
+    }
     if (inner === undefined || (omittable && isEmpty(inner))) continue
     out[key] = plain(inner)
   }
   return out
 }
+
+/** A template's Pods have no name yet. */
+const templateMetadata = ({ name, generation: _counted, ...rest }: { readonly name?: string; readonly generation?: number }): object =>
+  fields(name ? { name, ...rest } : rest, false)
 
 const plain = (value: unknown): unknown =>
   typeof value !== 'object' || value === null ? value : Array.isArray(value) ? value.map(plain) : fields(value, false)
