@@ -7,8 +7,7 @@ import { type Env, serviceEnv } from './service-env.ts'
 
 /** Every reason why the container cannot start yet, in kubelet's words, or its variables. */
 export function declaredEnv(cluster: Cluster, node: Node, pod: Pod, container: Container): Result<Env, string> {
-  const services = serviceEnv(cluster.serviceObjects, pod.object)
-  const env: Record<string, string> = {}
+  const env: Record<string, string> = { ...serviceEnv(cluster.serviceObjects, pod.object) }
   const missing: string[] = []
   for (const { prefix = '', configMapRef } of container.envFrom) {
     if (configMapRef === undefined) continue
@@ -17,11 +16,11 @@ export function declaredEnv(cluster: Cluster, node: Node, pod: Pod, container: C
     for (const [key, value] of Object.entries(configMap?.data ?? {})) if (isVariableName(prefix + key)) env[prefix + key] = value
   }
   for (const variable of container.env) {
-    const value = variableValue(variable, { cluster, node, pod, env: { ...services, ...env } })
+    const value = variableValue(variable, { cluster, node, pod, env })
     if (!value.ok) missing.push(...value.errors)
     else if (value.value !== undefined) env[variable.name] = value.value
   }
-  return missing.length > 0 ? fail(...missing) : ok({ ...services, ...env })
+  return missing.length > 0 ? fail(...missing) : ok(env)
 }
 
 export const findConfigMap = (cluster: Cluster, pod: Pod, name: string): ConfigMap | undefined =>
