@@ -6,6 +6,7 @@ import { sameJson } from '#controllers/objects.ts'
 import { providedObjects } from '#controllers/provided.ts'
 import type { NodeDriver } from '#driver/driver.ts'
 import type { NodeProgram } from '#kernel/step.ts'
+import { podDir } from '#kubelet/volumes.ts'
 import type { Lab } from '#lab/lab.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { clusterOf } from '#model/model.ts'
@@ -108,7 +109,7 @@ export function createEngine(o: EngineOptions): Engine {
     const results = await Promise.allSettled([...programs].map(([machine, program]) => applyTo(machine, program)))
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
-    for (const pod of objects.Pod) if (dead.has(pod.metadata.uid) || neverRan(pod)) bury(pod)
+    await Promise.all(objects.Pod.filter((pod) => dead.has(pod.metadata.uid) || neverRan(pod)).map(bury))
   }
 
   const applyTo = async (machine: string, program: NodeProgram): Promise<void> => {
@@ -141,7 +142,15 @@ export function createEngine(o: EngineOptions): Engine {
     !cluster.pods.some((one) => one.object.metadata.uid === pod.metadata.uid) &&
     !pods.dead.has(pod.metadata.uid)
 
-  const bury = (pod: PodObject): void => {
+  /** The Pod's folder goes with it: an emptyDir lives as long as its Pod. */
+  const bury = async (pod: PodObject): Promise<void> => {
+    const machine = pod.spec.nodeName ?? ''
+    if (applied.has(machine))
+      await o.driver.run(machine, {
+        kind: 'run',
+        argv: ['rm', '-rf', podDir({ namespace: pod.metadata.namespace ?? 'default', name: pod.metadata.name })],
+        does: [],
+      })
     store.delete('Pod', pod.metadata.namespace, pod.metadata.name, { gracePeriodSeconds: 0 })
   }
 

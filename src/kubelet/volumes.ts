@@ -10,7 +10,7 @@ type Volume = PodObject['spec']['volumes'][number]
 export type Mount = Process['mounts'][number]
 
 /** Everything that kubelet keeps of a Pod on its node. */
-export const podDir = (pod: Pod): string => `/run/netlab/pods/${sandboxOf(pod.namespace, pod.name)}`
+export const podDir = (pod: Pick<Pod, 'namespace' | 'name'>): string => `/run/netlab/pods/${sandboxOf(pod.namespace, pod.name)}`
 
 const DEFAULT_MODE = 0o644
 

@@ -11,6 +11,7 @@ set -eu
 host=$1; dir=$2; n=$3; shift 3
 [ -z "$host" ] || hostname "$host"
 while [ "$n" -gt 0 ]; do
+  case $1 in */) mkdir -p "$1" ;; esac
   if [ ! -e "$2" ]; then
     top=/$(printf %s "$2" | cut -d/ -f2)
     [ -d "$top" ] || { echo "mountPath $2: there is no folder $top on this machine" >&2; exit 128; }
