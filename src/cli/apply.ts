@@ -1,5 +1,6 @@
 import type { Client } from './client.ts'
 import { statusOf } from './client.ts'
+import { printed } from './get.ts'
 import { stop, USAGE } from './io.ts'
 import { nameOf, pathOf } from './kinds.ts'
 import { givenFiles } from './labs.ts'
@@ -22,8 +23,8 @@ export const run: Run = async (args, io) => {
     const sent = on(args, 'dry-run') ? tried[given.indexOf(each)] : await send(client, each, false)
     if (sent === undefined || sent.refused) refused.push(refusalText(each, sent))
     else if (form === 'name') io.out(`${nameOf(each.resource, each.name)}\n`)
-    else if (form === 'json') io.out(`${JSON.stringify(JSON.parse(sent.text), null, 2)}\n`)
-    else if (form === 'yaml') io.out(await yamlOf(sent.text))
+    else if (form === 'json') io.out(await printed(JSON.parse(sent.text), false))
+    else if (form === 'yaml') io.out(`---\n${await printed(JSON.parse(sent.text), true)}`)
     else io.out(`${nameOf(each.resource, each.name)} ${sent.did}${on(args, 'dry-run') ? ' (dry run)' : ''}\n`)
   }
   if (given.length === 0) io.err('the files hold no objects\n')
@@ -71,8 +72,3 @@ function refusalText(given: Given | undefined, sent: Sent | undefined): string {
 /** `spec.ports[0].port` as steps. */
 export const pathIn = (field: string): readonly (string | number)[] =>
   [...field.matchAll(/\[(\d+)\]|\["?([^\]"]+)"?\]|([^.[\]]+)/g)].map(([, index, key, name]) => (index === undefined ? (key ?? name ?? '') : Number(index)))
-
-async function yamlOf(json: string): Promise<string> {
-  const { stringify } = await import('yaml')
-  return `---\n${stringify(JSON.parse(json), { lineWidth: 0 })}`
-}

@@ -110,8 +110,8 @@ function fullOf({ kind, group, version }: Resource, item: Item): object {
 /** Keys in the order of the alphabet, as kubectl prints them. */
 export async function printed(value: unknown, yaml: boolean): Promise<string> {
   if (!yaml) return `${JSON.stringify(sorted(value), null, 4)}\n`
-  const { stringify } = await import('yaml')
-  return stringify(sorted(value), { version: '1.1', indentSeq: false, lineWidth: 0 })
+  const { yamlText } = await import('./yaml.ts')
+  return yamlText(sorted(value))
 }
 
 function sorted(value: unknown): unknown {
@@ -196,6 +196,7 @@ function liner(how: Look): (table: WireTable) => string {
     const headers = columnDefinitions === undefined && !on(how.args, 'no-headers')
     columnDefinitions ??= table.columnDefinitions
     const shown = look({ ...table, columnDefinitions }, how)
+    if (headers) widest = shown.columns.map(({ name }) => name)
     for (const { cells } of shown.rows) widest = cells.map((cell, i) => longer(String(cell), widest[i] ?? ''))
     const printed = printTable({ ...shown, rows: [...shown.rows, { cells: widest, object: {} as never }] }, { headers })
     return `${printed.split('\n').slice(0, -2).join('\n')}\n`
