@@ -3,7 +3,7 @@
  * A lab lives as long as its keeper process (`unshare`); a folder whose keeper is gone is only litter, and is swept by the next command.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { keeperArgv } from './keeper.ts'
@@ -40,7 +40,9 @@ export const socketOf = (root: string, name: string): string => join(labFolder(r
 /** The labs whose keeper lives, by name. Folders of dead ones are removed on the way. */
 export function listLabs(root: string): LabState[] {
   if (!existsSync(root)) return []
-  return readdirSync(root, { withFileTypes: true })
+  const entries = readdirSync(root, { withFileTypes: true })
+  for (const { name } of entries) if (/\.lock(\.\d+)?$/.test(name) && !heldBy(join(root, name))) rmSync(join(root, name), { force: true })
+  return entries
     .filter((entry) => entry.isDirectory())
     .flatMap((entry) => readLabState(root, entry.name) ?? [])
     .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -96,7 +98,8 @@ export async function startLab(o: StartOptions): Promise<LabState> {
 }
 
 async function launch(o: StartOptions, folder: string): Promise<LabState> {
-  for (const stale of ['api.sock', 'lab.json', 'daemon.log']) rmSync(join(folder, stale), { force: true, recursive: true })
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const log = openSync(join(folder, 'daemon.log'), 'a', 0o600)
   const root = process.getuid?.() === 0
   const argv = keeperArgv(o.daemon, root)
@@ -163,17 +166,22 @@ function childOf(pid: number): number | undefined {
 
 const lockFile = (folder: string): string => `${folder}.lock`
 
-function lockHeld(folder: string): boolean {
-  const [pid = '', startTime = ''] = readQuietly(lockFile(folder)).split(' ')
+const lockHeld = (folder: string): boolean => heldBy(lockFile(folder))
+
+function heldBy(lock: string): boolean {
+  const [pid = '', startTime = ''] = readQuietly(lock).split(' ')
   return pid !== '' && alive(Number(pid), startTime)
 }
 
 /** One `up` of a lab starts it, the others wait and then find it running. */
 async function lock(folder: string, signal?: AbortSignal): Promise<() => void> {
   mkdirSync(dirname(folder), { recursive: true, mode: 0o700 })
+  // Made whole and then linked: nobody ever reads half a lock.
+  const mine = `${lockFile(folder)}.${process.pid}`
+  writeFileSync(mine, `${process.pid} ${startTimeOf(process.pid)}`, { mode: 0o600 })
   for (;;) {
     try {
-      writeFileSync(lockFile(folder), `${process.pid} ${startTimeOf(process.pid)}`, { flag: 'wx', mode: 0o600 })
+      linkSync(mine, lockFile(folder))
       break
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
@@ -182,7 +190,7 @@ async function lock(folder: string, signal?: AbortSignal): Promise<() => void> {
     if (signal?.aborted) throw new Error('interrupted')
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  rmSync(mine, { force: true })
   return () => rmSync(lockFile(folder), { force: true })
 }
 

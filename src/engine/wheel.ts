@@ -94,42 +94,16 @@ export const nameOf = ({ metadata }: KubeObject): string => (metadata.namespace 
  * Makes one machine hold what is wanted. After a failure the machine is brought back to what it held before, and the failure is thrown.
  * @returns what the machine holds now
  */
-export async function applyProgram(driver: NodeDriver, machine: string, applied: NodeProgram, wanted: NodeProgram, signal?: AbortSignal): Promise<NodeProgram> {
+export async function applyProgram(driver: NodeDriver, machine: string, applied: NodeProgram, wanted: NodeProgram): Promise<NodeProgram> {
   const commands = change(applied, wanted)
-  const options = signal === undefined ? {} : { signal }
-  // Each Pod's own namespace is independent of the others: their commands run side by side, everything else in its order.
-  for (let at = 0; at < commands.length; ) {
-    const group = commands.slice(at, endOfGroup(commands, at))
-    const outputs = await Promise.all(group.map((command) => driver.run(machine, command, options)))
-    const failures = group.flatMap((command, index) => failureOf(machine, command, outputs[index] ?? { code: undefined, stdout: '', stderr: '' }) ?? [])
-    if (failures[0] !== undefined) {
-      await undo(driver, machine, applied, wanted)
-      throw failures[0]
-    }
-    at += group.length
+  for (const command of commands) {
+    const failure = failureOf(machine, command, await driver.run(machine, command))
+    if (failure === undefined) continue
+    await undo(driver, machine, applied, wanted)
+    throw failure
   }
   return wanted
 }
-
-function endOfGroup(commands: ReturnType<typeof change>, from: number): number {
-  let to = from
-  const inside = (at: number): string | undefined => {
-    const command = commands[at]
-    return command?.kind === 'run' ? command.in : undefined
-  }
-  if (inside(from) === undefined) return from + 1
-  const seen = new Set<string>()
-  while (to < commands.length && to - from < GROUP_MAX) {
-    const space = inside(to)
-    if (space === undefined || seen.has(space)) break
-    seen.add(space)
-    to += 1
-  }
-  return to
-}
-
-/** How many programs of one machine run side by side. */
-const GROUP_MAX = 4
 
 /** Going back is best effort: what is not there need not be removed. */
 async function undo(driver: NodeDriver, machine: string, applied: NodeProgram, wanted: NodeProgram): Promise<void> {

@@ -55,15 +55,8 @@ test.each([50, 150, 250, 400, 600, 900])('kill -9 of the command line %i ms into
   const up = n.start('up', LAB)
   await new Promise((resolve) => setTimeout(resolve, ms))
   const family = [...familyOf(up.pid ?? 0), ...keepers().flatMap(familyOf)]
-  const done = up.exitCode !== null && up.exitCode !== undefined
   up.kill('SIGKILL')
-  await up
-  if (!done)
-    await until(
-      () => keepers(),
-      (left) => left.length === 0 || existsSync(join(n.root, LAB, 'lab.json')),
-      15_000,
-    )
+  await up.end
   await n.run('ls')
   const standing = existsSync(join(n.root, LAB, 'lab.json'))
   if (!standing) await gone(family)
@@ -75,7 +68,7 @@ test.each([30, 120, 300, 600])('Ctrl-C %i ms into up undoes it', async (ms) => {
   await new Promise((resolve) => setTimeout(resolve, ms))
   const family = keepers().flatMap(familyOf)
   up.kill('SIGINT')
-  const { exitCode } = await up
+  const exitCode = await up.end
   if (exitCode === 0) return
   expect(exitCode).toBe(130)
   await gone(family)

@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { execa, type ResultPromise } from 'execa'
+import { execa } from 'execa'
 
 export const home = join(import.meta.dirname, '../..')
 
@@ -13,7 +13,11 @@ export type Netlab = {
   readonly run: (...args: string[]) => Promise<Said>
   /** Fails the test with what the command said when it does not exit 0. */
   readonly ok: (...args: string[]) => Promise<string>
-  readonly start: (...args: string[]) => ResultPromise
+  readonly start: (...args: string[]) => {
+    readonly pid: number | undefined
+    readonly kill: (signal: 'SIGINT' | 'SIGKILL') => void
+    readonly end: Promise<number | undefined>
+  }
   /** Takes every lab down and removes the state folder. */
   readonly clean: () => Promise<void>
 }
@@ -33,7 +37,10 @@ export function netlab(): Netlab {
       if (said.code !== 0) throw new Error(`netlab ${args.join(' ')} ended with ${said.code}\n${said.out}\n${said.err}`)
       return said.out
     },
-    start: (...args) => execa(join(home, 'netlab'), args, options),
+    start(...args) {
+      const child = execa(join(home, 'netlab'), args, options)
+      return { pid: child.pid, kill: (signal) => child.kill(signal), end: child.then(({ exitCode }) => exitCode) }
+    },
     async clean() {
       await run('down', '--all')
       rmSync(root, { recursive: true, force: true })

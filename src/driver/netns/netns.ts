@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Machine, NodeDriver, Wiring } from '#driver/driver.ts'
+import { openShell, type Shell } from '#driver/shell.ts'
 import type { Output, Run, Write } from '#kernel/command.ts'
 import { IF_NAME_MAX, prefixOf } from '#net/net.ts'
 import { spawnContainer } from './container.ts'
@@ -20,6 +21,7 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
   const template = join(o.folder, 'root')
   const fstab = join(o.folder, 'machine.fstab')
   const machines = new Map<string, MachineProcess>()
+  const shells = new Map<string, Shell>()
   const segments = new Set<string>()
   const prepared = prepare(template, fstab, o.programs)
 
@@ -27,6 +29,12 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     const machine = machines.get(name)
     if (machine === undefined) throw new Error(`no machine named ${name}`)
     return machine.pid
+  }
+
+  const shellOf = (name: string, pid: number): Shell => {
+    const open = shells.get(name) ?? openShell(['nsenter', '-t', `${pid}`, '-m', '-n', '-u', '-p', '--', 'sh'])
+    shells.set(name, open)
+    return open
   }
 
   const enter: NodeDriver['enter'] = (name, inside = {}) => {
@@ -43,6 +51,8 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       for (const name of gone) {
         machines.get(name)?.keeper.kill('SIGKILL')
         machines.delete(name)
+        shells.get(name)?.close()
+        shells.delete(name)
       }
       const fresh = wiring.machines.filter((machine) => !machines.has(machine.name))
       const started = await Promise.all(fresh.map((machine) => startMachine(machine.name, template, fstab, signal)))
@@ -55,11 +65,12 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       await wireMachines(wiring, fresh, pidOf)
     },
 
-    async run(name, command, options = {}) {
+    async run(name, command, options) {
       const pid = pidOf(name)
-      return command.kind === 'write'
-        ? write(pid, command)
-        : runProcess(wrap(pid, command), { ...options, ...(command.stdin === undefined ? {} : { stdin: command.stdin }) })
+      if (command.kind === 'write') return write(pid, command)
+      // What may have to be stopped, or is to see a container's files, gets a process of its own.
+      if (options === undefined && command.view === undefined) return shellOf(name, pid).run(command)
+      return runProcess(wrap(pid, command), { ...options, ...(command.stdin === undefined ? {} : { stdin: command.stdin }) })
     },
 
     spawn: (name, program, log) => spawnContainer(pidOf(name), netnsFlag(pidOf(name), program.in), program, log),
