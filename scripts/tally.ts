@@ -1,0 +1,30 @@
+/** Adds up vitest's JSON reports in a folder and names what was skipped: a skip in a whole run is a failure. The last line is for machines. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+type Report = {
+  readonly testResults: readonly {
+    readonly name: string
+    readonly status: 'passed' | 'failed'
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[]
+  }[]
+}
+
+const [folder = '.', flag] = process.argv.slice(2)
+const reports = readdirSync(folder).filter((name) => name.endsWith('.json'))
+const files = reports.flatMap((name) => (JSON.parse(readFileSync(join(folder, name), 'utf8')) as Report).testResults)
+const tests = files.flatMap((file) => file.assertionResults.map((test) => ({ file: file.name, ...test })))
+const passed = tests.filter((test) => test.status === 'passed')
+const skipped = tests.filter((test) => test.status !== 'passed' && test.status !== 'failed')
+// a file that could not even be loaded has no tests to fail
+const broken = files.filter((file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'))
+const failed = tests.length - passed.length - skipped.length + broken.length
+
+const bad = failed + skipped.length > 0 || passed.length === 0 || flag === '--failed'
+const lines = [
+  ...skipped.map(({ file, fullName }) => `skipped: ${file} > ${fullName}`),
+  ...broken.map(({ name }) => `did not run: ${name}`),
+  `${passed.length} passed, ${bad ? Math.max(1, failed + skipped.length) : 0} failed`,
+]
+process.stdout.write(`${lines.join('\n')}\n`)
+process.exitCode = bad ? 1 : 0
