@@ -73,16 +73,14 @@ const initRunning = (statuses: PodObject['status']['initContainerStatuses']): bo
 export const podReady = ({ spec, status }: PodObject): string =>
   `${status.containerStatuses.filter((one) => one.ready && one.state.running !== undefined).length}/${spec.containers.length}`
 
-/** Addresses of a Service for the world outside; a long list of load balancer addresses is cut in the narrow table. */
-export function externalAddresses({ spec, status }: ServiceObject, wide: boolean): string {
+/** Addresses of a Service for the world outside. */
+export function externalAddresses({ spec, status }: ServiceObject): string {
   if (spec.type === 'ExternalName') return orNone(spec.externalName)
   if (spec.type !== 'LoadBalancer') return orNone(spec.externalIPs.join(','))
   const given = (status.loadBalancer.ingress ?? []).flatMap(({ ip, hostname }) => ip || hostname || [])
   const line = [...new Set(given)].sort().join(',')
-  const shown = !wide && line.length > LOAD_BALANCER_WIDTH ? `${line.slice(0, LOAD_BALANCER_WIDTH - 3)}...` : line
-  return [...(shown === '' ? [] : [shown]), ...spec.externalIPs].join(',') || '<pending>'
+  return [...(line === '' ? [] : [line]), ...spec.externalIPs].join(',') || '<pending>'
 }
-const LOAD_BALANCER_WIDTH = 16
 
 export const servicePorts = ({ spec }: ServiceObject): string =>
   orNone(spec.ports.map(({ port, nodePort, protocol }) => `${port}${nodePort ? `:${nodePort}` : ''}/${protocol}`).join(','))

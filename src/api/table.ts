@@ -49,7 +49,7 @@ export function tableOf(kind: Kind, objects: readonly KubeObject[], options: Tab
       wide: only,
       description: says,
     })),
-    rows: objects.map((object) => ({ cells: chosen.map(({ cell }) => cell(object, { now: options.now, wide })), object })),
+    rows: objects.map((object) => ({ cells: chosen.map(({ cell }) => cell(object, { now: options.now })), object })),
   }
 }
 
@@ -63,7 +63,7 @@ export function printTable(table: Table, { headers = true }: { readonly headers?
 /** kubectl shows the first line of a cell and says that there is more. */
 const oneLine = (cell: string): string => (/[\n\r\f]/.test(cell) ? `${cell.split(/[\n\r\f]/)[0]}...` : cell)
 
-type Look = { readonly now: string; readonly wide: boolean }
+type Look = { readonly now: string }
 type Definition<O> = {
   readonly name: string
   readonly cell: (object: O, look: Look) => Cell
@@ -119,7 +119,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Definition<ObjectOf<K>>[] } = {
     name,
     { name: 'Type', cell: ({ spec }) => spec.type },
     { name: 'Cluster-IP', cell: ({ spec }) => orNone(spec.clusterIPs?.[0] ?? spec.clusterIP) },
-    { name: 'External-IP', cell: (service, { wide }) => externalAddresses(service, wide) },
+    { name: 'External-IP', cell: externalAddresses },
     { name: 'Port(s)', cell: servicePorts },
     since,
     { name: 'Selector', wide: true, cell: ({ spec }) => labelsLine(spec.selector) },

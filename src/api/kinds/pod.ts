@@ -7,7 +7,7 @@ const envVar = z.strictObject({
   value: text.optional(),
   valueFrom: z
     .strictObject({
-      fieldRef: z.strictObject({ fieldPath: text, apiVersion: text.optional() }).optional(),
+      fieldRef: z.strictObject({ fieldPath: text, apiVersion: text.default('v1') }).optional(),
       configMapKeyRef: z.strictObject({ name: text, key: text, optional: z.boolean().optional() }).optional(),
     })
     .optional(),
