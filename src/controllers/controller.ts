@@ -17,7 +17,8 @@ export type Change =
   | { readonly verb: 'update'; readonly object: KubeObject }
   /** Replaces the status subresource. */
   | { readonly verb: 'status'; readonly object: KubeObject }
-  | { readonly verb: 'delete'; readonly kind: Kind; readonly namespace?: string; readonly name: string }
+  /** Without a grace period the object's own holds; 0 when nobody is left to confirm the end. */
+  | { readonly verb: 'delete'; readonly kind: Kind; readonly namespace?: string; readonly name: string; readonly gracePeriodSeconds?: number }
   | {
       readonly verb: 'event'
       readonly about: KubeObject

@@ -1,8 +1,9 @@
 /** Objects by kind, and the look-ups that controllers share: built once per list of objects, since objects never change in place. */
-import type { Kind, KubeObject, ObjectOf, PodObject } from '#api/kinds.ts'
+import type { Condition, Kind, KubeObject, Metadata, ObjectOf, PodObject } from '#api/kinds.ts'
 import { schemas } from '#api/kinds.ts'
 import { resources } from '#api/resources.ts'
-import type { Objects } from './controller.ts'
+import type { Change, Objects } from './controller.ts'
+import { canonical } from './hash.ts'
 
 export const kinds = Object.keys(schemas) as readonly Kind[]
 
@@ -88,3 +89,34 @@ export const isTerminating = (object: KubeObject): boolean => object.metadata.de
 export const conditionOf = <T extends { readonly type: string }>(of: readonly T[] | undefined, type: string): T | undefined =>
   of?.find((condition) => condition.type === type)
 export const isReady = (pod: PodObject): boolean => conditionOf(pod.status.conditions, 'Ready')?.status === 'True'
+
+/** The Pod with this condition in the place of the one of its type. */
+export const withCondition = (pod: PodObject, condition: Condition): PodObject => ({
+  ...pod,
+  status: { ...pod.status, conditions: [...pod.status.conditions.filter(({ type }) => type !== condition.type), condition] },
+})
+
+/** Whether two values say the same, in whatever order of keys. */
+export const sameJson = (a: unknown, b: unknown): boolean => a === b || canonical(a) === canonical(b)
+
+/** The reference that makes `owner` the one controller of an object. */
+export const ownedByReference = ({ apiVersion, kind, metadata: { name, uid } }: KubeObject): Metadata['ownerReferences'][number] => ({
+  apiVersion,
+  kind,
+  name,
+  uid,
+  controller: true,
+  blockOwnerDeletion: true,
+})
+
+/** Does no work for `key` while its inputs are the very objects with which there was nothing to do. */
+export function quiet<K extends object>(): (key: K, inputs: readonly object[], work: () => readonly Change[]) => readonly Change[] {
+  const idle = new WeakMap<K, readonly object[]>()
+  return (key, inputs, work) => {
+    const before = idle.get(key)
+    if (before?.length === inputs.length && before.every((object, at) => object === inputs[at])) return []
+    const changes = work()
+    if (changes.length === 0) idle.set(key, inputs)
+    return changes
+  }
+}
