@@ -248,8 +248,6 @@ function declareOne(store: Store, object: KubeObject): string[] {
   return sameJson({ ...before, metadata: undefined }, { ...answer.value, metadata: undefined }) ? [] : [`${label} configured`]
 }
 
-function patchOf(object: KubeObject): unknown {
-  const { metadata, ...rest } = object
-  const { labels, annotations } = metadata
-  return { ...rest, status: undefined, metadata: { labels, annotations } }
+function patchOf({ metadata: { labels, annotations }, ...object }: KubeObject): unknown {
+  return { ...Object.fromEntries(Object.entries(object).filter(([field]) => field !== 'status')), metadata: { labels, annotations } }
 }
