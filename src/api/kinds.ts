@@ -24,7 +24,6 @@ export type ObjectOf<K extends Kind> = z.output<(typeof schemas)[K]>
 /** An object after defaulting. */
 export type KubeObject = { [K in Kind]: ObjectOf<K> }[Kind]
 
-export type Namespace = ObjectOf<'Namespace'>
 export type NodeObject = ObjectOf<'Node'>
 export type PodObject = ObjectOf<'Pod'>
 export type ServiceObject = ObjectOf<'Service'>
@@ -39,8 +38,4 @@ export type PodSpec = z.output<typeof pod.podSpec>
 export type Container = z.output<typeof pod.container>
 export type ContainerProbe = z.output<typeof pod.containerProbe>
 export type ContainerStatus = z.output<typeof pod.containerStatus>
-export type ServicePort = z.output<typeof service.servicePort>
-export type Endpoint = z.output<typeof service.endpoint>
 export type Condition = z.output<typeof parts.condition>
-
-export { type Resource, resources } from './resources.ts'

@@ -56,6 +56,7 @@ test('a strategic merge deletes, reorders, keeps and replaces as its directives 
     apply(pod, { spec: { '$setElementOrder/containers': [{ name: 'b' }, { name: 'a' }], containers: [{ name: 'b', image: 'v' }] } }, 'strategic'),
     apply({ s: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } }, { s: { $retainKeys: ['type'], type: 'Recreate' } }, 'strategic'),
     apply({ m: { a: 1 } }, { m: { $patch: 'replace', b: 2 } }, 'strategic'),
+    apply({ m: { a: 1, b: 2 }, n: 3 }, { m: { a: null }, n: null }, 'strategic'),
     apply({ metadata: { finalizers: ['a', 'b'] } }, { metadata: { '$deleteFromPrimitiveList/finalizers': ['a'], finalizers: ['c'] } }, 'strategic'),
     apply(
       { spec: { ports: [{ port: 80, name: 'a' }] } },
@@ -81,6 +82,7 @@ test('a strategic merge deletes, reorders, keeps and replaces as its directives 
       },
     },
     { s: { type: 'Recreate' } },
+    { m: { b: 2 } },
     { m: { b: 2 } },
     { metadata: { finalizers: ['b', 'c'] } },
     {

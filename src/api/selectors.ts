@@ -18,7 +18,7 @@ export function matchesMap(selector: Labels | undefined, labels: Labels): boolea
   return wanted.length > 0 && wanted.every(([key, value]) => labels[key] === value)
 }
 
-export const requirementsOf = (selector: LabelSelector): readonly Requirement[] => [
+const requirementsOf = (selector: LabelSelector): readonly Requirement[] => [
   ...Object.entries(selector.matchLabels ?? {}).map(([key, value]) => ({ key, operator: 'In' as const, values: [value] })),
   ...(selector.matchExpressions ?? []).map(({ key, operator, values }) => ({ key, operator, values: values ?? [] })),
 ]

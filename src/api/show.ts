@@ -55,7 +55,7 @@ function containersStatus({ status }: PodObject): string {
 const endWord = ({ signal, exitCode }: { readonly signal?: number | undefined; readonly exitCode: number }): string =>
   signal ? `Signal:${signal}` : `ExitCode:${exitCode}`
 
-export const isTrue = (conditions: readonly { readonly type: string; readonly status: string }[], type: string): boolean =>
+const isTrue = (conditions: readonly { readonly type: string; readonly status: string }[], type: string): boolean =>
   conditions.some((one) => one.type === type && one.status === 'True')
 
 export function podRestarts({ status }: PodObject, now: string): string {

@@ -190,16 +190,31 @@ test('a watch that begins before the remembered history is refused with 410', ()
   ])
 })
 
-test('a listener that writes does not disturb the order in which others see changes', () => {
+test('a listener that writes or begins a watch does not disturb the order in which others see changes', () => {
   const store = newStore()
   const seen: string[] = []
-  store.onChange((event) => event.object.metadata.name === 'a' && event.type === 'ADDED' && store.create('ConfigMap', undefined, configMap('b')))
   store.onChange((event) => {
-    seen.push(line(event))
+    if (event.object.metadata.name === 'a') for (const name of ['b', 'c']) store.create('ConfigMap', undefined, configMap(name))
     if (event.object.metadata.name === 'b') store.watch('ConfigMap', {}, 4, (late) => seen.push(`late ${line(late)}`))
   })
+  store.onChange((event) => seen.push(line(event)))
   store.create('ConfigMap', undefined, configMap('a'))
-  expect(seen).toEqual(['ADDED ConfigMap a 5', 'ADDED ConfigMap b 6', 'late ADDED ConfigMap a 5', 'late ADDED ConfigMap b 6'])
+  expect(seen).toEqual([
+    'ADDED ConfigMap a 5',
+    'late ADDED ConfigMap a 5',
+    'late ADDED ConfigMap b 6',
+    'late ADDED ConfigMap c 7',
+    'ADDED ConfigMap b 6',
+    'ADDED ConfigMap c 7',
+  ])
+})
+
+test('listeners see a change with all that follows from it', () => {
+  const store = family()
+  const seen: string[] = []
+  store.onChange((event) => seen.push(`${line(event)}, left: ${members(store).join(' ')}`))
+  store.delete('Deployment', undefined, 'd')
+  expect(seen).toEqual(['DELETED Deployment d 8, left: ', 'DELETED ReplicaSet rs 9, left: ', 'DELETED Pod p 10, left: '])
 })
 
 test('a Pod with a node ends in its own time, one without at once', () => {

@@ -103,19 +103,16 @@ export function createStore({ now, admit = (_verb, candidate) => ({ ok: true, va
   const owned = createOwnership()
   const history = createHistory(snapshot?.resourceVersion ?? 0, length)
   let version = snapshot?.resourceVersion ?? 0
-  let depth = 0
 
   const find = (kind: Kind, namespace: string | undefined, name: string) => shelves[kind].get(placeOf(kind, namespace), name)
   const objects: ObjectsOf = (kind) => shelves[kind].all() as never
 
   /** Runs a change with all that follows from it; listeners are called when it is complete. */
   const complete = <T>(change: () => T): T => {
-    depth++
     try {
       return change()
     } finally {
-      depth--
-      if (depth === 0) history.flush()
+      history.flush()
     }
   }
 

@@ -16,7 +16,7 @@ export function valueAt(value: unknown, path: Path): unknown {
 }
 
 /** The names an object at this path may have. */
-export function fieldsAt(schema: Schema, path: Path): readonly string[] {
+function fieldsAt(schema: Schema, path: Path): readonly string[] {
   const at = bare(schemaAt(schema, path))
   return at?._zod.def.type === 'object' ? Object.keys((at as z.core.$ZodObject)._zod.def.shape) : []
 }
