@@ -24,6 +24,7 @@ const driver = netnsDriver({ folder, programs: broughtPrograms(home, process.env
 let engine: Engine | undefined
 
 const daemon: Daemon = {
+  standing: false,
   name: process.env['NETLAB_NAME'] ?? '',
   now,
   engine: () => engine,
@@ -44,11 +45,12 @@ const outside = serve(handler)
 /** The API as the lab's machines see it: at the control plane's address. */
 const inside = serve(handler)
 
-/** Whoever started the lab must say what it is to be; a starter that died leaves nothing behind. */
-const ORPHAN_MS = 10_000
-setTimeout(() => {
-  if (engine === undefined) process.exit(0)
-}, ORPHAN_MS)
+/** The other end is in the hand of whoever starts the lab: if they die before it is up, it ends too. */
+process.stdin.on('error', () => {})
+process.stdin.on('close', () => {
+  if (!daemon.standing) process.exit(0)
+})
+process.stdin.resume()
 
 process.on('uncaughtException', (error) => say(error.stack ?? error.message))
 process.on('unhandledRejection', (error) => say(error instanceof Error ? (error.stack ?? error.message) : String(error)))

@@ -13,6 +13,8 @@ import { bringUp } from './up.ts'
 
 export type Daemon = {
   readonly name: string
+  /** Whether the first `up` has succeeded. */
+  standing: boolean
   /** RFC 3339. */
   readonly now: () => string
   /** Undefined until the lab was named by the first `up`. */
@@ -32,7 +34,6 @@ export function routes(daemon: Daemon): Handler {
   /** The events of the present or last `up`, for whoever asks for them later. */
   let told: Event[] = []
   let queue: Promise<unknown> = Promise.resolve()
-  let standing = false
 
   const up: Handle = async (request) => {
     const { files, lab: file } = (await request.json()) as { files: Record<string, string>; lab: string }
@@ -47,7 +48,7 @@ export function routes(daemon: Daemon): Handler {
   }
 
   const raise = async (lab: Lab, signal: AbortSignal, send: (event: Event) => void): Promise<void> => {
-    const fresh = !standing
+    const fresh = !daemon.standing
     const engine = daemon.engine() ?? daemon.begin(lab)
     told = []
     const emit = (event: Event): void => {
@@ -56,13 +57,13 @@ export function routes(daemon: Daemon): Handler {
     }
     if (fresh) void listenSoon(daemon, engine)
     const stands = await bringUp({ engine, lab, emit, signal, clock: () => performance.now() })
-    standing ||= stands
+    daemon.standing ||= stands
     // Whoever started the lab and does not hear how it ended gets nothing: not even half a lab.
-    if (!standing) setTimeout(daemon.end, 50)
+    if (!daemon.standing) setTimeout(daemon.end, 50)
   }
 
   const table: Readonly<Record<string, Handle>> = {
-    'GET status': () => json(status(daemon, standing)),
+    'GET status': () => json(status(daemon)),
     'GET events': () => lines<Event>(async (send) => told.forEach(send)),
     'POST up': up,
     'POST check': (request) => withEngine(daemon, (engine) => check(engine, request)),
@@ -108,13 +109,13 @@ async function withEngine(daemon: Daemon, answer: (engine: Engine) => Promise<Re
 
 const json = (value: unknown, status = 200): Response => new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
 
-function status(daemon: Daemon, standing: boolean): object {
+function status(daemon: Daemon): object {
   const engine = daemon.engine()
   if (engine === undefined) return { lab: daemon.name, state: 'starting' }
   const cluster = engine.cluster()
   return {
     lab: daemon.name,
-    state: standing ? 'up' : 'starting',
+    state: daemon.standing ? 'up' : 'starting',
     driver: 'netns',
     cni: cluster.cni.name,
     proxy: cluster.proxy.mode,

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { keeperArgv } from './keeper.ts'
@@ -81,8 +82,8 @@ export type StartOptions = {
 }
 
 /**
- * Starts a keeper and waits until its daemon answers on the socket. The daemon then expects a `POST up` within seconds and stops by itself
- * when that connection is lost before the lab is up: whoever starts a lab and dies leaves nothing behind.
+ * Starts a keeper and waits until its daemon answers on the socket. The daemon then expects a `POST up`. It holds the other end of a pipe to this
+ * process and stops by itself when that closes before the lab is up: whoever starts a lab and dies leaves nothing behind.
  * @throws with the daemon's own last words when it does not start.
  */
 export async function startLab(o: StartOptions): Promise<LabState> {
@@ -112,7 +113,7 @@ async function launch(o: StartOptions, folder: string): Promise<LabState> {
     NETLAB_STARTED: new Date().toISOString(),
   }
   const [program = 'sh', ...rest] = argv
-  const keeper = spawn(program, rest, { detached: true, stdio: ['ignore', log, log], env, cwd: '/' })
+  const keeper = spawn(program, rest, { detached: true, stdio: ['pipe', log, log], env, cwd: '/' })
   closeSync(log)
   let ended: string | undefined
   keeper.on('exit', (code, signal) => {
@@ -126,6 +127,8 @@ async function launch(o: StartOptions, folder: string): Promise<LabState> {
     const state = existsSync(join(folder, 'lab.json')) ? readLabState(o.root, o.name) : undefined
     if (state !== undefined) {
       keeper.unref()
+      // The leash stays in this process's hand until it ends: before the lab is up, its end is the lab's.
+      if (keeper.stdin !== null && 'unref' in keeper.stdin) (keeper.stdin as Socket).unref()
       return state
     }
     if (ended === undefined && Date.now() > deadline) ended = 'the lab daemon did not answer within 15 s'

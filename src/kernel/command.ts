@@ -8,6 +8,8 @@ export type Run = {
   readonly argv: readonly string[]
   /** A network namespace of the machine, by its `ip netns` name. */
   readonly in?: string
+  /** Inside the view of this running process: its network, files, host name and processes. Its pid is the one `Running` tells. */
+  readonly view?: number
   readonly stdin?: string
   /** The steps it carries out. */
   readonly does: readonly Step[]
