@@ -10,6 +10,7 @@ export const LAUNCH_SCRIPT = `#!/bin/sh
 set -eu
 host=$1; dir=$2; n=$3; shift 3
 [ -z "$host" ] || hostname "$host"
+table=
 while [ "$n" -gt 0 ]; do
   case $1 in */) mkdir -p "$1" ;; esac
   if [ ! -e "$2" ]; then
@@ -20,10 +21,11 @@ while [ "$n" -gt 0 ]; do
     mount -t overlay overlay -o "lowerdir=$top,upperdir=$over/upper,workdir=$over/work" "$top"
     if [ -d "$1" ]; then mkdir -p "$2"; else mkdir -p "$(dirname "$2")"; : > "$2"; fi
   fi
-  mount --bind "$1" "$2"
-  [ "$3" = rw ] || mount -o remount,bind,ro "$2"
+  table="$table$1 $2 none bind,$3 0 0
+"
   shift 3; n=$((n - 1))
 done
+[ -z "$table" ] || printf %s "$table" | mount --all --fstab /dev/stdin
 cd "$dir"
 exec tini -s -- "$@"
 `
