@@ -1,0 +1,24 @@
+/** What a README tells the reader to type works when typed: each block of commands of each lab's README, in order, in the running lab. */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { home, netlab } from '../support/netlab.ts'
+
+const n = netlab()
+afterAll(n.clean)
+
+const labs = readdirSync(join(home, 'labs')).filter((name) => existsSync(join(home, 'labs', name, 'README.md')))
+
+describe.each(labs)('%s', (lab) => {
+  const text = readFileSync(join(home, 'labs', lab, 'README.md'), 'utf8')
+  const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '')
+
+  test('the README has commands', () => expect(blocks.length).toBeGreaterThan(0))
+
+  test.each(blocks)('%s', (block) => {
+    const env = { ...process.env, PATH: `${home}:${process.env['PATH']}`, NETLAB_STATE: n.root, NO_COLOR: '1' }
+    const { status, stdout, stderr } = spawnSync('bash', ['-e', '-o', 'pipefail'], { input: block, env, encoding: 'utf8', timeout: 100_000 })
+    expect({ status, says: `${stdout}${stderr}`.trim() !== '', stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, says: true, stderr: '' })
+  })
+})
