@@ -1,8 +1,11 @@
+/** The controllers in the order a wish travels through them: from a Deployment to the addresses behind a Service. */
 import type { Controller } from './controller.ts'
-import { draftSlices } from './draft.ts'
 import { deployment } from './deployment.ts'
+import { endpointslice } from './endpointslice.ts'
 import { ipam } from './ipam.ts'
+import { leftovers } from './leftovers.ts'
 import { replicaset } from './replicaset.ts'
 import { scheduler } from './scheduler.ts'
+import { service } from './service.ts'
 
-export const controllers: readonly Controller[] = [deployment, replicaset, scheduler, ipam, draftSlices]
+export const controllers: readonly Controller[] = [leftovers, deployment, replicaset, scheduler, ipam, endpointslice, service]

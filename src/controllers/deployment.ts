@@ -1,10 +1,12 @@
 /** The Deployment controller: one ReplicaSet per revision of the Pod template, and Pods moved from the old ones to the new one step by step. */
 import type { Deployment, Metadata, PodObject, ReplicaSet } from '#api/kinds.ts'
 import { matchesSelector } from '#api/selectors.ts'
+import { deleted, newMetadata, ownedReference, quiet, stated, updated } from './change.ts'
 import type { Change, Controller, World } from './controller.ts'
 import { isComplete, progressOf, statusOf } from './deployment-status.ts'
 import { canonical, fnv, safe } from './hash.ts'
-import { isFinished, isTerminating, named, ownedBy, ownedByReference, quiet, remembered } from './objects.ts'
+import { named, ownedBy, remembered } from './lookup.ts'
+import { isFinished, isTerminating, sameJson } from './objects.ts'
 import { type Limits, limitsOf, newReplicas, oldReplicas, proportional, type Share } from './rollout.ts'
 
 const NAME = 'deployment-controller'
@@ -38,14 +40,15 @@ type Rollout = {
 
 function reconciled(world: World, of: Deployment, sets: readonly ReplicaSet[]): readonly Change[] {
   const orphans = sets.filter(({ metadata }) => metadata.ownerReferences.length === 0)
-  if (orphans.length > 0) return orphans.map((set) => update(set, { metadata: { ownerReferences: [ownedByReference(of)] } }))
+  if (orphans.length > 0) return orphans.map((set) => updated(set, { metadata: { ownerReferences: [ownedReference(of)] } }))
   const byAge = [...sets].sort((a, b) => revisionOf(a) - revisionOf(b))
   const fresh = byAge.find((set) => templateText(set) === templateText(of))
   const { replicas, strategy } = of.spec
-  const { maxSurge, maxUnavailable } = strategy.type === 'Recreate' ? { maxSurge: 0, maxUnavailable: replicas } : (strategy.rollingUpdate ?? DEFAULT_LIMITS)
-  const rollout: Rollout = { world, of, fresh, olds: byAge.filter((set) => set !== fresh), limits: limitsOf({ replicas, maxSurge, maxUnavailable }) }
+  const limits =
+    strategy.type === 'Recreate' ? { replicas, maxSurge: 0, maxUnavailable: 0 } : limitsOf({ replicas, ...(strategy.rollingUpdate ?? DEFAULT_LIMITS) })
+  const rollout: Rollout = { world, of, fresh, olds: byAge.filter((set) => set !== fresh), limits }
   const steps = stepsOf(rollout)
-  return [...steps, ...(steps.length === 0 ? forgotten(rollout) : []), ...stated(rollout)]
+  return [...steps, ...(steps.length === 0 ? forgotten(rollout) : []), ...told(rollout)]
 }
 
 const DEFAULT_LIMITS = { maxSurge: '25%', maxUnavailable: '25%' }
@@ -84,24 +87,18 @@ function born({ world, of, olds, limits }: Rollout): readonly Change[] {
   const { namespace, name } = of.metadata
   const hash = safe(fnv(`${templateText(of)}${of.status.collisionCount ?? ''}`))
   const setName = `${name}-${hash}`
-  if (named(world.objects.ReplicaSet, namespace, setName) !== undefined)
-    return [{ verb: 'status', object: { ...of, status: { ...of.status, collisionCount: (of.status.collisionCount ?? 0) + 1 } } }]
+  if (named(world.objects.ReplicaSet, namespace, setName) !== undefined) return [stated(of, { collisionCount: (of.status.collisionCount ?? 0) + 1 })]
   const replicas = newReplicas(0, olds.map(shareOf), limits)
   const { template, selector, minReadySeconds } = of.spec
   const labels = { ...template.metadata.labels, [HASH_LABEL]: hash }
   const revision = String(Math.max(0, ...olds.map(revisionOf)) + 1)
-  const metadata: Metadata = {
+  const metadata = newMetadata({
     name: setName,
-    namespace,
     labels,
     annotations: { ...inherited(of), ...sizes(limits), [REVISION]: revision },
-    ownerReferences: [ownedByReference(of)],
-    uid: '',
-    resourceVersion: '',
-    generation: 1,
-    creationTimestamp: undefined,
-    finalizers: [],
-  }
+    ownerReferences: [ownedReference(of)],
+    ...(namespace === undefined ? {} : { namespace }),
+  })
   const set: ReplicaSet = {
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
@@ -123,14 +120,12 @@ const inherited = (of: Deployment): Metadata['annotations'] =>
 const sizes = ({ replicas, maxSurge }: Limits): Metadata['annotations'] => ({ [DESIRED]: String(replicas), [MAX]: String(replicas + maxSurge) })
 
 const revised = (of: Deployment, revision: string): readonly Change[] =>
-  of.metadata.annotations[REVISION] === revision
-    ? []
-    : [{ verb: 'update', object: { ...of, metadata: { ...of.metadata, annotations: { ...of.metadata.annotations, [REVISION]: revision } } } }]
+  of.metadata.annotations[REVISION] === revision ? [] : [updated(of, { metadata: { annotations: { ...of.metadata.annotations, [REVISION]: revision } } })]
 
 /** A template that came back (a rollback) is the newest revision again. */
 function renewal({ of }: Rollout, fresh: ReplicaSet, revision: number): readonly Change[] {
   const own =
-    revisionOf(fresh) === revision ? [] : [update(fresh, { metadata: { annotations: { ...fresh.metadata.annotations, [REVISION]: String(revision) } } })]
+    revisionOf(fresh) === revision ? [] : [updated(fresh, { metadata: { annotations: { ...fresh.metadata.annotations, [REVISION]: String(revision) } } })]
   return [...own, ...revised(of, String(revision))]
 }
 
@@ -176,14 +171,9 @@ function resized({ of, limits }: Rollout, set: ReplicaSet, replicas: number): re
   const annotations = { ...set.metadata.annotations, ...sizes(limits) }
   const same = set.spec.replicas === replicas
   if (same && canonical(annotations) === canonical(set.metadata.annotations)) return []
-  const change = update(set, { metadata: { annotations }, spec: { replicas } })
+  const change = updated(set, { metadata: { annotations }, spec: { replicas } })
   return same ? [change] : [change, said(of, set.metadata.name, set.spec.replicas, replicas)]
 }
-
-const update = (set: ReplicaSet, o: { readonly metadata?: Partial<Metadata>; readonly spec?: Partial<ReplicaSet['spec']> }): Change => ({
-  verb: 'update',
-  object: { ...set, metadata: { ...set.metadata, ...o.metadata }, spec: { ...set.spec, ...o.spec } },
-})
 
 const said = (about: Deployment, set: string, from: number, to: number): Change => ({
   verb: 'event',
@@ -197,13 +187,11 @@ const said = (about: Deployment, set: string, from: number, to: number): Change 
 /** Old revisions beyond the history's limit go, oldest first, once nothing of them is left. */
 function forgotten({ of, olds }: Rollout): readonly Change[] {
   const empty = olds.filter(({ spec, status, metadata }) => spec.replicas === 0 && !status.replicas && status.observedGeneration === metadata.generation)
-  return empty
-    .slice(0, Math.max(0, empty.length - of.spec.revisionHistoryLimit))
-    .map(({ metadata: { name, namespace } }): Change => ({ verb: 'delete', kind: 'ReplicaSet', name, ...(namespace === undefined ? {} : { namespace }) }))
+  return empty.slice(0, Math.max(0, empty.length - of.spec.revisionHistoryLimit)).map((set) => deleted(set))
 }
 
-function stated({ world, of, fresh, olds, limits }: Rollout): readonly Change[] {
+function told({ world, of, fresh, olds, limits }: Rollout): readonly Change[] {
   const counts = statusOf(of, { fresh, olds })
   const status = { ...counts, conditions: progressOf(of, { counts, fresh, limits, now: world.now }) }
-  return canonical(status) === canonical(of.status) ? [] : [{ verb: 'status', object: { ...of, status } }]
+  return sameJson(status, of.status) ? [] : [stated(of, status)]
 }

@@ -7,8 +7,10 @@ import type { Lab } from '#lab/lab.ts'
 import { podRangeOf } from '#model/addresses.ts'
 import type { Cidr, Ip } from '#net/net.ts'
 import { contains, familyOf, indexIn, nthIp, parseCidr, parseIp, sizeOf } from '#net/net.ts'
+import { stated } from './change.ts'
 import type { Change, Controller, World } from './controller.ts'
-import { conditionOf, isFinished, isTerminating, named, withCondition } from './objects.ts'
+import { named } from './lookup.ts'
+import { conditionOf, isFinished, isTerminating, withCondition } from './objects.ts'
 
 /** 0 is the range itself, 1 the bridge. */
 const FIRST = 2
@@ -35,7 +37,7 @@ function given({ lab, objects, now }: World, waiting: readonly PodObject[]): rea
     )
     return pods.flatMap((pod): readonly Change[] => {
       const podIP = pod.spec.hostNetwork ? hostIP : free.next().value
-      return podIP ? [{ verb: 'status', object: addressed(pod, { podIP, hostIP }) }] : exhausted(pod, { range, now })
+      return podIP ? [addressed(pod, { podIP, hostIP })] : exhausted(pod, { range, now })
     })
   })
 }
@@ -60,17 +62,14 @@ function* freeIn(range: Cidr, pods: readonly PodObject[]): Generator<Ip, undefin
   return undefined
 }
 
-const addressed = (pod: PodObject, { podIP, hostIP }: { readonly podIP: Ip; readonly hostIP: Ip }): PodObject => ({
-  ...pod,
-  status: {
-    ...pod.status,
+const addressed = (pod: PodObject, { podIP, hostIP }: { readonly podIP: Ip; readonly hostIP: Ip }): Change =>
+  stated(pod, {
     conditions: pod.status.conditions.filter(({ type }) => type !== SANDBOX_CONDITION),
     podIP,
     podIPs: [{ ip: podIP }],
     hostIP,
     hostIPs: [{ ip: hostIP }],
-  },
-})
+  })
 
 /** The Pod waits; the next address that becomes free is its. */
 function exhausted(pod: PodObject, { range, now }: { readonly range: Cidr; readonly now: string }): readonly Change[] {
@@ -79,7 +78,7 @@ function exhausted(pod: PodObject, { range, now }: { readonly range: Cidr; reado
   const message = `Failed to create pod sandbox: failed to allocate for range 0: no IP addresses available in range set: ${nthIp(range, 1)}-${last}`
   if (conditionOf(pod.status.conditions, SANDBOX_CONDITION)?.message === message) return []
   return [
-    { verb: 'status', object: withCondition(pod, { type: SANDBOX_CONDITION, status: 'False', reason, message, lastTransitionTime: now }) },
+    stated(pod, withCondition(pod, { type: SANDBOX_CONDITION, status: 'False', reason, message, lastTransitionTime: now })),
     { verb: 'event', about: pod, type: 'Warning', reason, message, from: 'kubelet' },
   ]
 }

@@ -1,16 +1,19 @@
 /**
- * The ReplicaSet controller: as many living Pods as asked for. It counts what it ever made in an annotation, so that a Pod's name
- * follows from its ReplicaSet's and no name comes twice.
+ * The ReplicaSet controller: as many living Pods as asked for. An annotation counts the names it has used, so that a Pod's name follows
+ * from its ReplicaSet's and none comes twice.
  */
-
 import type { Metadata, PodObject, ReplicaSet } from '#api/kinds.ts'
 import { matchesSelector } from '#api/selectors.ts'
+import { deleted, newMetadata, ownedReference, quiet, stated, updated } from './change.ts'
 import type { Change, Controller, World } from './controller.ts'
 import { suffix } from './hash.ts'
-import { conditionOf, controllerOf, isFinished, isReady, isTerminating, named, ownedBy, ownedByReference, podsWith, quiet, sameJson } from './objects.ts'
+import { controllerOf, named, ownedBy, podsWith } from './lookup.ts'
+import { conditionOf, isFinished, isReady, isTerminating, sameJson } from './objects.ts'
 
 const NAME = 'replicaset-controller'
 const CREATED = 'netlab.dev/pods-created'
+/** Names made from a base are cut so that with their five letters they fit a host name. */
+const GENERATED_MAX = 58 - 1
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost'
 
 const unlessQuiet = quiet<ReplicaSet>()
@@ -36,11 +39,9 @@ function reconciled(world: World, set: ReplicaSet, pods: readonly PodObject[]): 
   const missing = set.spec.replicas - mine.length
   return [
     ...claims,
-    ...(missing > 0
-      ? created(world, set, missing)
-      : deletionOrder(mine)
-          .slice(0, -missing || 0)
-          .flatMap((pod) => deleted(set, pod))),
+    ...counted(world.objects.Pod, set),
+    ...(missing > 0 ? created(world.objects.Pod, set, missing) : []),
+    ...(missing < 0 ? surplus(set, mine, -missing) : []),
     ...statusOf(world, set, mine),
   ]
 }
@@ -52,10 +53,7 @@ function claimed(pods: readonly PodObject[], set: ReplicaSet): { readonly mine: 
   const owned = pods.filter((pod) => controllerOf(pod) === set.metadata.uid && lives(pod))
   const released = owned.filter((pod) => !selects(pod))
   const orphans = pods.filter((pod) => controllerOf(pod) === undefined && lives(pod) && selects(pod))
-  const withOwners = (pod: PodObject, ownerReferences: Metadata['ownerReferences']): Change => ({
-    verb: 'update',
-    object: { ...pod, metadata: { ...pod.metadata, ownerReferences } },
-  })
+  const withOwners = (pod: PodObject, ownerReferences: Metadata['ownerReferences']) => updated(pod, { metadata: { ownerReferences } })
   return {
     mine: [...owned.filter(selects), ...orphans],
     claims: [
@@ -65,40 +63,46 @@ function claimed(pods: readonly PodObject[], set: ReplicaSet): { readonly mine: 
           pod.metadata.ownerReferences.filter(({ uid }) => uid !== set.metadata.uid),
         ),
       ),
-      ...orphans.map((pod) => withOwners(pod, [...pod.metadata.ownerReferences, ownedByReference(set)])),
+      ...orphans.map((pod) => withOwners(pod, [...pod.metadata.ownerReferences, ownedReference(set)])),
     ],
   }
 }
 
-function created({ objects }: World, set: ReplicaSet, count: number): readonly Change[] {
-  const { name, namespace, annotations } = set.metadata
-  const { metadata: labelled, spec } = set.spec.template
-  const changes: Change[] = []
-  let made = Number(annotations[CREATED] ?? 0)
-  for (let left = count; left > 0; made += 1) {
-    const podName = `${name}-${suffix(`${namespace}/${name}/${made}`)}`
-    if (named(objects.Pod, namespace, podName) !== undefined) continue
-    left -= 1
-    const metadata: Metadata = {
-      ...labelled,
-      name: podName,
-      namespace,
-      generateName: `${name}-`,
-      ownerReferences: [ownedByReference(set)],
-    }
-    const pod: PodObject = { apiVersion: 'v1', kind: 'Pod', metadata, spec, status: EMPTY_STATUS }
-    changes.push({ verb: 'create', object: pod }, said(set, 'SuccessfulCreate', `Created pod: ${podName}`))
-  }
-  const counted = { ...set, metadata: { ...set.metadata, annotations: { ...annotations, [CREATED]: String(made) } } }
-  return [{ verb: 'update', object: counted }, ...changes]
+/** Pods with the next names; how far the names are used up is seen from the Pods that are there. */
+function created(pods: readonly PodObject[], set: ReplicaSet, count: number): readonly Change[] {
+  const { metadata, spec } = set.spec.template
+  const { namespace } = set.metadata
+  const first = usedUp(pods, set)
+  const names = Array.from({ length: count }, (_, at) => podName(set, first + at))
+  return names.flatMap((name): readonly Change[] => {
+    const { labels, annotations, finalizers } = metadata
+    const made = newMetadata({ labels, annotations, finalizers, name, generateName: `${set.metadata.name}-`, ownerReferences: [ownedReference(set)] })
+    const pod: PodObject = { apiVersion: 'v1', kind: 'Pod', metadata: namespace === undefined ? made : { ...made, namespace }, spec, status: EMPTY_STATUS }
+    return [{ verb: 'create', object: pod }, said(set, 'SuccessfulCreate', `Created pod: ${name}`)]
+  })
+}
+
+const podName = ({ metadata: { namespace, name } }: ReplicaSet, index: number): string =>
+  `${name.slice(0, GENERATED_MAX)}-${suffix(`${namespace}/${name}/${index}`)}`
+
+function usedUp(pods: readonly PodObject[], set: ReplicaSet): number {
+  let used = Number(set.metadata.annotations[CREATED] ?? 0)
+  while (named(pods, set.metadata.namespace, podName(set, used)) !== undefined) used += 1
+  return used
+}
+
+function counted(pods: readonly PodObject[], set: ReplicaSet): readonly Change[] {
+  const used = String(usedUp(pods, set))
+  const { annotations } = set.metadata
+  return used === (annotations[CREATED] ?? '0') ? [] : [updated(set, { metadata: { annotations: { ...annotations, [CREATED]: used } } })]
 }
 
 const EMPTY_STATUS: PodObject['status'] = { phase: 'Pending', podIPs: [], conditions: [], containerStatuses: [] }
 
-const deleted = (set: ReplicaSet, pod: PodObject): readonly Change[] => [
-  { verb: 'delete', kind: 'Pod', name: pod.metadata.name, ...(pod.metadata.namespace === undefined ? {} : { namespace: pod.metadata.namespace }) },
-  said(set, 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`),
-]
+const surplus = (set: ReplicaSet, pods: readonly PodObject[], count: number): readonly Change[] =>
+  deletionOrder(pods)
+    .slice(0, count)
+    .flatMap((pod) => [deleted(pod), said(set, 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`)])
 
 const said = (about: ReplicaSet, reason: string, message: string): Change => ({ verb: 'event', about, type: 'Normal', reason, message, from: NAME })
 
@@ -148,5 +152,5 @@ function statusOf({ now }: World, set: ReplicaSet, pods: readonly PodObject[]): 
     availableReplicas: pods.filter((pod) => isAvailable(pod, { minReadySeconds, now })).length,
     observedGeneration: set.metadata.generation,
   }
-  return sameJson(status, set.status) ? [] : [{ verb: 'status', object: { ...set, status } }]
+  return sameJson(status, set.status) ? [] : [stated(set, status)]
 }

@@ -1,5 +1,6 @@
 /** The scheduler: gives each Pod a node. Pods of one app go to different nodes, then to the emptiest, then to the first. */
 import type { Condition, NodeObject, PodObject } from '#api/kinds.ts'
+import { stated, updated } from './change.ts'
 import type { Change, Controller, World } from './controller.ts'
 import { canonical } from './hash.ts'
 import { conditionOf, isFinished, isTerminating, keyOf, withCondition } from './objects.ts'
@@ -87,8 +88,8 @@ function noNode(refusals: readonly (string | undefined)[]): string {
 
 function bound(pod: PodObject, nodeName: string, now: string): readonly Change[] {
   return [
-    { verb: 'update', object: { ...pod, spec: { ...pod.spec, nodeName } } },
-    { verb: 'status', object: withScheduled(pod, { status: 'True', lastTransitionTime: now }) },
+    updated(pod, { spec: { nodeName } }),
+    stated(pod, withScheduled(pod, { status: 'True', lastTransitionTime: now })),
     { verb: 'event', about: pod, type: 'Normal', reason: 'Scheduled', message: `Successfully assigned ${keyOf(pod)} to ${nodeName}`, from: NAME },
   ]
 }
@@ -96,9 +97,9 @@ function bound(pod: PodObject, nodeName: string, now: string): readonly Change[]
 function unplaced(pod: PodObject, { now, message }: { readonly now: string; readonly message: string }): readonly Change[] {
   if (conditionOf(pod.status.conditions, 'PodScheduled')?.message === message) return []
   return [
-    { verb: 'status', object: withScheduled(pod, { status: 'False', reason: 'Unschedulable', message, lastTransitionTime: now }) },
+    stated(pod, withScheduled(pod, { status: 'False', reason: 'Unschedulable', message, lastTransitionTime: now })),
     { verb: 'event', about: pod, type: 'Warning', reason: 'FailedScheduling', message, from: NAME },
   ]
 }
 
-const withScheduled = (pod: PodObject, condition: Omit<Condition, 'type'>): PodObject => withCondition(pod, { type: 'PodScheduled', ...condition })
+const withScheduled = (pod: PodObject, condition: Omit<Condition, 'type'>) => withCondition(pod, { type: 'PodScheduled', ...condition })

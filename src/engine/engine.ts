@@ -4,6 +4,7 @@ import { createStore, type Snapshot, type Store } from '#api/store.ts'
 import { admitService } from '#controllers/allocate.ts'
 import { sameJson } from '#controllers/objects.ts'
 import { providedObjects } from '#controllers/provided.ts'
+import { objectsIn, recordEvent, settleControllers } from '#controllers/turn.ts'
 import type { NodeDriver } from '#driver/driver.ts'
 import type { NodeProgram } from '#kernel/step.ts'
 import { podDir } from '#kubelet/volumes.ts'
@@ -15,7 +16,7 @@ import { wiring } from '#underlay/underlay.ts'
 import { createPods, type Pods } from './pods.ts'
 import { PROBER_ID, proberProgram } from './prober.ts'
 import { createSupervisor, type Program, type Supervisor } from './supervisor.ts'
-import { applyProgram, nameOf, objectsIn, recordEvent, settleControllers } from './wheel.ts'
+import { applyProgram, nameOf } from './wheel.ts'
 
 export type Engine = {
   readonly store: Store
@@ -100,7 +101,7 @@ export function createEngine(o: EngineOptions): Engine {
   }
 
   const turn = async (): Promise<void> => {
-    settleControllers(store, lab, o.now)
+    settleControllers(store, { lab, now: o.now })
     const dead = new Set(pods.dead)
     const objects = objectsIn(store)
     cluster = clusterOf(lab, { ...objects, Pod: objects.Pod.filter((pod) => !dead.has(pod.metadata.uid)) })

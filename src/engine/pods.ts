@@ -3,6 +3,7 @@ import { constants } from 'node:os'
 import type { Container, ContainerProbe, PodObject } from '#api/kinds.ts'
 import type { Store } from '#api/store.ts'
 import { sameJson } from '#controllers/objects.ts'
+import { recordEvent } from '#controllers/turn.ts'
 import type { NodeDriver } from '#driver/driver.ts'
 import { initContainers, processId, waitingReason } from '#kubelet/containers.ts'
 import { judgeContainer, judgeProbe, nextProbe, noAnswerYet, type ProbeKind, type ProbeState, probeTarget } from '#kubelet/probes.ts'
@@ -10,7 +11,6 @@ import { type ContainerRuntime, crashLoop, podStatus, type Ended as RuntimeEnd }
 import type { Cluster, Pod } from '#model/cluster.ts'
 import { type Answer, createProber } from './prober.ts'
 import type { Ended, Supervised, Supervisor } from './supervisor.ts'
-import { recordEvent } from './wheel.ts'
 
 export type PodsOptions = {
   readonly store: Store

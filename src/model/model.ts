@@ -1,7 +1,8 @@
 /** From objects to the cluster: which Pod lives on which node under which address, and what stands behind each Service. */
 import type { PodObject } from '#api/kinds.ts'
 import type { Objects } from '#controllers/controller.ts'
-import { isFinished, named } from '#controllers/objects.ts'
+import { named } from '#controllers/lookup.ts'
+import { isFinished } from '#controllers/objects.ts'
 import type { Lab } from '#lab/lab.ts'
 import type { Ip } from '#net/net.ts'
 import { contains, ifName, ip, macOf, parseCidr, parseIp } from '#net/net.ts'

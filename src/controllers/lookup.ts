@@ -1,0 +1,56 @@
+/** Look-ups that controllers share: built once per list of objects, since neither lists nor objects change in place. */
+import type { PodObject } from '#api/kinds.ts'
+import { keyOf } from './objects.ts'
+
+/** Remembers what `make` said of an object for as long as that object lives. */
+export function remembered<K extends object, V>(make: (of: K) => V): (of: K) => V {
+  const known = new WeakMap<K, V>()
+  return (of) => {
+    const before = known.get(of)
+    if (before !== undefined) return before
+    const made = make(of)
+    known.set(of, made)
+    return made
+  }
+}
+
+type Listed = readonly { readonly metadata: { readonly namespace?: string | undefined; readonly name: string; readonly uid: string } }[]
+
+const byName = remembered((list: Listed) => new Map(list.map((object) => [keyOf(object), object])))
+
+/** The object of that name in the list. */
+export const named = <T extends Listed[number]>(list: readonly T[], namespace: string | undefined, name: string): T | undefined =>
+  byName(list).get(namespace === undefined ? name : `${namespace}/${name}`) as T | undefined
+
+type Owned = readonly { readonly metadata: { readonly ownerReferences: readonly { readonly uid: string; readonly controller?: boolean | undefined }[] } }[]
+
+/** The uid of the object that made this one and looks after it. */
+export const controllerOf = (object: Owned[number]): string | undefined => object.metadata.ownerReferences.find((ref) => ref.controller)?.uid
+
+const byOwner = remembered((list: Owned) => Map.groupBy(list, (object) => controllerOf(object) ?? ''))
+
+/** The objects that `uid` looks after; with an empty uid, those nobody does. */
+export const ownedBy = <T extends Owned[number]>(list: readonly T[], uid: string): readonly T[] =>
+  (byOwner(list).get(uid) ?? []) as readonly Owned[number][] as readonly T[]
+
+/** Pods by one `namespace/key=value` of their labels each, so that a selector need not look at every Pod. */
+export const podsByLabel = remembered((pods: readonly PodObject[]) => {
+  const index = new Map<string, PodObject[]>()
+  for (const pod of pods) {
+    for (const [key, value] of Object.entries(pod.metadata.labels)) {
+      const at = `${pod.metadata.namespace}/${key}=${value}`
+      const there = index.get(at)
+      if (there === undefined) index.set(at, [pod])
+      else there.push(pod)
+    }
+  }
+  return index
+})
+
+/** The Pods of a namespace that carry all of these labels, in the list's order. */
+export function podsWith(pods: readonly PodObject[], namespace: string | undefined, labels: Readonly<Record<string, string>>): readonly PodObject[] {
+  const pairs = Object.entries(labels)
+  const lists = pairs.map(([key, value]) => podsByLabel(pods).get(`${namespace}/${key}=${value}`) ?? [])
+  const shortest = lists.reduce((least, list) => (list.length < least.length ? list : least), lists[0] ?? [])
+  return pairs.length === 1 ? shortest : shortest.filter((pod) => pairs.every(([key, value]) => pod.metadata.labels[key] === value))
+}
