@@ -10,13 +10,14 @@ export const LAUNCH_SCRIPT = `#!/bin/sh
 set -eu
 host=$1; dir=$2; n=$3; shift 3
 [ -z "$host" ] || hostname "$host"
+read -r id < /proc/sys/kernel/random/uuid
 table=
 while [ "$n" -gt 0 ]; do
   case $1 in */) mkdir -p "$1" ;; esac
   if [ ! -e "$2" ]; then
     top=/$(printf %s "$2" | cut -d/ -f2)
     [ -d "$top" ] || { echo "mountPath $2: there is no folder $top on this machine" >&2; exit 128; }
-    over=/run/netlab/overlay/$(cat /proc/sys/kernel/random/uuid)
+    over=/run/netlab/overlay/$id$2
     mkdir -p "$over/upper" "$over/work"
     mount -t overlay overlay -o "lowerdir=$top,upperdir=$over/upper,workdir=$over/work" "$top"
     if [ -d "$1" ]; then mkdir -p "$2"; else mkdir -p "$(dirname "$2")"; : > "$2"; fi
@@ -25,7 +26,11 @@ while [ "$n" -gt 0 ]; do
 "
   shift 3; n=$((n - 1))
 done
-[ -z "$table" ] || printf %s "$table" | mount --all --fstab /dev/stdin
+if [ -n "$table" ]; then
+  # mount takes no pipe for its table
+  printf %s "$table" > "/run/netlab/mounts-$id"
+  mount --all --fstab "/run/netlab/mounts-$id"
+fi
 cd "$dir"
 exec tini -s -- "$@"
 `
