@@ -35,7 +35,7 @@ function put(store: Store, object: KubeObject): void {
 }
 
 /** A kubelet whose Pods start and stop at once, and are ready from the first moment. */
-const luckyKubelet: Controller = {
+export const luckyKubelet: Controller = {
   name: 'kubelet',
   changes: ({ objects, now }) =>
     objects.Pod.flatMap((pod): readonly Change[] => {

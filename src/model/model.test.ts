@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest'
+import { objectsOf } from '#controllers/objects.ts'
+import { settle } from '#controllers/settle.ts'
+import { vtepMac } from './addresses.ts'
+import { clusterWith, labWith, NOW, object, pod, service } from './build.ts'
+import { clusterOf } from './model.ts'
+
+test('a Pod is of the cluster while it has a node and an address and has not finished', () => {
+  const finished = { ...pod('done', { node: 'node-1', ip: '10.244.0.5' }), status: { ...pod('x').status, phase: 'Succeeded' as const, podIP: '10.244.0.5' } }
+  const { pods } = clusterWith({ objects: [pod('here', { node: 'node-1', ip: '10.244.0.2' }), pod('waits', { node: 'node-1' }), pod('homeless'), finished] })
+  expect(pods.map(({ object: _, ...rest }) => rest)).toEqual([
+    {
+      namespace: 'default',
+      name: 'here',
+      node: 'node-1',
+      ip: '10.244.0.2',
+      mac: '0a:58:0a:f4:00:02',
+      sandbox: 'default_here',
+      hostDev: expect.stringMatching(/^veth[0-9a-f]{8}$/),
+    },
+  ])
+})
+
+test("a Pod on the host network is the node: no sandbox, the node's wire", () => {
+  const { pods } = clusterWith({ objects: [pod('agent', { node: 'node-2', ip: '192.168.0.11', spec: { hostNetwork: true } })] })
+  expect(pods.map(({ object: _, ...rest }) => rest)).toEqual([
+    { namespace: 'default', name: 'agent', node: 'node-2', ip: '192.168.0.11', mac: '0a:58:c0:a8:00:0b', hostDev: 'eth0' },
+  ])
+})
+
+test('nodes keep their place in lab.yaml, and leave the cluster with their Node object', () => {
+  const lab = labWith({ nodes: 3 })
+  const objects = settle(lab, { now: NOW })
+  const without = { ...objects, Node: objects.Node.filter(({ metadata }) => metadata.name !== 'node-2') }
+  const places = (of: typeof objects) => clusterOf(lab, of).nodes.map(({ name, index, podCIDR }) => [name, index, podCIDR])
+  expect([places(objects), places(without)]).toEqual([
+    [
+      ['node-1', 0, '10.244.0.0/24'],
+      ['node-2', 1, '10.244.1.0/24'],
+      ['node-3', 2, '10.244.2.0/24'],
+    ],
+    [
+      ['node-1', 0, '10.244.0.0/24'],
+      ['node-3', 2, '10.244.2.0/24'],
+    ],
+  ])
+})
+
+test('the cluster knows the address of DNS when it has DNS', () => {
+  const dnsOf = (dns: 'coredns' | 'none') => {
+    const lab = labWith({ dns })
+    return clusterOf(lab, settle(lab, { now: NOW })).dnsIP
+  }
+  expect([dnsOf('coredns'), dnsOf('none')]).toEqual(['10.96.0.10', undefined])
+})
+
+test('two nodes have two VTEP addresses, each as good for any address of its range', () => {
+  const of = (text: string) => vtepMac(text as never)
+  expect([of('10.244.0.0/24'), of('10.244.1.0/24'), of('10.244.1.7/24')]).toEqual(['0a:58:0a:f4:00:00', '0a:58:0a:f4:01:00', '0a:58:0a:f4:01:00'])
+})
+
+test('builders make what a manifest makes', () => {
+  expect(object('ConfigMap', { metadata: { name: 'x' }, data: { a: '1' } })).toMatchObject({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: 'default' },
+  })
+  expect(objectsOf([...service('b'), ...service('a')]).Service.map(({ metadata }) => metadata.name)).toEqual(['a', 'b'])
+})
