@@ -111,6 +111,7 @@ async function launch(o: StartOptions, folder: string): Promise<LabState> {
     NETLAB_DIR: o.dir,
     NETLAB_VERSION: o.version,
     NETLAB_STARTED: new Date().toISOString(),
+    NETLAB_USERNS: root ? '0' : '1',
   }
   const [program = 'sh', ...rest] = argv
   const keeper = spawn(program, rest, { detached: true, stdio: ['pipe', log, log], env, cwd: '/' })

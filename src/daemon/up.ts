@@ -122,6 +122,8 @@ async function dnsAnswers(engine: Engine, signal: AbortSignal): Promise<Told> {
   const argv = ['dig', '+short', '+time=1', '+tries=1', `@${dnsIP}`, name]
   const deadline = Date.now() + READY_MS
   for (;;) {
+    // Asked while rules are being written, a question could pass between two tables and get lost.
+    await engine.settled()
     const output = await engine.driver.run(node.name, { kind: 'run', argv, does: [] }, { signal, timeoutMs: 3_000 })
     if (output.code === 0 && output.stdout.trim() !== '') return { says: `${name} is ${output.stdout.trim()}` }
     if (signal.aborted) throw new Error('interrupted')
