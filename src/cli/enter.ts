@@ -24,7 +24,7 @@ export function environment(io: Io, entry: Entry): Record<string, string> {
 
 /** Node ignores SIGPIPE, and what it becomes would too: `env --default-signal` undoes that. */
 export function entering(lab: LabState, entry: Entry, argv: readonly string[]): readonly string[] {
-  const user = lab.userNamespace && !sameUserNamespace(lab.init) ? ['-U', '--preserve-credentials'] : []
+  const user = sameUserNamespace(lab.init) ? [] : ['-U', '--preserve-credentials']
   return ['env', '--default-signal', 'nsenter', '-t', String(lab.init), ...user, '-m', '-n', '-p', '-i', '-u', '--', ...entry.argv, ...argv]
 }
 
@@ -66,6 +66,7 @@ function executable(path: string): boolean {
   }
 }
 
+/** A lab of an ordinary user has a user namespace of its own, which one enters first. */
 function sameUserNamespace(pid: number): boolean {
   try {
     return readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user')
