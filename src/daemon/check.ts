@@ -1,6 +1,96 @@
 /** Runs the probes of a check file against the running lab. */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Kind } from '#api/kinds.ts'
+import { schemas } from '#api/kinds.ts'
 import type { Engine } from '#engine/engine.ts'
+import type { Output } from '#kernel/command.ts'
+import { podDir } from '#kubelet/volumes.ts'
+import { issueText } from '#lab/issue.ts'
+import { readChecks } from '#probe/checks.ts'
+import type { ProbeResult } from '#probe/probe.ts'
+import type { Question } from '#probe/question.ts'
+import { type Act, runChecks, type World } from '#probe/run.ts'
+import type { Event } from '#report/event.ts'
+import { failureStatus, lines } from './serve.ts'
 
-export async function check(_engine: Engine, _request: Request): Promise<Response> {
-  return new Response('', { status: 501 })
+/** As `POST check` takes it. */
+type Asked = { readonly text: string; readonly file: string; readonly only?: readonly string[] }
+
+export async function check(engine: Engine, request: Request): Promise<Response> {
+  const { text, file, only } = (await request.json()) as Asked
+  const read = readChecks(text, file, engine.cluster())
+  if (!read.ok) return new Response(JSON.stringify(failureStatus(400, read.errors.map(issueText).join('\n'))), { status: 400 })
+  const begun = performance.now()
+  return lines<Event>(async (send) => {
+    send({ kind: 'begin', verb: 'check', lab: engine.cluster().lab, phases: [] })
+    const results = await runChecks(read.value, worldOf(engine, { emit: send, signal: request.signal, ...(only === undefined ? {} : { only }) }))
+    send({ kind: 'end', ...summary(results, request.signal.aborted), next: [], ms: performance.now() - begun })
+  })
+}
+
+/** Exit codes of docs/LABS.md §4: an inconclusive run is neither passed nor failed. */
+function summary(results: readonly ProbeResult[], aborted: boolean): { readonly exit: number; readonly says: string } {
+  const count = (...verdicts: readonly ProbeResult['verdict'][]): number => results.filter(({ verdict }) => verdicts.includes(verdict)).length
+  const says = (['pass', 'fail', 'error', 'blocked', 'skip'] as const)
+    .flatMap((verdict) => (count(verdict) > 0 ? [`${count(verdict)} ${WORDS[verdict]}`] : []))
+    .join(', ')
+  const exit = aborted ? 130 : count('error') > 0 ? 3 : count('fail', 'blocked') > 0 ? 1 : 0
+  return { exit, says: says === '' ? 'no probe was run' : says }
+}
+
+const WORDS = { pass: 'passed', fail: 'failed', error: 'undecided', blocked: 'blocked', skip: 'skipped' } as const
+
+function worldOf(engine: Engine, o: Pick<World, 'emit' | 'signal' | 'only'>): World {
+  const run = randomBytes(4).toString('hex')
+  let taps = 0
+  return {
+    ...o,
+    cluster: engine.cluster,
+    clock: { now: () => performance.now(), sleep: (ms, signal) => sleep(ms, undefined, { signal }) },
+    nonce: (n) => `${run}${n}`,
+    ask: (question, signal) => ask(engine, question, signal),
+    act: (act) => perform(engine, act),
+    tap: ({ at, argv }, log) => {
+      taps += 1
+      const program = { kind: 'process', id: `probe/${run}-${taps}`, argv, env: {}, mounts: [], onChange: 'keep', restart: 'Never' } as const
+      return engine.driver.spawn(at.machine, at.netns === undefined ? program : { ...program, in: at.netns }, log)
+    },
+  }
+}
+
+async function ask(engine: Engine, question: Question, signal: AbortSignal): Promise<Output> {
+  if (question.kind === 'look') {
+    const { kind, namespace, name } = question.object
+    const object = kind in schemas ? engine.store.get(kind as Kind, namespace, name) : undefined
+    return object === undefined ? { code: 1, stdout: '', stderr: `no ${kind} ${namespace}/${name}` } : { code: 0, stdout: JSON.stringify(object), stderr: '' }
+  }
+  const { at, argv, stdin, timeoutMs } = question
+  const command = { kind: 'run', argv, does: [], ...(at.netns === undefined ? {} : { in: at.netns }), ...(stdin === undefined ? {} : { stdin }) } as const
+  return engine.driver.run(at.machine, command, { signal, timeoutMs })
+}
+
+/** @throws what went wrong. */
+async function perform(engine: Engine, act: Act): Promise<void> {
+  if (act.kind === 'exec') {
+    const { at, argv } = act
+    const output = await engine.driver.run(at.machine, { kind: 'run', argv, does: [], ...(at.netns === undefined ? {} : { in: at.netns }) })
+    if (output.code !== 0) throw new Error(`ended with ${output.signal ?? output.code}: ${output.stderr.trim()}`)
+    return
+  }
+  const { namespace, name } = act.pod
+  const pod = engine.store.get('Pod', namespace, name)
+  if (pod === undefined) throw new Error(`there is no Pod ${namespace}/${name}`)
+  if (act.kind === 'delete') {
+    const answer = engine.store.delete('Pod', namespace, name, { gracePeriodSeconds: 1 })
+    if (!answer.ok) throw new Error(answer.status.message)
+    return
+  }
+  // The echo server says it is not well while this file is there: the readiness probe itself finds out, as in life.
+  const files = pod.spec.containers.map((container) => ({
+    path: `${podDir(act.pod)}/${container.name}/unready`,
+    ...(act.kind === 'unready' ? { text: '' } : {}),
+  }))
+  const output = await engine.driver.run(pod.spec.nodeName ?? '', { kind: 'write', files, does: [] })
+  if (output.code !== 0) throw new Error(output.stderr)
 }

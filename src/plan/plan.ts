@@ -4,13 +4,13 @@ import { flannel } from '#cni/flannel/flannel.ts'
 import { keyOf, same } from '#kernel/identity.ts'
 import type { Component, NodeProgram, Step } from '#kernel/step.ts'
 import { say } from '#kernel/text.ts'
-import { draftProxy } from '#proxy/draft.ts'
 import { kubelet } from '#kubelet/kubelet.ts'
 import type { Cluster } from '#model/cluster.ts'
+import { kubeProxyIptables } from '#proxy/iptables/iptables.ts'
 import { hostSteps } from '#underlay/underlay.ts'
 
 /** THE list of components, in the order in which a reader should meet them. */
-export const components: readonly Component[] = [kubelet, bridge, flannel, draftProxy]
+export const components: readonly Component[] = [kubelet, bridge, flannel, kubeProxyIptables]
 
 /** What every machine of the lab should hold, nodes before the hosts outside. */
 export function programsOf(cluster: Cluster): ReadonlyMap<string, NodeProgram> {
