@@ -37,7 +37,7 @@ export async function become(argv: readonly string[], env: Readonly<Record<strin
 }
 
 /** Runs the program with this process's own input and output. */
-export function run(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
+function run(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
   const [program = 'env', ...rest] = argv
   const child = spawn(find(program), rest, { stdio: 'inherit', env: { ...env } })
   return exitOf(child)

@@ -40,7 +40,7 @@ export function verbHelp(verb: Verb): string {
   ].join('\n')
 }
 
-export const usage = (verb: Verb): string =>
+const usage = (verb: Verb): string =>
   ['netlab', verb.name, ...verb.args.map(argWords), ...(verb.command ? ['[--] <program> [words]'] : []), '[flags]'].join(' ')
 
 function argWords(arg: Arg): string {

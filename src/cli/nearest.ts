@@ -1,7 +1,7 @@
 import { distance } from '#api/nearest.ts'
 
 /** The names most like what was typed: by edits (a swap of neighbours is one), or by a common beginning. */
-export function nearest(typed: string, names: readonly string[], most = 3): readonly string[] {
+function nearest(typed: string, names: readonly string[], most = 3): readonly string[] {
   const close = names
     .map((name) => ({ name, edits: name.startsWith(typed) && typed.length >= 2 ? 1 : distance(typed.toLowerCase(), name.toLowerCase()) }))
     .filter(({ name, edits }) => edits <= Math.max(1, Math.floor(Math.max(typed.length, name.length) / 3)))

@@ -20,7 +20,7 @@ export function parse(argv: readonly string[], env: Env): Result<Call, string> {
   return readWords(verb, [...before, ...after], env)
 }
 
-export const findVerb = (name: string): Verb | undefined => verbs.find((verb) => verb.name === name || verb.aliases.includes(name))
+const findVerb = (name: string): Verb | undefined => verbs.find((verb) => verb.name === name || verb.aliases.includes(name))
 
 function called(name: string): Verb {
   const verb = findVerb(name)

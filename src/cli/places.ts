@@ -69,7 +69,7 @@ async function onePod(client: Client, namespace: string, name: string): Promise<
 }
 
 /** The first ready Pod of a Deployment or behind a Service, else the first that runs. */
-export async function podBehind(client: Client, kind: 'deploy' | 'svc', namespace: string, name: string): Promise<PodSeen> {
+async function podBehind(client: Client, kind: 'deploy' | 'svc', namespace: string, name: string): Promise<PodSeen> {
   const path = kind === 'deploy' ? `/apis/apps/v1/namespaces/${enc(namespace)}/deployments` : `/api/v1/namespaces/${enc(namespace)}/services`
   const reply = await client.send({ path: `${path}/${enc(name)}` })
   const title = kind === 'deploy' ? 'Deployment' : 'Service'

@@ -1,4 +1,5 @@
 import { renderToString } from 'ink'
+import { render } from 'ink-testing-library'
 import { expect, test } from 'vitest'
 import type { ProbeResult, Verdict } from '#probe/probe.ts'
 import type { Event } from '#report/event.ts'
@@ -74,4 +75,13 @@ test('what netlab could not decide is neither passed nor failed', () => {
       .split('\n')
       .slice(0, 2),
   ).toEqual(['! dns 1 of 2', '    ! e holds'])
+})
+
+test('a screen that saw every event shows what one that came late shows', () => {
+  const events = [begin, ...wires, pods, { kind: 'end', exit: 0, says: 'lab x is up', next: [], ms: 812 } as const]
+  const states = events.map((_, i) => events.slice(0, i + 1).reduce(fold, blank))
+  const { rerender, lastFrame, unmount } = render(<Run shown={blank} tick={0} elapsed={() => 0} />)
+  for (const shown of states) rerender(<Run shown={shown} tick={0} elapsed={() => 0} />)
+  expect(lastFrame()?.trim()).toBe(frame(events))
+  unmount()
 })
