@@ -1,6 +1,9 @@
 import { basename } from 'node:path'
 import { type LabState, stopLab } from '#daemon/state.ts'
 import type { Event } from '#report/event.ts'
+import { json } from '#report/json.ts'
+import { junit } from '#report/junit.ts'
+import { plain } from '#report/text.ts'
 import { clientOf } from './client.ts'
 import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
 import { checkFile, findLab } from './labs.ts'
@@ -38,6 +41,10 @@ async function checked(lab: LabState, args: Args, io: Io): Promise<number> {
   const only = list(args, 'only')
   const body = { ...check, ...(only.length > 0 && { only }) }
   const end = await follow(clientOf(lab.socket).lines<Event>({ method: 'POST', path: '/netlab/v1/check', body, signal: io.signal }), progress)
+  const form = text(args, 'output')
+  if (form === 'json') io.out(json(progress.state()))
+  else if (form === 'junit') io.out(junit(progress.state()))
+  else if (form === 'text') io.out(`${progress.state().over.flatMap(plain).join('\n')}\n`)
   return end.exit
 }
 

@@ -1,35 +1,38 @@
 /** What a run shows while it goes on: a live screen on a terminal, plain lines elsewhere. Progress is no result, so it goes to stderr. */
 import type { Event } from '#report/event.ts'
-import { blank, fold } from '#ui/shown.ts'
+import { fold, initial, type RunState } from '#report/state.ts'
+import { lines } from '#report/text.ts'
 import type { Io } from './io.ts'
-import { plain } from './lines.ts'
 
 export type Progress = {
   readonly event: (event: Event) => void
   /** Leaves the terminal as it was. */
   readonly close: () => Promise<void>
-  readonly seen: () => readonly Event[]
+  readonly state: () => RunState
 }
 
 /** The screen opens with the first event: a command that is refused before draws nothing. */
 export async function openProgress(io: Io): Promise<Progress> {
-  const seen: Event[] = []
   const ui = io.errIsTty && io.color ? await screenModule() : undefined
   let screen: ReturnType<NonNullable<typeof ui>['openScreen']> | undefined
-  let shown = blank
+  let state = initial
   return {
     event: (event) => {
-      const before = shown.over.length
-      seen.push(event)
-      shown = fold(shown, event)
-      if (ui === undefined) return io.err(shown.over.slice(before).map(plain).join(''))
+      const before = state
+      state = fold(state, event)
+      if (ui === undefined)
+        return io.err(
+          lines(event, before, state)
+            .map((line) => `${line}\n`)
+            .join(''),
+        )
       screen ??= ui.openScreen(process.stderr, () => performance.now())
-      screen.show(shown)
+      screen.show(state)
     },
     close: async () => {
       await screen?.close()
     },
-    seen: () => seen,
+    state: () => state,
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Event } from '#report/event.ts'
+import { json } from '#report/json.ts'
 import { openProgress } from './progress.ts'
 import { clientFor } from './running.ts'
 import { follow } from './session.ts'
@@ -10,6 +11,6 @@ export const run: Run = async (args, io) => {
   const progress = await openProgress(io)
   const body = machine === undefined ? {} : { machine }
   const end = await follow(client.lines<Event>({ method: 'POST', path: '/netlab/v1/repair', body, signal: io.signal }), progress)
-  if (text(args, 'output') === 'json') io.out(`${JSON.stringify({ exit: end.exit, says: end.says, ms: end.ms, events: progress.seen() }, null, 2)}\n`)
+  if (text(args, 'output') === 'json') io.out(json(progress.state()))
   return end.exit
 }

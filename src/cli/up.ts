@@ -1,3 +1,4 @@
+import { json } from '#report/json.ts'
 import { stop, USAGE } from './io.ts'
 import { findLab } from './labs.ts'
 import { openProgress } from './progress.ts'
@@ -8,9 +9,9 @@ export const run: Run = async (args, io) => {
   inThisVersion(args)
   const place = findLab(args.words[0] ?? '', io.cwd)
   const progress = await openProgress(io)
-  const { state, fresh, end } = await bringUp({ place, wait: !on(args, 'no-wait'), install: !on(args, 'no-install') }, io, progress)
+  const { end } = await bringUp({ place, wait: !on(args, 'no-wait'), install: !on(args, 'no-install') }, io, progress)
   if (text(args, 'output') === 'json') {
-    io.out(`${JSON.stringify({ lab: state.name, fresh, exit: end.exit, says: end.says, next: end.next, ms: end.ms, events: progress.seen() }, null, 2)}\n`)
+    io.out(json(progress.state()))
   }
   return end.exit
 }

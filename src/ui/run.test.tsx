@@ -3,12 +3,12 @@ import { render } from 'ink-testing-library'
 import { expect, test } from 'vitest'
 import type { ProbeResult, Verdict } from '#probe/probe.ts'
 import type { Event } from '#report/event.ts'
+import { fold, initial } from '#report/state.ts'
 import { Run } from './run.tsx'
-import { blank, fold } from './shown.ts'
 
 const frame = (events: readonly Event[]): string => {
-  const shown = events.reduce(fold, blank)
-  return renderToString(<Run shown={shown} tick={0} elapsed={() => 1234} />, { columns: 80 }).replaceAll(/ +$/gm, '')
+  const state = events.reduce(fold, initial)
+  return renderToString(<Run state={state} tick={0} elapsed={() => 1234} />, { columns: 80 }).replaceAll(/ +$/gm, '')
 }
 
 const begin: Event = {
@@ -79,9 +79,9 @@ test('what netlab could not decide is neither passed nor failed', () => {
 
 test('a screen that saw every event shows what one that came late shows', () => {
   const events = [begin, ...wires, pods, { kind: 'end', exit: 0, says: 'lab x is up', next: [], ms: 812 } as const]
-  const states = events.map((_, i) => events.slice(0, i + 1).reduce(fold, blank))
-  const { rerender, lastFrame, unmount } = render(<Run shown={blank} tick={0} elapsed={() => 0} />)
-  for (const shown of states) rerender(<Run shown={shown} tick={0} elapsed={() => 0} />)
+  const states = events.map((_, i) => events.slice(0, i + 1).reduce(fold, initial))
+  const { rerender, lastFrame, unmount } = render(<Run state={initial} tick={0} elapsed={() => 0} />)
+  for (const state of states) rerender(<Run state={state} tick={0} elapsed={() => 0} />)
   expect(lastFrame()?.trim()).toBe(frame(events))
   unmount()
 })

@@ -2,24 +2,24 @@
 import { Box, Static, Text } from 'ink'
 import type { ReactNode } from 'react'
 import type { ProbeResult, Verdict } from '#probe/probe.ts'
-import { type End, going, isOver, type Note, type Over, type Phase, type Probe, type Shown } from './shown.ts'
+import type { End, Note, Over, Phase, ProbeState, RunState } from '#report/state.ts'
 
 /** `elapsed` says for how long a phase goes on; `tick` turns the spinner. */
-export type RunProps = { readonly shown: Shown; readonly tick: number; readonly elapsed: (phase: string) => number }
+export type RunProps = { readonly state: RunState; readonly tick: number; readonly elapsed: (phase: string) => number }
 
-export function Run({ shown, tick, elapsed }: RunProps): ReactNode {
-  const running = shown.phases.filter((phase) => phase.state === 'running')
+export function Run({ state, tick, elapsed }: RunProps): ReactNode {
+  const running = state.phases.filter((phase) => phase.state === 'running')
   return (
     <>
-      <Static items={[...shown.over]}>{(item, i) => <Finished key={i} item={item} />}</Static>
-      {!isOver(shown) && (
+      <Static items={[...state.over]}>{(item, i) => <Finished key={i} item={item} />}</Static>
+      {state.end === undefined && (
         <Box flexDirection="column">
           {running.map(({ id, title }) => (
             <Text key={id}>
               <Spinner tick={tick} /> {title} <Text dimColor>{seconds(elapsed(id))}</Text>
             </Text>
           ))}
-          {going(shown)
+          {going(state)
             .slice(0, AT_ONCE)
             .map(([title, probes]) => (
               <Text key={title}>
@@ -31,6 +31,10 @@ export function Run({ shown, tick, elapsed }: RunProps): ReactNode {
     </>
   )
 }
+
+/** Groups that have a probe without a result, in the order of the check file. */
+const going = ({ probes }: RunState): readonly (readonly [title: string, probes: readonly ProbeState[]])[] =>
+  [...Map.groupBy(probes, (probe) => probe.group)].filter(([, members]) => members.some((probe) => probe.result === undefined))
 
 /** A frame taller than the terminal would be drawn anew from its top at each tick. */
 const AT_ONCE = 8
@@ -62,7 +66,7 @@ function PhaseOver({ phase: { title, state, ms, says } }: { readonly phase: Phas
   )
 }
 
-function GroupOver({ title, probes }: { readonly title: string; readonly probes: readonly Probe[] }): ReactNode {
+function GroupOver({ title, probes }: { readonly title: string; readonly probes: readonly ProbeState[] }): ReactNode {
   const results = probes.flatMap((probe) => probe.result ?? [])
   const passed = results.filter((result) => result.verdict === 'pass').length
   const telling = results.filter((result) => result.verdict !== 'pass')

@@ -1,25 +1,25 @@
 /** The live screen: keeps what is of the screen (which turn of the spinner, when a phase was first seen) and draws each state it is given. */
 import { render } from 'ink'
+import type { RunState } from '#report/state.ts'
 import { Run } from './run.tsx'
-import { isOver, type Shown } from './shown.ts'
 
-export type Screen = { readonly show: (shown: Shown) => void; readonly close: () => Promise<void> }
+export type Screen = { readonly show: (state: RunState) => void; readonly close: () => Promise<void> }
 
 /** `clock` in milliseconds. The terminal stays in its ordinary mode, so Ctrl-C is a signal to the process as ever. */
 export function openScreen(stream: NodeJS.WriteStream, clock: () => number): Screen {
   const begun = new Map<string, number>()
-  let [shown, tick]: [Shown | undefined, number] = [undefined, 0]
+  let [state, tick]: [RunState | undefined, number] = [undefined, 0]
   const elapsed = (phase: string): number => clock() - (begun.get(phase) ?? clock())
-  const frame = () => (shown === undefined ? null : <Run shown={shown} tick={tick} elapsed={elapsed} />)
+  const frame = () => (state === undefined ? null : <Run state={state} tick={tick} elapsed={elapsed} />)
   const instance = render(frame(), { stdout: stream, stderr: stream, exitOnCtrlC: false, patchConsole: false, maxFps: FRAMES_A_SECOND })
   const timer = setInterval(() => {
     tick += 1
-    if (shown !== undefined && !isOver(shown)) instance.rerender(frame())
+    if (state !== undefined && state.end === undefined) instance.rerender(frame())
   }, TURN_MS)
   return {
     show: (next) => {
-      shown = next
-      for (const { id, state } of next.phases) if (state === 'running' && !begun.has(id)) begun.set(id, clock())
+      state = next
+      for (const phase of next.phases) if (phase.state === 'running' && !begun.has(phase.id)) begun.set(phase.id, clock())
       instance.rerender(frame())
     },
     close: async () => {
