@@ -19,7 +19,7 @@ export function corednsObjects(lab: Lab, apiUrl: string): readonly KubeObject[] 
     { name: 'metrics', protocol: 'TCP', port: 9153 },
   ]
   return [
-    object('ConfigMap', { metadata: { name: 'coredns', namespace: NAMESPACE }, data: { Corefile: corefile(apiUrl) } }),
+    object('ConfigMap', { metadata: { name: 'coredns', namespace: NAMESPACE }, data: { Corefile: corefile(apiUrl), [OUTSIDE]: NOTHING_OUTSIDE } }),
     object('Service', {
       metadata: {
         name: 'kube-dns',
@@ -49,13 +49,19 @@ export function corednsObjects(lab: Lab, apiUrl: string): readonly KubeObject[] 
                 readinessProbe: { httpGet: { path: '/ready', port: 8181 }, periodSeconds: 1 },
               },
             ],
-            volumes: [{ name: 'config-volume', configMap: { name: 'coredns', items: [{ key: 'Corefile', path: 'Corefile' }] } }],
+            volumes: [{ name: 'config-volume', configMap: { name: 'coredns' } }],
           },
         },
       },
     }),
   ]
 }
+
+/** Where a real cluster forwards to the node's resolver, a lab without one says for every other name that it does not exist. */
+const OUTSIDE = 'outside.db'
+const NOTHING_OUTSIDE = `. 60 IN SOA ns.outside. hostmaster.outside. 1 7200 1800 86400 60
+. 60 IN NS ns.outside.
+`
 
 const corefile = (apiUrl: string): string => `.:53 {
     errors
@@ -69,6 +75,7 @@ const corefile = (apiUrl: string): string => `.:53 {
        fallthrough in-addr.arpa ip6.arpa
        ttl 30
     }
+    file /etc/coredns/${OUTSIDE} .
     prometheus :9153
     cache 30
     loop

@@ -106,6 +106,7 @@ async function wireSegments(wiring: Wiring, known: Set<string>): Promise<void> {
   if (known.size === 0) {
     const sysctls = [
       'net.ipv4.ip_forward=1',
+      'net.ipv4.icmp_ratelimit=0',
       'net.ipv6.conf.all.disable_ipv6=1',
       'net.ipv6.conf.default.disable_ipv6=1',
       'net.bridge.bridge-nf-call-iptables=0',
