@@ -1,5 +1,7 @@
 import { basename } from 'node:path'
 import { type LabState, stopLab } from '#daemon/state.ts'
+import { issueText } from '#lab/issue.ts'
+import { readChecks } from '#probe/checks.ts'
 import type { Event } from '#report/event.ts'
 import { json } from '#report/json.ts'
 import { junit } from '#report/junit.ts'
@@ -7,6 +9,7 @@ import { plain } from '#report/text.ts'
 import { clientOf } from './client.ts'
 import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
 import { checkFile, findLab } from './labs.ts'
+import { offer } from './nearest.ts'
 import { openProgress } from './progress.ts'
 import { runningLab, runningLabs } from './running.ts'
 import { bringUp, follow } from './session.ts'
@@ -22,7 +25,7 @@ export const run: Run = async (args, io) => {
 /** A lab that does not run is up only for the check. */
 async function briefly(named: string, args: Args, io: Io): Promise<number> {
   const place = findLab(named, io.cwd)
-  if (checkFile(place.dir, io.cwd) === undefined) throw stop(USAGE, `${place.shown} has no check.yaml beside it`)
+  readCheck(place.dir, args, io)
   io.err(`lab ${basename(place.dir)} does not run: it is brought up for the check and taken down again\n`)
   const { state, end } = await bringUp({ place, wait: true, install: !on(args, 'no-install') }, io, await openProgress(io))
   if (end.exit === NOT_STARTED) return NOT_STARTED
@@ -35,8 +38,7 @@ async function briefly(named: string, args: Args, io: Io): Promise<number> {
 }
 
 async function checked(lab: LabState, args: Args, io: Io): Promise<number> {
-  const check = checkFile(lab.dir, io.cwd)
-  if (check === undefined) throw stop(USAGE, `${lab.dir} has no check.yaml`)
+  const check = readCheck(lab.dir, args, io)
   const progress = await openProgress(io)
   const only = list(args, 'only')
   const body = { ...check, ...(only.length > 0 && { only }) }
@@ -46,6 +48,18 @@ async function checked(lab: LabState, args: Args, io: Io): Promise<number> {
   else if (form === 'junit') io.out(junit(progress.state()))
   else if (form === 'text') io.out(`${progress.state().over.flatMap(plain).join('\n')}\n`)
   return end.exit
+}
+
+/** The lab's probes; mistakes in them, or in which of them are asked for, are told before anything is brought up. */
+function readCheck(dir: string, args: Args, io: Io): { readonly file: string; readonly text: string } {
+  const check = checkFile(dir, io.cwd)
+  if (check === undefined) throw stop(USAGE, `${dir} has no check.yaml`)
+  const read = readChecks(check.text, check.file)
+  if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
+  const known = read.value.groups.flatMap((group) => [group.id, ...group.probes.map((probe) => probe.id)])
+  const unknown = list(args, 'only').filter((id) => !known.includes(id))
+  if (unknown.length > 0) throw stop(USAGE, unknown.map((id) => `${check.file} has no probe or group "${id}"${offer(id, known)}`).join('\n'))
+  return check
 }
 
 function dirOf(named: string, io: Io): string | undefined {

@@ -1,7 +1,7 @@
 /** A client of one lab's daemon: HTTP over its unix socket. */
 import { type IncomingMessage, request } from 'node:http'
 import type { Status } from '#api/store.ts'
-import { INTERRUPTED, stop, UNDECIDED } from './io.ts'
+import { INTERRUPTED, stop, UNDECIDED, USAGE } from './io.ts'
 
 export type Call = {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -72,8 +72,9 @@ export function statusOf(reply: Reply): Partial<Status> {
 
 export function refused(reply: Reply) {
   const { reason, message } = statusOf(reply)
-  if (message === undefined) return stop(1, reply.text.trim() || `the daemon answered ${reply.status}`)
-  return stop(1, reason ? `${reason}: ${message}` : message)
+  const exit = reply.status === 400 ? USAGE : 1
+  if (message === undefined) return stop(exit, reply.text.trim() || `the daemon answered ${reply.status}`)
+  return stop(exit, reason && exit !== USAGE ? `${reason}: ${message}` : message)
 }
 
 function open(socketPath: string, call: Call): Promise<IncomingMessage> {
