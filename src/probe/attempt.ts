@@ -1,0 +1,154 @@
+/** One attempt at a probe: ask, read, judge, with its controls beside it and, for one that watches, the other probe inside it. */
+import type { Output } from '#kernel/command.ts'
+import type { Pod } from '#model/cluster.ts'
+import { controlsOf } from './control.ts'
+import { isNegative } from './defaults.ts'
+import { inquire } from './inquire.ts'
+import { dropped, judgeCapture, MARK_MS, marked, readCapture, START_MS, tcpdumpSays, type Watch, type Watched, watch } from './kinds/capture.ts'
+import { grew } from './kinds/iptables.ts'
+import { expand } from './names.ts'
+import { type Finding, type Inquiry, linesOf, undecided } from './question.ts'
+import type { Scene } from './scene.ts'
+import type { Probe, Specs } from './schema.ts'
+import type { Tap, World } from './world.ts'
+
+/** What an attempt has to hand. */
+export type Hands = Pick<World, 'cluster' | 'ask' | 'tap' | 'clock' | 'signal'> & {
+  readonly nonce: () => string
+  readonly probes: ReadonlyMap<string, Probe>
+  readonly was: Readonly<Record<string, Pod>>
+}
+
+export type Attempted = { readonly finding: Finding; readonly reproduce: string }
+
+const LISTEN_POLL_MS = 5
+
+export async function attempt(probe: Probe, hands: Hands): Promise<Attempted> {
+  const scene: Scene = { cluster: hands.cluster(), was: hands.was, nonce: hands.nonce() }
+  const attempted = await uncontrolled(probe, scene, hands)
+  return isNegative(probe) ? controlled(probe, attempted, { scene, hands }) : attempted
+}
+
+async function uncontrolled(probe: Probe, scene: Scene, hands: Hands): Promise<Attempted> {
+  if (probe.kind === 'capture') return captured(probe.of, scene, hands)
+  if (probe.kind === 'iptables' && probe.of.grew !== undefined) return counted(probe.of, scene, hands)
+  const inquiry = inquire(probe, scene)
+  return { finding: await found(inquiry, hands), reproduce: inquiry.reproduce }
+}
+
+/** Silence passes only when the controls are answered in the same window; otherwise everything is open. */
+async function controlled(
+  probe: Probe,
+  { finding, reproduce }: Attempted,
+  { scene, hands }: { readonly scene: Scene; readonly hands: Hands },
+): Promise<Attempted> {
+  if (finding.verdict !== 'pass') return { finding, reproduce }
+  const controls = await controlFindings(probe, scene, hands)
+  if (typeof controls === 'string') return { finding: { ...finding, verdict: 'error', observed: controls }, reproduce }
+  const bad = controls.find((control) => control.verdict !== 'pass')
+  const evidence = [...finding.evidence, ...controls.map((control) => `control: ${control.expected}: ${control.observed}`)]
+  if (bad === undefined) return { finding: { ...finding, evidence }, reproduce }
+  return {
+    finding: { ...finding, verdict: 'error', observed: `${finding.observed}, but its control failed too: ${bad.expected}: ${bad.observed}`, evidence },
+    reproduce,
+  }
+}
+
+async function controlFindings(probe: Probe, scene: Scene, hands: Hands): Promise<readonly Finding[] | string> {
+  const other = typeof probe.control === 'string' ? hands.probes.get(probe.control) : undefined
+  if (other !== undefined) return [(await uncontrolled(other, { ...scene, nonce: hands.nonce() }, hands)).finding]
+  const derived = probe.control === undefined || typeof probe.control === 'string' ? controlsOf(probe, scene) : { ok: true as const, value: [probe.control] }
+  if (!derived.ok) return derived.errors.join('; ')
+  return Promise.all(derived.value.map((control) => found(inquire(control, { ...scene, nonce: hands.nonce() }), hands)))
+}
+
+/** Asks everything at once. What cannot be started answers nothing. */
+async function found(inquiry: Inquiry, hands: Hands): Promise<Finding> {
+  return inquiry.judge(await answersOf(inquiry, hands))
+}
+
+const answersOf = (inquiry: Inquiry, { ask, signal }: Hands): Promise<readonly Output[]> =>
+  Promise.all(
+    inquiry.questions.map((question) =>
+      ask(question, signal).catch(
+        (cause: unknown): Output => ({ code: undefined, stdout: '', stderr: cause instanceof Error ? cause.message : String(cause) }),
+      ),
+    ),
+  )
+
+/** Counters before, the other probe, counters after. */
+async function counted(of: Specs['iptables'], scene: Scene, hands: Hands): Promise<Attempted> {
+  const expanded = expand(of, scene)
+  if (!expanded.ok) return open('a rule', expanded.errors)
+  const before = await answersOf(grew(expanded.value, scene, []), hands)
+  const other = await meanwhile(of.grew ?? '', scene, hands)
+  const after = grew(expanded.value, scene, before)
+  const finding = await found(after, hands)
+  return { finding: { ...finding, evidence: [...finding.evidence, other] }, reproduce: after.reproduce }
+}
+
+async function captured(of: Specs['capture'], scene: Scene, hands: Hands): Promise<Attempted> {
+  const expanded = expand(of, scene)
+  const watching = expanded.ok ? watch(expanded.value, scene) : expanded
+  if (!expanded.ok || !watching.ok) return open('packets', watching.ok ? [] : watching.errors)
+  const finding = await watchDuring(watching.value, { of: expanded.value, scene, hands })
+  return { finding: { expected: watching.value.expected, ...finding }, reproduce: watching.value.reproduce }
+}
+
+type Watching = { readonly of: Specs['capture']; readonly scene: Scene; readonly hands: Hands }
+
+/** tcpdump listens, the other probe runs, the mark is sent and seen, tcpdump ends. */
+async function watchDuring({ tcpdump, mark }: Watch, { of, scene, hands }: Watching): Promise<Omit<Finding, 'expected'>> {
+  let text = ''
+  let ended = false
+  const seen = (): Watched => readCapture(text)
+  const unsure = (observed: string): Omit<Finding, 'expected'> => ({ verdict: 'error', observed, evidence: tcpdumpSays(seen()) })
+  let tap: Tap
+  try {
+    tap = await hands.tap(tcpdump, (chunk) => (text += chunk))
+  } catch (cause) {
+    return unsure(`tcpdump could not be started: ${cause instanceof Error ? cause.message : String(cause)}`)
+  }
+  const exit = tap.exit.then(() => (ended = true))
+  try {
+    await eventually(() => ended || seen().listening, START_MS, hands)
+    if (ended || !seen().listening) return unsure(`tcpdump does not listen: ${linesOf(text)[0] ?? 'it says nothing'}`)
+    const other = await meanwhile(of.during, scene, hands)
+    const sent = await found(
+      {
+        questions: [mark],
+        reproduce: '',
+        judge: ([answer]) => ({ verdict: answer?.code === 0 ? 'pass' : 'error', expected: '', observed: linesOf(answer?.stderr ?? '')[0] ?? '', evidence: [] }),
+      },
+      hands,
+    )
+    if (sent.verdict !== 'pass') return unsure(`the capture's mark could not be sent: ${sent.observed}`)
+    await eventually(() => ended || marked(seen(), scene.nonce), MARK_MS, hands)
+    if (!marked(seen(), scene.nonce)) return unsure('the capture did not see its own mark, so it may have missed other packets too')
+    tap.kill('SIGTERM')
+    await exit
+    if (of.absent && dropped(seen())) return unsure('packets came too fast for tcpdump, some were not seen')
+    const finding = judgeCapture(seen(), of)
+    return { ...finding, evidence: [...finding.evidence, other] }
+  } finally {
+    if (!ended) tap.kill('SIGKILL')
+  }
+}
+
+/** One attempt at the probe that makes the packets; its own verdict is only told. */
+async function meanwhile(id: string, scene: Scene, hands: Hands): Promise<string> {
+  const probe = hands.probes.get(id)
+  if (probe === undefined) return `there is no probe ${id}`
+  const { verdict, observed } = await found(inquire(probe, { ...scene, nonce: hands.nonce() }), hands)
+  return `meanwhile ${id}: ${verdict}, ${observed}`
+}
+
+async function eventually(holds: () => boolean, ms: number, { clock, signal }: Hands): Promise<void> {
+  const until = clock.now() + ms
+  while (!holds() && clock.now() < until && !signal.aborted) await clock.sleep(LISTEN_POLL_MS, signal).catch(() => undefined)
+}
+
+const open = (expected: string, says: readonly string[]): Attempted => {
+  const inquiry = undecided(expected, says)
+  return { finding: inquiry.judge([]), reproduce: inquiry.reproduce }
+}

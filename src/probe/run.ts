@@ -1,0 +1,223 @@
+/** Runs a check: groups one after another, their probes side by side, each until it holds or its time is up. Clock, programs and API are handed in. */
+import type { Pod } from '#model/cluster.ts'
+import { attempt, type Hands } from './attempt.ts'
+import { ERROR_ATTEMPTS, isNegative, NEGATIVE_ATTEMPTS, patience, pauseAfter } from './defaults.ts'
+import { expand } from './names.ts'
+import { spotAt } from './place.ts'
+import type { ProbeResult, Verdict } from './probe.ts'
+import type { Finding } from './question.ts'
+import type { Spot } from './scene.ts'
+import type { CheckFile, Group, Probe, Step } from './schema.ts'
+import type { Act, World } from './world.ts'
+
+export type { Act, Clock, Tap, World } from './world.ts'
+
+const SIDE_BY_SIDE = 4
+
+/** Results in the order of the check; of an aborted run those that came. What groups did to the lab is undone in any case. */
+export async function runChecks(checks: CheckFile, world: World): Promise<readonly ProbeResult[]> {
+  const groups = chosen(checks, world.only)
+  world.emit({ kind: 'probes', probes: groups.flatMap((group) => group.probes.map(({ id, title }) => ({ id, title, group: group.title }))) })
+  const hands = handsOf(checks, world)
+  const results = new Map<string, ProbeResult>()
+  for (const group of groups) {
+    if (world.signal.aborted) break
+    await runGroup(group, { world, hands, results })
+  }
+  return groups.flatMap((group) => group.probes.flatMap((probe) => results.get(probe.id) ?? []))
+}
+
+type Running = { readonly world: World; readonly hands: Hands; readonly results: Map<string, ProbeResult> }
+
+/** Groups cut to what is asked for, with everything it needs. */
+function chosen(checks: CheckFile, only: readonly string[] | undefined): readonly Group[] {
+  if (only === undefined || only.length === 0) return checks.groups
+  const all = new Map(checks.groups.flatMap((group) => group.probes.map((probe) => [probe.id, probe] as const)))
+  const wanted = new Set<string>()
+  const want = (id: string): void => {
+    if (wanted.has(id)) return
+    wanted.add(id)
+    for (const needed of all.get(id)?.needs ?? []) want(needed)
+  }
+  for (const group of checks.groups) for (const { id } of group.probes) if (only.includes(id) || only.includes(group.id)) want(id)
+  return checks.groups.map((group) => ({ ...group, probes: group.probes.filter((probe) => wanted.has(probe.id)) })).filter((group) => group.probes.length > 0)
+}
+
+function handsOf(checks: CheckFile, world: World): Hands {
+  let count = 0
+  return {
+    ...world,
+    probes: new Map(checks.groups.flatMap((group) => group.probes.map((probe) => [probe.id, probe] as const))),
+    was: {},
+    nonce: () => world.nonce(count++),
+  }
+}
+
+async function runGroup(group: Group, { world, hands, results }: Running): Promise<void> {
+  const undo: Act[] = []
+  try {
+    const done = await doSteps(group.steps, { world, hands, undo })
+    if (done.failed !== undefined) {
+      for (const probe of group.probes) settle(broken(probe, group, done.failed), { world, results })
+      return
+    }
+    await runProbes(group, { world, hands: { ...hands, was: { ...hands.was, ...done.was } }, results })
+  } finally {
+    const never = new AbortController().signal
+    for (const act of undo.reverse())
+      await world
+        .act(act, never)
+        .catch((cause: unknown) => world.emit({ kind: 'note', level: 'error', says: `could not undo ${actWords(act)}: ${wordsOf(cause)}` }))
+  }
+}
+
+/** What is done is noted for undoing before it is tried: a half-done step is undone as well. */
+async function doSteps(
+  steps: readonly Step[],
+  { world, hands, undo }: { readonly world: World; readonly hands: Hands; readonly undo: Act[] },
+): Promise<{ readonly was: Readonly<Record<string, Pod>>; readonly failed?: string }> {
+  const was: Record<string, Pod> = {}
+  for (const step of steps) {
+    const scene = { cluster: world.cluster(), was: { ...hands.was, ...was }, nonce: hands.nonce() }
+    const found = expand(step, scene)
+    if (!found.ok) return { was, failed: found.errors.join('; ') }
+    const [place, back] = found.value.kind === 'exec' ? [found.value.exec.at, found.value.undo?.at] : [found.value.pod, undefined]
+    const spots = [place, back ?? place].map((at) => spotAt(at, scene))
+    const [spot, undoSpot] = spots.map((one) => (one.ok ? one.value : undefined))
+    if (spot === undefined || undoSpot === undefined) return { was, failed: spots.flatMap((one) => (one.ok ? [] : one.errors)).join('; ') }
+    const acts = actsOf(found.value, spot, undoSpot)
+    if (acts === undefined) return { was, failed: `"${place}" is no Pod` }
+    if (spot.pod !== undefined && 'as' in step && step.as !== undefined) was[step.as] = spot.pod
+    if (acts.undo !== undefined) undo.push(acts.undo)
+    world.emit({ kind: 'note', level: 'info', says: actWords(acts.act) })
+    const failed = await world.act(acts.act, world.signal).then(
+      () => undefined,
+      (cause: unknown) => `${actWords(acts.act)}: ${wordsOf(cause)}`,
+    )
+    if (failed !== undefined) return { was, failed }
+  }
+  return { was }
+}
+
+function actsOf(step: Step, spot: Spot, undoSpot: Spot): { readonly act: Act; readonly undo?: Act } | undefined {
+  if (step.kind === 'exec') {
+    return {
+      act: { kind: 'exec', at: spot, argv: step.exec.argv },
+      ...(step.undo === undefined ? {} : { undo: { kind: 'exec', at: undoSpot, argv: step.undo.argv } }),
+    }
+  }
+  if (spot.pod === undefined) return undefined
+  const pod = { namespace: spot.pod.namespace, name: spot.pod.name }
+  return step.kind === 'delete' ? { act: { kind: 'delete', pod } } : { act: { kind: 'unready', pod }, undo: { kind: 'ready', pod } }
+}
+
+function actWords(act: Act): string {
+  if (act.kind === 'exec') return `${act.at.name}: ${act.argv.join(' ')}`
+  const pod = `${act.pod.namespace}/${act.pod.name}`
+  return act.kind === 'delete' ? `delete Pod ${pod}` : `make Pod ${pod} ${act.kind === 'ready' ? 'ready again' : 'not ready'}`
+}
+
+/** A probe that watches others' packets or counters runs alone, the others up to four at a time. */
+async function runProbes(group: Group, running: Running): Promise<void> {
+  const waiting = [...group.probes]
+  const going = new Map<string, Promise<void>>()
+  let alone = false
+  while ((waiting.length > 0 || going.size > 0) && !(running.world.signal.aborted && going.size === 0)) {
+    const at = waiting.findIndex((probe) => probe.needs.every((id) => running.results.has(id) || !group.probes.some((other) => other.id === id)))
+    const next = waiting[at]
+    const fits = next !== undefined && !alone && going.size < SIDE_BY_SIDE && !(watches(next) && going.size > 0)
+    if (next === undefined || !fits || running.world.signal.aborted) {
+      if (going.size === 0) break
+      await Promise.race(going.values())
+      continue
+    }
+    waiting.splice(at, 1)
+    alone = watches(next)
+    going.set(
+      next.id,
+      runProbe(next, group, running).finally(() => {
+        going.delete(next.id)
+        if (watches(next)) alone = false
+      }),
+    )
+  }
+}
+
+const watches = (probe: Probe): boolean => probe.kind === 'capture' || (probe.kind === 'iptables' && probe.of.grew !== undefined)
+
+async function runProbe(probe: Probe, group: Group, { world, hands, results }: Running): Promise<void> {
+  const unmet = probe.needs.find((id) => results.get(id)?.verdict !== 'pass')
+  if (unmet !== undefined) {
+    const verdict = results.get(unmet)?.verdict
+    settle(
+      {
+        ...empty(probe, group),
+        verdict: 'blocked',
+        expected: `${unmet} first`,
+        observed: `needs ${unmet}, which ${verdict === undefined ? 'was not run' : `did not pass (${verdict})`}`,
+      },
+      { world, results },
+    )
+    return
+  }
+  world.emit({ kind: 'probing', id: probe.id })
+  const begun = world.clock.now()
+  const tries = await until(probe, hands)
+  const last = tries.at(-1)
+  if (last === undefined || world.signal.aborted) return
+  const attempts = tries.map(({ ms, finding }) => ({ ms, verdict: finding.verdict, observed: finding.observed }))
+  settle({ ...empty(probe, group), ...last.finding, reproduce: last.reproduce, attempts, ms: world.clock.now() - begun }, { world, results })
+}
+
+type Try = { readonly ms: number; readonly finding: Finding; readonly reproduce: string }
+
+/** Attempts until the probe holds for as long as it should, or until its time is up. Time to hold is not counted against time to come true. */
+async function until(probe: Probe, hands: Hands): Promise<readonly Try[]> {
+  const { clock, signal } = hands
+  const [limits, begun, tries] = [patience(probe), clock.now(), [] as Try[]]
+  const enough = isNegative(probe) && limits.for > 0 ? NEGATIVE_ATTEMPTS : 1
+  let [passing, held, errors, pauses]: [number | undefined, number, number, number] = [undefined, 0, 0, 0]
+  while (!signal.aborted) {
+    const at = clock.now()
+    const { finding, reproduce } = await attempt(probe, hands)
+    if (signal.aborted) break
+    const now = clock.now()
+    tries.push({ ms: now - at, finding, reproduce })
+    const passed = finding.verdict === 'pass'
+    pauses = passed === (passing !== undefined) ? pauses + 1 : 1
+    passing = passed ? (passing ?? at) : undefined
+    held = passed ? held + 1 : 0
+    errors = finding.verdict === 'error' ? errors + 1 : 0
+    if (passing !== undefined && held >= enough && now - passing >= limits.for) break
+    const pause = passed ? Math.max(1, Math.min(pauseAfter(pauses), limits.for - (now - (passing ?? now)))) : pauseAfter(pauses)
+    if (!passed && (now - begun + pause > limits.within || errors >= ERROR_ATTEMPTS)) break
+    await clock.sleep(pause, signal).catch(() => undefined)
+  }
+  return tries
+}
+
+const empty = (probe: Probe, group: Group): Omit<ProbeResult, 'verdict' | 'expected' | 'observed'> => ({
+  id: probe.id,
+  title: probe.title,
+  group: group.title,
+  evidence: [],
+  reproduce: '',
+  ...(probe.why === undefined ? {} : { why: probe.why }),
+  attempts: [],
+  ms: 0,
+  points: probe.points,
+})
+
+const broken = (probe: Probe, group: Group, says: string): ProbeResult => ({
+  ...empty(probe, group),
+  verdict: 'error' satisfies Verdict,
+  expected: 'the steps before it are done',
+  observed: says,
+})
+
+function settle(result: ProbeResult, { world, results }: { readonly world: World; readonly results: Map<string, ProbeResult> }): void {
+  results.set(result.id, result)
+  world.emit({ kind: 'result', result })
+}
+
+const wordsOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
