@@ -170,7 +170,7 @@ function scaled(rollout: Rollout): readonly Change[] {
 function resized({ of, limits }: Rollout, set: ReplicaSet, replicas: number): readonly Change[] {
   const annotations = { ...set.metadata.annotations, ...sizes(limits) }
   const same = set.spec.replicas === replicas
-  if (same && canonical(annotations) === canonical(set.metadata.annotations)) return []
+  if (same && sameJson(annotations, set.metadata.annotations)) return []
   const change = updated(set, { metadata: { annotations }, spec: { replicas } })
   return same ? [change] : [change, said(of, set.metadata.name, set.spec.replicas, replicas)]
 }

@@ -18,19 +18,25 @@ const HEADLESS = 'service.kubernetes.io/headless'
 const ZONE = 'topology.kubernetes.io/zone'
 
 const unlessQuiet = quiet<ServiceObject>()
+const unlessAllQuiet = quiet<readonly ServiceObject[]>()
 
 export const endpointslice: Controller = {
   name: 'endpointslice',
   changes: (world) => {
-    const slices = mineByService(world.objects.EndpointSlice)
-    return world.objects.Service.flatMap((service) => {
-      const { selector, type } = service.spec
-      if (selector === undefined || Object.keys(selector).length === 0 || type === 'ExternalName') return []
-      const pods = podsWith(world.objects.Pod, service.metadata.namespace, selector)
-      const there = slices.get(`${service.metadata.namespace}/${service.metadata.name}`) ?? []
-      return unlessQuiet(service, [world.objects.Node, ...pods, ...there], () => reconciled(world, { service, pods, there }))
-    })
+    const { Service, Pod, EndpointSlice, Node } = world.objects
+    return unlessAllQuiet(Service, [Pod, EndpointSlice, Node], () => ofAll(world))
   },
+}
+
+function ofAll(world: World): readonly Change[] {
+  const slices = mineByService(world.objects.EndpointSlice)
+  return world.objects.Service.flatMap((service) => {
+    const { selector, type } = service.spec
+    if (selector === undefined || Object.keys(selector).length === 0 || type === 'ExternalName') return []
+    const pods = podsWith(world.objects.Pod, service.metadata.namespace, selector)
+    const there = slices.get(`${service.metadata.namespace}/${service.metadata.name}`) ?? []
+    return unlessQuiet(service, [world.objects.Node, ...pods, ...there], () => reconciled(world, { service, pods, there }))
+  })
 }
 
 /** Slices that people wrote by hand are theirs. */

@@ -29,28 +29,37 @@ export const controllerOf = (object: Owned[number]): string | undefined => objec
 
 const byOwner = remembered((list: Owned) => Map.groupBy(list, (object) => controllerOf(object) ?? ''))
 
+const NOBODY: readonly Owned[number][] = []
+
 /** The objects that `uid` looks after; with an empty uid, those nobody does. */
 export const ownedBy = <T extends Owned[number]>(list: readonly T[], uid: string): readonly T[] =>
-  (byOwner(list).get(uid) ?? []) as readonly Owned[number][] as readonly T[]
+  (byOwner(list).get(uid) ?? NOBODY) as readonly Owned[number][] as readonly T[]
 
-/** Pods by one `namespace/key=value` of their labels each, so that a selector need not look at every Pod. */
-export const podsByLabel = remembered((pods: readonly PodObject[]) => {
+/** Each label of a Pod as `namespace/key=value`. */
+const labelsOf = remembered(({ metadata }: PodObject): readonly string[] =>
+  Object.entries(metadata.labels).map(([key, value]) => `${metadata.namespace}/${key}=${value}`),
+)
+
+/** So that a selector need not look at every Pod. */
+const podsByLabel = remembered((pods: readonly PodObject[]): ReadonlyMap<string, readonly PodObject[]> => {
   const index = new Map<string, PodObject[]>()
   for (const pod of pods) {
-    for (const [key, value] of Object.entries(pod.metadata.labels)) {
-      const at = `${pod.metadata.namespace}/${key}=${value}`
-      const there = index.get(at)
-      if (there === undefined) index.set(at, [pod])
+    for (const label of labelsOf(pod)) {
+      const there = index.get(label)
+      if (there === undefined) index.set(label, [pod])
       else there.push(pod)
     }
   }
   return index
 })
 
+const NONE: readonly PodObject[] = []
+
 /** The Pods of a namespace that carry all of these labels, in the list's order. */
 export function podsWith(pods: readonly PodObject[], namespace: string | undefined, labels: Readonly<Record<string, string>>): readonly PodObject[] {
   const pairs = Object.entries(labels)
-  const lists = pairs.map(([key, value]) => podsByLabel(pods).get(`${namespace}/${key}=${value}`) ?? [])
-  const shortest = lists.reduce((least, list) => (list.length < least.length ? list : least), lists[0] ?? [])
+  const index = podsByLabel(pods)
+  const lists = pairs.map(([key, value]) => index.get(`${namespace}/${key}=${value}`) ?? NONE)
+  const shortest = lists.reduce((least, list) => (list.length < least.length ? list : least), lists[0] ?? NONE)
   return pairs.length === 1 ? shortest : shortest.filter((pod) => pairs.every(([key, value]) => pod.metadata.labels[key] === value))
 }

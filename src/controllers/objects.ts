@@ -3,7 +3,8 @@ import type { Condition, Kind, KubeObject, ObjectOf, PodObject } from '#api/kind
 import { schemas } from '#api/kinds.ts'
 import { resources } from '#api/resources.ts'
 import type { Objects } from './controller.ts'
-import { canonical } from './hash.ts'
+
+export { same as sameJson } from '#api/change.ts'
 
 export const kinds = Object.keys(schemas) as readonly Kind[]
 
@@ -41,6 +42,3 @@ export const isReady = (pod: PodObject): boolean => conditionOf(pod.status.condi
 export const withCondition = (pod: PodObject, condition: Condition): Pick<PodObject['status'], 'conditions'> => ({
   conditions: [...pod.status.conditions.filter(({ type }) => type !== condition.type), condition],
 })
-
-/** Whether two values say the same, in whatever order of keys. */
-export const sameJson = (a: unknown, b: unknown): boolean => a === b || canonical(a) === canonical(b)

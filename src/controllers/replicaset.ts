@@ -30,8 +30,9 @@ export const replicaset: Controller = {
 /** The Pods it owns, and orphans that it may select. */
 function candidates(all: readonly PodObject[], set: ReplicaSet): readonly PodObject[] {
   const { matchLabels = {} } = set.spec.selector
-  const near = Object.keys(matchLabels).length > 0 ? podsWith(all, set.metadata.namespace, matchLabels) : ownedBy(all, '')
-  return [...ownedBy(all, set.metadata.uid), ...near.filter((pod) => controllerOf(pod) === undefined)]
+  const orphans = ownedBy(all, '')
+  const near = Object.keys(matchLabels).length > 0 ? podsWith(orphans, set.metadata.namespace, matchLabels) : orphans
+  return near.length === 0 ? ownedBy(all, set.metadata.uid) : [...ownedBy(all, set.metadata.uid), ...near]
 }
 
 function reconciled(world: World, set: ReplicaSet, pods: readonly PodObject[]): readonly Change[] {
@@ -39,7 +40,7 @@ function reconciled(world: World, set: ReplicaSet, pods: readonly PodObject[]): 
   const missing = set.spec.replicas - mine.length
   return [
     ...claims,
-    ...counted(world.objects.Pod, set),
+    ...counted(pods, set),
     ...(missing > 0 ? created(world.objects.Pod, set, missing) : []),
     ...(missing < 0 ? surplus(set, mine, -missing) : []),
     ...statusOf(world, set, mine),

@@ -3,6 +3,7 @@ import type { Condition, NodeObject, PodObject } from '#api/kinds.ts'
 import { stated, updated } from './change.ts'
 import type { Change, Controller, World } from './controller.ts'
 import { canonical } from './hash.ts'
+import { remembered } from './lookup.ts'
 import { conditionOf, isFinished, isTerminating, keyOf, withCondition } from './objects.ts'
 
 const NAME = 'default-scheduler'
@@ -25,9 +26,10 @@ function placed({ objects, now }: World, waiting: readonly PodObject[]): readonl
     if (seat !== undefined && !isTerminating(pod) && !isFinished(pod)) sit(seat, pod)
   }
   return waiting.flatMap((pod) => {
+    const app = appOf(pod)
     const refusals = new Map(seats.map((seat) => [seat, refusal(seat, pod)]))
     const free = seats.filter((seat) => refusals.get(seat) === undefined)
-    const [best] = free.sort((a, b) => appsOn(a, pod) - appsOn(b, pod) || a.pods.length - b.pods.length)
+    const [best] = free.sort((a, b) => appsOn(a, app) - appsOn(b, app) || a.pods.length - b.pods.length)
     if (best === undefined) return unplaced(pod, { now, message: noNode([...refusals.values()]) })
     sit(best, pod)
     return bound(pod, best.node.metadata.name, now)
@@ -38,17 +40,18 @@ function placed({ objects, now }: World, waiting: readonly PodObject[]): readonl
 type Seat = { readonly node: NodeObject; readonly pods: PodObject[]; readonly apps: Map<string, number> }
 
 function sit(seat: Seat, pod: PodObject): void {
+  const app = appOf(pod)
   seat.pods.push(pod)
-  seat.apps.set(appOf(pod), appsOn(seat, pod) + 1)
+  seat.apps.set(app, appsOn(seat, app) + 1)
 }
 
-const appsOn = (seat: Seat, pod: PodObject): number => seat.apps.get(appOf(pod)) ?? 0
+const appsOn = (seat: Seat, app: string): number => seat.apps.get(app) ?? 0
 
 /** Pods of one app carry the same labels, whatever the revision of their template; without labels each Pod is its own. */
-function appOf({ metadata }: PodObject): string {
+const appOf = remembered(({ metadata }: PodObject): string => {
   const { 'pod-template-hash': _, ...labels } = metadata.labels
   return Object.keys(labels).length === 0 ? `${metadata.namespace}/${metadata.name}` : `${metadata.namespace} ${canonical(labels)}`
-}
+})
 
 /** Why the node cannot take the Pod, in the scheduler's words. */
 function refusal({ node, pods }: Seat, pod: PodObject): string | undefined {
@@ -86,10 +89,11 @@ function noNode(refusals: readonly (string | undefined)[]): string {
   return refusals.length === 0 ? 'no nodes available to schedule pods' : `0/${refusals.length} nodes are available: ${reasons.join(', ')}.`
 }
 
+/** That it is scheduled says its kubelet with its first report; only a former refusal is taken back here. */
 function bound(pod: PodObject, nodeName: string, now: string): readonly Change[] {
   return [
     updated(pod, { spec: { nodeName } }),
-    stated(pod, withScheduled(pod, { status: 'True', lastTransitionTime: now })),
+    ...(conditionOf(pod.status.conditions, 'PodScheduled') === undefined ? [] : [stated(pod, withScheduled(pod, { status: 'True', lastTransitionTime: now }))]),
     { verb: 'event', about: pod, type: 'Normal', reason: 'Scheduled', message: `Successfully assigned ${keyOf(pod)} to ${nodeName}`, from: NAME },
   ]
 }
