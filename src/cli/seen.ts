@@ -9,9 +9,15 @@ export type Condition = { readonly type: string; readonly status: string; readon
 export type Seen = { readonly metadata: Meta; readonly status?: { readonly conditions?: readonly Condition[] } }
 
 export type PodSeen = Seen & {
-  readonly spec: { readonly containers: readonly { readonly name: string }[]; readonly initContainers?: readonly { readonly name: string }[] }
+  readonly spec: {
+    readonly nodeName?: string
+    readonly hostNetwork?: boolean
+    readonly containers: readonly { readonly name: string }[]
+    readonly initContainers?: readonly { readonly name: string }[]
+  }
   readonly status?: {
     readonly phase?: string
+    readonly podIP?: string
     readonly reason?: string
     readonly message?: string
     readonly containerStatuses?: readonly { readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } } }[]

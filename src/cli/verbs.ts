@@ -290,6 +290,23 @@ Ctrl-C while a lab starts takes it away again.`,
     load: () => import('./plan.ts'),
   },
   {
+    name: 'trace',
+    aliases: [],
+    group: 'understand',
+    summary: 'which rules a packet would meet, and where it would go',
+    about: 'Read from the plan of the running lab; no packet is sent. Where rules draw lots, every way is shown with its odds.',
+    args: [
+      { name: 'from', what: 'place' },
+      { name: 'to', what: 'place' },
+    ],
+    flags: [{ name: 'udp', type: 'boolean', says: 'UDP instead of TCP' }, namespace, lab],
+    examples: [
+      ['netlab trace client svc/frontend', 'from a Pod through a Service'],
+      ['netlab trace node-1 10.96.0.10:53 --udp', 'from a node to an address and port'],
+    ],
+    load: () => import('./trace.ts'),
+  },
+  {
     name: 'drift',
     aliases: [],
     group: 'understand',
