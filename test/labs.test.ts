@@ -7,8 +7,10 @@ import { prose } from '#kernel/text.ts'
 import { issueText } from '#lab/issue.ts'
 import type { Lab } from '#lab/lab.ts'
 import { readLab } from '#lab/read.ts'
+import type { Cluster } from '#model/cluster.ts'
 import { clusterOf } from '#model/model.ts'
 import { programsOf } from '#plan/plan.ts'
+import { readChecks } from '#probe/checks.ts'
 
 const folder = join(import.meta.dirname, '../labs')
 const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, 'lab.yaml')))
@@ -30,6 +32,11 @@ describe.each(names)('%s', (name) => {
 
   test('its plan is the one in plan.txt', async () => {
     await expect(plan()).toMatchFileSnapshot(own('plan.txt'))
+  })
+
+  test('its checks can be read, and whatever they name exists', () => {
+    const checks = readChecks(text('check.yaml'), `labs/${name}/check.yaml`, cluster())
+    expect(checks.ok ? [] : checks.errors.map(issueText)).toEqual([])
   })
 
   test('its README tells the story under the usual headings', () => {
@@ -56,8 +63,11 @@ describe.each(names)('%s', (name) => {
     return found.value.lab
   }
 
+  function cluster(): Cluster {
+    return clusterOf(lab(), settle(lab(), { now: NOW }))
+  }
+
   function plan(): string {
-    const machines = programsOf(clusterOf(lab(), settle(lab(), { now: NOW })))
-    return [...machines].map(([machine, program]) => `=== ${machine} ===\n\n${prose(program)}`).join('\n')
+    return [...programsOf(cluster())].map(([machine, program]) => `=== ${machine} ===\n\n${prose(program)}`).join('\n')
   }
 })
