@@ -5,9 +5,9 @@
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { homedir } from 'node:os'
+import { homedir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
-import { keeperArgv } from './keeper.ts'
+import { type Caller, hasRange, keeperArgv } from './keeper.ts'
 
 export type LabState = {
   readonly name: string
@@ -102,8 +102,8 @@ async function launch(o: StartOptions, folder: string): Promise<LabState> {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const log = openSync(join(folder, 'daemon.log'), 'a', 0o600)
-  const root = process.getuid?.() === 0
-  const argv = keeperArgv(o.daemon, root)
+  const caller = callerOf()
+  const argv = keeperArgv(o.daemon, caller)
   const env = {
     ...process.env,
     NETLAB_FOLDER: folder,
@@ -111,7 +111,7 @@ async function launch(o: StartOptions, folder: string): Promise<LabState> {
     NETLAB_DIR: o.dir,
     NETLAB_VERSION: o.version,
     NETLAB_STARTED: new Date().toISOString(),
-    NETLAB_USERNS: root ? '0' : '1',
+    NETLAB_USERNS: caller.root ? '0' : '1',
   }
   const [program = 'sh', ...rest] = argv
   const keeper = spawn(program, rest, { detached: true, stdio: ['pipe', log, log], env, cwd: '/' })
@@ -141,6 +141,13 @@ async function launch(o: StartOptions, folder: string): Promise<LabState> {
     }
     await new Promise((resolve) => setTimeout(resolve, 4))
   }
+}
+
+function callerOf(): Caller {
+  const { uid, username } = userInfo()
+  const user = { uid, name: username }
+  const mapper = (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, 'newuidmap')))
+  return { root: uid === 0, range: mapper && ['/etc/subuid', '/etc/subgid'].every((file) => hasRange(readQuietly(file), user)) }
 }
 
 /** Kills the lab's pid 1; the kernel then removes its processes, namespaces, links and mounts. Returns when the keeper is gone. */

@@ -1,5 +1,5 @@
 /** A running lab: its objects, its machines, and the wheel between them. */
-import type { KubeObject, PodObject } from '#api/kinds.ts'
+import type { Deployment, KubeObject, PodObject } from '#api/kinds.ts'
 import { createStore, type Snapshot, type Store } from '#api/store.ts'
 import { admitService } from '#controllers/allocate.ts'
 import { sameJson } from '#controllers/objects.ts'
@@ -49,6 +49,10 @@ export type EngineOptions = {
   /** Something went wrong outside any operation that waits for it. */
   readonly onError: (error: Error) => void
 }
+
+const SECOND_MS = 1_000
+/** A Pod counts as available only after it was ready for a while: then time alone changes what is to be done. */
+const waitsForTime = ({ spec, status }: Deployment): boolean => spec.minReadySeconds > 0 && (status.availableReplicas ?? 0) < spec.replicas
 
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000, 30_000]
 
@@ -104,6 +108,7 @@ export function createEngine(o: EngineOptions): Engine {
     settleControllers(store, { lab, now: o.now })
     const dead = new Set(pods.dead)
     const objects = objectsIn(store)
+    if (objects.Deployment.some(waitsForTime)) setTimeout(kick, SECOND_MS).unref()
     cluster = clusterOf(lab, { ...objects, Pod: objects.Pod.filter((pod) => !dead.has(pod.metadata.uid)) })
     programs = programsOf(cluster)
     pods.sync(cluster)
