@@ -145,7 +145,7 @@ test('each of n endpoints is reached with odds 1/n', () => {
 })
 
 test('an established connection is not asked about nat again', () => {
-  expect(fate(service(BOTH, {}), tcp('203.0.113.10', '10.180.0.1', 80, { ctstate: 'ESTABLISHED' }))).toBe('local')
+  expect(fate(service(BOTH, {}), tcp('203.0.113.10', '10.96.0.41', 80, { ctstate: 'ESTABLISHED' }))).toBe('untouched')
 })
 
 test('a packet of no known connection is not forwarded', () => {
@@ -255,6 +255,12 @@ test('a chain that is jumped into comes back, one that is gone to does not', () 
       firstDrawn,
     ).verdict
   expect([through('-j'), through('-g')]).toEqual(['drop', 'accept'])
+})
+
+test('what got another destination is in state DNAT from then on', () => {
+  const rule = '-m conntrack --ctstate DNAT -j DROP'
+  const translate = jump('nat', 'PREROUTING', '-p tcp -j DNAT --to-destination 10.0.0.3:81')
+  expect([forwarded(rule), forwarded(rule, {}, [translate])]).toEqual(['accept', 'drop'])
 })
 
 test('of jumps put first the last one said is the first one asked', () => {

@@ -207,6 +207,23 @@ test('one endpoint that goes rewrites one chain and takes one away; the Steps of
   expect(work).toEqual([expected, expected, expected])
 })
 
+/** The senders that rules of these chains name, node by node. */
+const senders = (cluster: Cluster, chains: RegExp): unknown =>
+  [0, 1, 2].map((n) => rules(program(cluster, {}, n), chains).flatMap((rule) => / -s (\S+)/.exec(rule)?.[1] ?? []))
+
+test('what is remembered for one node is not told to another outside the source range', () => {
+  const web = { clusterIP: '10.96.0.45', balancer: ['5.6.7.8'], endpoints: ['10.180.0.3:80'] }
+  const cluster = sampleCluster(exposed('web', { ...web, spec: { type: 'LoadBalancer', loadBalancerSourceRanges: ['192.168.0.10/32'] } }))
+  expect(senders(cluster, /KUBE-FW-/)).toEqual([['192.168.0.10/32', '5.6.7.8'], ['192.168.0.10/32'], ['192.168.0.10/32']])
+})
+
+test('what is remembered for one node is not told to another in a zone of its own', () => {
+  const plain = sampleCluster(exposed('web', { endpoints: ['10.180.0.3:80', '10.180.0.4:80'] }))
+  const hinted = (service: ServicePort): ServicePort => ({ ...service, endpoints: service.endpoints.map((e, n) => ({ ...e, zones: [n === 0 ? 'a' : 'b'] })) })
+  const cluster = { ...plain, nodes: plain.nodes.map((node, n) => ({ ...node, zone: n === 2 ? 'b' : 'a' })), services: plain.services.map(hinted) }
+  expect(senders(cluster, /KUBE-SEP-/)).toEqual([['10.180.0.3'], ['10.180.0.3'], ['10.180.0.4']])
+})
+
 test('the Pod range is that of its own family only', () => {
   const cluster = clusterWith({ podCIDR: cidr('10.180.0.0/16'), objects: exposed('web', { clusterIP: 'fd00:96::9', endpoints: ['[fd00:244::3]:80'] }) })
   expect(rules(program(cluster), /KUBE-SVC-/, 6).filter((rule) => rule.includes('MARK-MASQ'))).toEqual([])
