@@ -32,7 +32,7 @@ export const isExternal = (service: ServicePort): boolean =>
   service.nodePort !== undefined || service.loadBalancerIPs.length > 0 || service.externalIPs.length > 0
 
 /** Pods and the node itself reach external addresses over all endpoints, whatever the external policy says. */
-export const usesCluster = (service: ServicePort): boolean => !service.internalLocal || isExternal(service)
+const usesCluster = (service: ServicePort): boolean => !service.internalLocal || isExternal(service)
 export const usesLocal = (service: ServicePort): boolean => service.internalLocal || (service.externalLocal && isExternal(service))
 
 const isLastResort = (endpoint: ServiceEndpoint): boolean => endpoint.serving && endpoint.terminating
