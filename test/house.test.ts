@@ -17,7 +17,7 @@ const ABOVE: Readonly<Record<string, string>> = {
   cni: 'kernel model net',
   proxy: 'kernel model net',
   plan: 'cni dns kernel kubelet model net proxy underlay',
-  probe: 'api kernel lab model net',
+  probe: 'api kernel lab model net report', // its results are Events
   report: 'probe',
   ui: 'probe report',
 }
