@@ -38,12 +38,17 @@ function candidates(all: readonly PodObject[], set: ReplicaSet): readonly PodObj
 function reconciled(world: World, set: ReplicaSet, pods: readonly PodObject[]): readonly Change[] {
   const { mine, claims } = claimed(pods, set)
   const missing = set.spec.replicas - mine.length
+  const surplus = missing < 0 ? deletionOrder(mine).slice(0, -missing) : []
   return [
     ...claims,
     ...counted(pods, set),
     ...(missing > 0 ? created(world.objects.Pod, set, missing) : []),
-    ...(missing < 0 ? surplus(set, mine, -missing) : []),
-    ...statusOf(world, set, mine),
+    ...surplus.flatMap((pod) => [deleted(pod), said(set, 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`)]),
+    ...statusOf(
+      world,
+      set,
+      mine.filter((pod) => !surplus.includes(pod)),
+    ),
   ]
 }
 
@@ -99,11 +104,6 @@ function counted(pods: readonly PodObject[], set: ReplicaSet): readonly Change[]
 }
 
 const EMPTY_STATUS: PodObject['status'] = { phase: 'Pending', podIPs: [], conditions: [], containerStatuses: [] }
-
-const surplus = (set: ReplicaSet, pods: readonly PodObject[], count: number): readonly Change[] =>
-  deletionOrder(pods)
-    .slice(0, count)
-    .flatMap((pod) => [deleted(pod), said(set, 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`)])
 
 const said = (about: ReplicaSet, reason: string, message: string): Change => ({ verb: 'event', about, type: 'Normal', reason, message, from: NAME })
 

@@ -33,7 +33,8 @@ export function oldReplicas(fresh: Share, olds: readonly Share[], { replicas, ma
   if (removable <= 0) return new Map()
   const healthy = taken(olds, removable, (share) => Math.max(0, share.replicas - share.available))
   const spare = fresh.available + sum(olds.map((share) => share.available)) - minAvailable
-  const left = taken(healthy, Math.max(0, spare), (share) => share.replicas)
+  const cleared = sum(olds.map((share) => share.replicas)) - sum(healthy.map((share) => share.replicas))
+  const left = taken(healthy, Math.max(0, Math.min(spare, removable - cleared)), (share) => share.replicas)
   return new Map(left.filter((share, at) => share.replicas !== olds[at]?.replicas).map((share) => [share.name, share.replicas]))
 }
 
