@@ -152,9 +152,15 @@ function filledOf(mine: readonly EndpointSlice[], { ports, endpoints }: Group): 
     return { old, ports, endpoints: stay }
   })
   const waiting = [...left.values()]
-  for (const { endpoints: room } of contents) room.push(...waiting.splice(0, ENDPOINTS_MAX - room.length))
+  for (const { endpoints: room } of [...contents].sort(fillOrder)) room.push(...waiting.splice(0, ENDPOINTS_MAX - room.length))
   while (waiting.length > 0) contents.push({ old: undefined, ports, endpoints: waiting.splice(0, ENDPOINTS_MAX) })
   return contents.filter(({ endpoints: room }) => room.length > 0)
+}
+
+/** A slice that must be written anyway first, then the fullest. */
+function fillOrder(a: Content, b: Content): number {
+  const written = ({ old, endpoints }: Content) => Number(old !== undefined && !sameJson(old.endpoints, endpoints))
+  return written(b) - written(a) || b.endpoints.length - a.endpoints.length
 }
 
 /** An endpoint is the same one while its Pod has the same address. */
