@@ -52,7 +52,12 @@ process.stdin.on('close', () => {
 })
 process.stdin.resume()
 
-process.on('uncaughtException', (error) => say(error.stack ?? error.message))
+/** Before anybody could have been told that the lab runs, any failure is its end. */
+let announced = false
+process.on('uncaughtException', (error) => {
+  say(announced ? (error.stack ?? error.message) : error.message)
+  if (!announced) process.exit(1)
+})
 process.on('unhandledRejection', (error) => say(error instanceof Error ? (error.stack ?? error.message) : String(error)))
 
 outside.listen(join(folder, 'api.sock'), () => {
@@ -66,6 +71,7 @@ outside.listen(join(folder, 'api.sock'), () => {
     version: process.env['NETLAB_VERSION'] ?? '',
     userNamespace: process.env['NETLAB_USERNS'] === '1',
   })
+  announced = true
 })
 
 /** What the cluster holds, for whoever looks into the lab's folder after a crash; written at most twice a second, whole or not at all. */
