@@ -7,7 +7,7 @@ import { inquire } from './inquire.ts'
 import { dropped, judgeCapture, MARK_MS, marked, readCapture, START_MS, tcpdumpSays, type Watch, type Watched, watch } from './kinds/capture.ts'
 import { grew } from './kinds/iptables.ts'
 import { expand } from './names.ts'
-import { type Finding, type Inquiry, linesOf, undecided } from './question.ts'
+import { type Finding, type Inquiry, type Judged, linesOf, type Question, undecided } from './question.ts'
 import type { Scene } from './scene.ts'
 import type { Probe, Specs } from './schema.ts'
 import type { Tap, World } from './world.ts'
@@ -19,44 +19,34 @@ export type Hands = Pick<World, 'cluster' | 'ask' | 'tap' | 'clock' | 'signal'> 
   readonly was: Readonly<Record<string, Pod>>
 }
 
-export type Attempted = { readonly finding: Finding; readonly reproduce: string }
-
 const LISTEN_POLL_MS = 5
 
-export async function attempt(probe: Probe, hands: Hands): Promise<Attempted> {
+export async function attempt(probe: Probe, hands: Hands): Promise<Finding> {
   const scene: Scene = { cluster: hands.cluster(), was: hands.was, nonce: hands.nonce() }
   const attempted = await uncontrolled(probe, scene, hands)
   return isNegative(probe) ? controlled(probe, attempted, { scene, hands }) : attempted
 }
 
-async function uncontrolled(probe: Probe, scene: Scene, hands: Hands): Promise<Attempted> {
+async function uncontrolled(probe: Probe, scene: Scene, hands: Hands): Promise<Finding> {
   if (probe.kind === 'capture') return captured(probe.of, scene, hands)
   if (probe.kind === 'iptables' && probe.of.grew !== undefined) return counted(probe.of, scene, hands)
-  const inquiry = inquire(probe, scene)
-  return { finding: await found(inquiry, hands), reproduce: inquiry.reproduce }
+  return found(inquire(probe, scene), hands)
 }
 
 /** Silence passes only when the controls are answered in the same window; otherwise everything is open. */
-async function controlled(
-  probe: Probe,
-  { finding, reproduce }: Attempted,
-  { scene, hands }: { readonly scene: Scene; readonly hands: Hands },
-): Promise<Attempted> {
-  if (finding.verdict !== 'pass') return { finding, reproduce }
+async function controlled(probe: Probe, finding: Finding, { scene, hands }: { readonly scene: Scene; readonly hands: Hands }): Promise<Finding> {
+  if (finding.verdict !== 'pass') return finding
   const controls = await controlFindings(probe, scene, hands)
-  if (typeof controls === 'string') return { finding: { ...finding, verdict: 'error', observed: controls }, reproduce }
+  if (typeof controls === 'string') return { ...finding, verdict: 'error', observed: controls }
   const bad = controls.find((control) => control.verdict !== 'pass')
   const evidence = [...finding.evidence, ...controls.map((control) => `control: ${control.expected}: ${control.observed}`)]
-  if (bad === undefined) return { finding: { ...finding, evidence }, reproduce }
-  return {
-    finding: { ...finding, verdict: 'error', observed: `${finding.observed}, but its control failed too: ${bad.expected}: ${bad.observed}`, evidence },
-    reproduce,
-  }
+  if (bad === undefined) return { ...finding, evidence }
+  return { ...finding, verdict: 'error', observed: `${finding.observed}, but its control failed too: ${bad.expected}: ${bad.observed}`, evidence }
 }
 
 async function controlFindings(probe: Probe, scene: Scene, hands: Hands): Promise<readonly Finding[] | string> {
   const other = typeof probe.control === 'string' ? hands.probes.get(probe.control) : undefined
-  if (other !== undefined) return [(await uncontrolled(other, { ...scene, nonce: hands.nonce() }, hands)).finding]
+  if (other !== undefined) return [await uncontrolled(other, { ...scene, nonce: hands.nonce() }, hands)]
   const derived = probe.control === undefined || typeof probe.control === 'string' ? controlsOf(probe, scene) : { ok: true as const, value: [probe.control] }
   if (!derived.ok) return derived.errors.join('; ')
   return Promise.all(derived.value.map((control) => found(inquire(control, { ...scene, nonce: hands.nonce() }), hands)))
@@ -64,12 +54,12 @@ async function controlFindings(probe: Probe, scene: Scene, hands: Hands): Promis
 
 /** Asks everything at once. What cannot be started answers nothing. */
 async function found(inquiry: Inquiry, hands: Hands): Promise<Finding> {
-  return inquiry.judge(await answersOf(inquiry, hands))
+  return inquiry.judge(await answersOf(inquiry.questions, hands))
 }
 
-const answersOf = (inquiry: Inquiry, { ask, signal }: Hands): Promise<readonly Output[]> =>
+const answersOf = (questions: readonly Question[], { ask, signal }: Hands): Promise<readonly Output[]> =>
   Promise.all(
-    inquiry.questions.map((question) =>
+    questions.map((question) =>
       ask(question, signal).catch(
         (cause: unknown): Output => ({ code: undefined, stdout: '', stderr: cause instanceof Error ? cause.message : String(cause) }),
       ),
@@ -77,32 +67,31 @@ const answersOf = (inquiry: Inquiry, { ask, signal }: Hands): Promise<readonly O
   )
 
 /** Counters before, the other probe, counters after. */
-async function counted(of: Specs['iptables'], scene: Scene, hands: Hands): Promise<Attempted> {
+async function counted(of: Specs['iptables'], scene: Scene, hands: Hands): Promise<Finding> {
   const expanded = expand(of, scene)
   if (!expanded.ok) return open('a rule', expanded.errors)
-  const before = await answersOf(grew(expanded.value, scene, []), hands)
+  const before = await answersOf(grew(expanded.value, scene, []).questions, hands)
   const other = await meanwhile(of.grew ?? '', scene, hands)
-  const after = grew(expanded.value, scene, before)
-  const finding = await found(after, hands)
-  return { finding: { ...finding, evidence: [...finding.evidence, other] }, reproduce: after.reproduce }
+  const finding = await found(grew(expanded.value, scene, before), hands)
+  return { ...finding, evidence: [...finding.evidence, other] }
 }
 
-async function captured(of: Specs['capture'], scene: Scene, hands: Hands): Promise<Attempted> {
+async function captured(of: Specs['capture'], scene: Scene, hands: Hands): Promise<Finding> {
   const expanded = expand(of, scene)
   const watching = expanded.ok ? watch(expanded.value, scene) : expanded
   if (!expanded.ok || !watching.ok) return open('packets', watching.ok ? [] : watching.errors)
-  const finding = await watchDuring(watching.value, { of: expanded.value, scene, hands })
-  return { finding: { expected: watching.value.expected, ...finding }, reproduce: watching.value.reproduce }
+  const { expected, reproduce } = watching.value
+  return { expected, reproduce, ...(await watchDuring(watching.value, { of: expanded.value, scene, hands })) }
 }
 
 type Watching = { readonly of: Specs['capture']; readonly scene: Scene; readonly hands: Hands }
 
 /** tcpdump listens, the other probe runs, the mark is sent and seen, tcpdump ends. */
-async function watchDuring({ tcpdump, mark }: Watch, { of, scene, hands }: Watching): Promise<Omit<Finding, 'expected'>> {
+async function watchDuring({ tcpdump, mark }: Watch, { of, scene, hands }: Watching): Promise<Judged> {
   let text = ''
   let ended = false
   const seen = (): Watched => readCapture(text)
-  const unsure = (observed: string): Omit<Finding, 'expected'> => ({ verdict: 'error', observed, evidence: tcpdumpSays(seen()) })
+  const unsure = (observed: string): Judged => ({ verdict: 'error', observed, evidence: tcpdumpSays(seen()) })
   let tap: Tap
   try {
     tap = await hands.tap(tcpdump, (chunk) => (text += chunk))
@@ -114,15 +103,8 @@ async function watchDuring({ tcpdump, mark }: Watch, { of, scene, hands }: Watch
     await eventually(() => ended || seen().listening, START_MS, hands)
     if (ended || !seen().listening) return unsure(`tcpdump does not listen: ${linesOf(text)[0] ?? 'it says nothing'}`)
     const other = await meanwhile(of.during, scene, hands)
-    const sent = await found(
-      {
-        questions: [mark],
-        reproduce: '',
-        judge: ([answer]) => ({ verdict: answer?.code === 0 ? 'pass' : 'error', expected: '', observed: linesOf(answer?.stderr ?? '')[0] ?? '', evidence: [] }),
-      },
-      hands,
-    )
-    if (sent.verdict !== 'pass') return unsure(`the capture's mark could not be sent: ${sent.observed}`)
+    const [sent] = await answersOf([mark], hands)
+    if (sent?.code !== 0) return unsure(`the capture's mark could not be sent: ${linesOf(sent?.stderr ?? '')[0] ?? ''}`)
     await eventually(() => ended || marked(seen(), scene.nonce), MARK_MS, hands)
     if (!marked(seen(), scene.nonce)) return unsure('the capture did not see its own mark, so it may have missed other packets too')
     tap.kill('SIGTERM')
@@ -148,7 +130,4 @@ async function eventually(holds: () => boolean, ms: number, { clock, signal }: H
   while (!holds() && clock.now() < until && !signal.aborted) await clock.sleep(LISTEN_POLL_MS, signal).catch(() => undefined)
 }
 
-const open = (expected: string, says: readonly string[]): Attempted => {
-  const inquiry = undecided(expected, says)
-  return { finding: inquiry.judge([]), reproduce: inquiry.reproduce }
-}
+const open = (expected: string, says: readonly string[]): Finding => undecided(expected, says).judge([])

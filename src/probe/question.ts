@@ -11,8 +11,6 @@ export type Run = {
   readonly at: Spot
   readonly argv: readonly string[]
   readonly stdin?: string
-  /** With the files and processes of the Pod's first container, where the spot is a Pod; otherwise only its network is the Pod's. */
-  readonly inside?: true
   /** The program itself gives up before this. */
   readonly timeoutMs: number
 }
@@ -25,22 +23,20 @@ export type Finding = {
   readonly expected: string
   readonly observed: string
   readonly evidence: readonly string[]
+  /** One command a learner can paste. */
+  readonly reproduce: string
 }
+/** A finding without what was known before the answer. */
+export type Judged = Omit<Finding, 'expected' | 'reproduce'>
 
 /** Questions asked at the same time, and one judgement of their answers, which come in the order of the questions. */
 export type Inquiry = {
   readonly questions: readonly Question[]
   readonly judge: (answers: readonly Output[]) => Finding
-  /** One command a learner can paste. */
-  readonly reproduce: string
 }
 
 /** Pods and nodes resolve names as their own programs do only with their own resolv.conf, which `ip netns exec` gives. */
-export function run(
-  at: Spot,
-  argv: readonly string[],
-  o: { readonly timeoutMs: number; readonly stdin?: string; readonly names?: boolean; readonly inside?: true },
-): Run {
+export function run(at: Spot, argv: readonly string[], o: { readonly timeoutMs: number; readonly stdin?: string; readonly names?: boolean }): Run {
   const { names, ...rest } = o
   if (!names || at.netns === undefined) return { kind: 'run', at, argv, ...rest }
   const { netns, ...machine } = at
@@ -51,21 +47,17 @@ export function run(
 export const pasteable = (at: Spot, argv: readonly string[]): string => `netlab exec ${at.name} -- ${commandLine(argv)}`
 
 /** One question, judged once it is known that its program ran. */
-export function ask(
-  question: Question,
-  o: { readonly expected: string; readonly reproduce: string; readonly judge: (output: Output) => Omit<Finding, 'expected'> },
-): Inquiry {
+export function ask(question: Question, o: { readonly expected: string; readonly reproduce: string; readonly judge: (output: Output) => Judged }): Inquiry {
   return {
     questions: [question],
-    reproduce: o.reproduce,
-    judge: ([answer]) => ({ expected: o.expected, ...(unanswered(answer, question) ?? o.judge(answer as Output)) }),
+    judge: ([answer]) => ({ expected: o.expected, reproduce: o.reproduce, ...(unanswered(answer, question) ?? o.judge(answer as Output)) }),
   }
 }
 
 /** Why an answer says nothing at all: the program is missing, was killed, or did not end. */
-export function unanswered(answer: Output | undefined, question: Question): Omit<Finding, 'expected'> | undefined {
+export function unanswered(answer: Output | undefined, question: Question): Judged | undefined {
   const program = question.kind === 'run' ? programOf(question.argv) : 'the API'
-  const error = (observed: string): Omit<Finding, 'expected'> => ({ verdict: 'error', observed, evidence: linesOf(answer?.stderr ?? '') })
+  const error = (observed: string): Judged => ({ verdict: 'error', observed, evidence: linesOf(answer?.stderr ?? '') })
   if (answer === undefined) return error(`${program} was not asked`)
   if (answer.timedOut) return error(`${program} did not end in time`)
   if (answer.code === undefined) return error(`${program} ${answer.signal === undefined ? 'could not be run' : `was ended by ${answer.signal}`}`)
@@ -77,7 +69,7 @@ export function unanswered(answer: Output | undefined, question: Question): Omit
 }
 
 /** An answer in a form that the reader does not know says nothing either. */
-export const unreadable = (program: string, output: Output): Omit<Finding, 'expected'> => ({
+export const unreadable = (program: string, output: Output): Judged => ({
   verdict: 'error',
   observed: `${program} answered in a form netlab cannot read (exit code ${output.code})`,
   evidence: [...linesOf(output.stdout), ...linesOf(output.stderr)].slice(0, EVIDENCE_LINES),
@@ -86,8 +78,7 @@ export const unreadable = (program: string, output: Output): Omit<Finding, 'expe
 /** A probe that cannot be asked as things are: its place is not there, or a name stands for nothing. */
 export const undecided = (expected: string, says: readonly string[]): Inquiry => ({
   questions: [],
-  reproduce: '',
-  judge: () => ({ verdict: 'error', expected, observed: says.join('; '), evidence: [] }),
+  judge: () => ({ verdict: 'error', expected, observed: says.join('; '), evidence: [], reproduce: '' }),
 })
 
 /** All parts hold. A part that fails decides, even when another could not be decided. */
@@ -109,7 +100,6 @@ function join(parts: readonly Inquiry[], decide: (findings: readonly Finding[]) 
   if (parts.length === 1 && only !== undefined) return only
   return {
     questions: parts.flatMap((part) => part.questions),
-    reproduce: only?.reproduce ?? '',
     judge: (answers) => {
       const from = parts.map((_, at) => parts.slice(0, at).reduce((sum, part) => sum + part.questions.length, 0))
       const findings = parts.map((part, at) => part.judge(answers.slice(from[at], (from[at] ?? 0) + part.questions.length)))
@@ -118,13 +108,18 @@ function join(parts: readonly Inquiry[], decide: (findings: readonly Finding[]) 
       const same = findings.filter((finding) => finding.verdict === deciding?.verdict)
       return {
         verdict: deciding?.verdict ?? 'error',
-        expected: expected.length === 1 ? `${expected[0]} (${parts.length} times)` : `${saying}: ${expected.join('; ')}`,
+        expected: expected.length === 1 ? `${expected[0]} (${parts.length} times)` : `${saying}: ${shortened(expected).join('; ')}`,
+        reproduce: deciding?.reproduce ?? '',
         observed: `${deciding?.observed ?? 'nothing to ask'}${same.length > 1 ? ` (${same.length} of ${parts.length})` : ''}`,
         evidence: findings.flatMap((finding) => [`${finding.verdict}: ${finding.observed}`, ...finding.evidence]).slice(0, EVIDENCE_LINES),
       }
     },
   }
 }
+
+const SHOWN = 4
+const shortened = (all: readonly string[]): readonly string[] =>
+  all.length <= SHOWN ? all : [...all.slice(0, SHOWN - 1), `and ${all.length - SHOWN + 1} more`]
 
 const worst = (findings: readonly Finding[], order: readonly Finding['verdict'][]): Finding | undefined =>
   order.flatMap((verdict) => findings.filter((finding) => finding.verdict === verdict))[0]

@@ -166,10 +166,10 @@ async function runProbe(probe: Probe, group: Group, { world, hands, results }: R
   const last = tries.at(-1)
   if (last === undefined || world.signal.aborted) return
   const attempts = tries.map(({ ms, finding }) => ({ ms, verdict: finding.verdict, observed: finding.observed }))
-  settle({ ...empty(probe, group), ...last.finding, reproduce: last.reproduce, attempts, ms: world.clock.now() - begun }, { world, results })
+  settle({ ...empty(probe, group), ...last.finding, attempts, ms: world.clock.now() - begun }, { world, results })
 }
 
-type Try = { readonly ms: number; readonly finding: Finding; readonly reproduce: string }
+type Try = { readonly ms: number; readonly finding: Finding }
 
 /** Attempts until the probe holds for as long as it should, or until its time is up. Time to hold is not counted against time to come true. */
 async function until(probe: Probe, hands: Hands): Promise<readonly Try[]> {
@@ -179,10 +179,10 @@ async function until(probe: Probe, hands: Hands): Promise<readonly Try[]> {
   let [passing, held, errors, pauses]: [number | undefined, number, number, number] = [undefined, 0, 0, 0]
   while (!signal.aborted) {
     const at = clock.now()
-    const { finding, reproduce } = await attempt(probe, hands)
+    const finding = await attempt(probe, hands)
     if (signal.aborted) break
     const now = clock.now()
-    tries.push({ ms: now - at, finding, reproduce })
+    tries.push({ ms: now - at, finding })
     const passed = finding.verdict === 'pass'
     pauses = passed === (passing !== undefined) ? pauses + 1 : 1
     passing = passed ? (passing ?? at) : undefined

@@ -1,11 +1,11 @@
 /** Many new connections to one address, and who answers them. */
 import type { Output } from '#kernel/command.ts'
 import type { Cluster } from '#model/cluster.ts'
-import { GRACE, REQUEST } from '../defaults.ts'
+import { CONNECT, GRACE, REQUEST } from '../defaults.ts'
 import { BALANCE } from '../perl/balance.ts'
 import { perl, said } from '../perl/perl.ts'
 import { servicePortAt, spotsAt } from '../place.ts'
-import { ask, type Finding, type Inquiry, pasteable, undecided, unreadable } from '../question.ts'
+import { ask, type Inquiry, type Judged, pasteable, undecided, unreadable } from '../question.ts'
 import type { Scene, Spot, Target } from '../scene.ts'
 import type { Specs } from '../schema.ts'
 import { between, isName } from './between.ts'
@@ -30,6 +30,7 @@ function spread(of: Balance, { scene, spot, target }: { readonly scene: Scene; r
     ['to', target.host, target.port ?? 80],
     ['path', of.path],
     ['times', times],
+    ['wait', CONNECT],
     ['within', REQUEST],
     ['host', of.host ?? target.host],
   ]
@@ -63,6 +64,14 @@ function endpointsOf(target: Target, cluster: Cluster): readonly string[] {
   return (port?.endpoints ?? []).filter((one) => one.ready).map((one) => cluster.pods.find((pod) => pod.ip === one.ip)?.name ?? one.ip)
 }
 
+const HOW: Readonly<Record<string, string>> = {
+  timeout: 'no answer',
+  refused: 'refused',
+  reset: 'reset',
+  unreachable: 'no way',
+  empty: 'closed without an answer',
+}
+
 /** Draws after which a backend of n with an equal share was missed with odds of at most MISSED for any of them. */
 export const connectionsFor = (backends: number): number => (backends < 2 ? FEWEST : Math.ceil(Math.log(MISSED / backends) / Math.log(1 - 1 / backends)))
 
@@ -75,11 +84,7 @@ export function readSpread(output: Output): Spread | undefined {
   return { answers: counted('backend'), failed: counted('failed') }
 }
 
-function judged(
-  seen: Spread,
-  of: Balance,
-  { backends, times }: { readonly backends: readonly string[] | undefined; readonly times: number },
-): Omit<Finding, 'expected'> {
+function judged(seen: Spread, of: Balance, { backends, times }: { readonly backends: readonly string[] | undefined; readonly times: number }): Judged {
   const counts = [...seen.answers].map(([name, count]) => `${name} ${count}`)
   const evidence = [...counts, ...[...seen.failed].map(([how, count]) => `${how} ${count}`)]
   const wrong = [...mistakes(seen, of, { backends, times })]
@@ -91,7 +96,7 @@ function* mistakes(
   of: Balance,
   { backends, times }: { readonly backends: readonly string[] | undefined; readonly times: number },
 ): Generator<string> {
-  for (const [how, count] of failed) yield `${count} of ${times} connections: ${how}`
+  for (const [how, count] of failed) yield `${count} of ${times} connections: ${HOW[how] ?? how}`
   const strangers = backends === undefined ? [] : [...answers.keys()].filter((name) => !backends.includes(name))
   if (strangers.length > 0) yield `${strangers.join(', ')} answered too`
   if (of.count !== undefined && !of.sticky && answers.size !== of.count) yield `${answers.size} backends answered, not ${of.count}`

@@ -9,7 +9,7 @@ import { decode, type Facts } from '../packet.ts'
 import { FRAME, MARK_TYPE } from '../perl/frame.ts'
 import { perl } from '../perl/perl.ts'
 import { spotAt } from '../place.ts'
-import { EVIDENCE_LINES, type Finding, linesOf, type Run, run } from '../question.ts'
+import { EVIDENCE_LINES, type Judged, linesOf, type Run, run } from '../question.ts'
 import type { Scene, Spot } from '../scene.ts'
 import type { Specs } from '../schema.ts'
 
@@ -82,7 +82,7 @@ export const marked = ({ frames }: Watched, nonce: string): boolean => frames.so
 
 const isMark = (facts: Facts, mark: string): boolean => facts['eth.type'] === MARK_TYPE && String(facts['payload']).startsWith(mark)
 
-export function judgeCapture(watched: Watched, of: Capture): Omit<Finding, 'expected'> {
+export function judgeCapture(watched: Watched, of: Capture): Judged {
   const packets = watched.frames.map(decode).filter((facts) => facts['eth.type'] !== MARK_TYPE)
   const found = packets.filter((facts) => Object.entries(of.decode).every(([name, value]) => same(facts[name], value)))
   const evidence = (found.length > 0 ? found : packets).slice(0, EVIDENCE_LINES / 2).map(sentence)

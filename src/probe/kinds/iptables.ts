@@ -1,7 +1,7 @@
 /** A rule with certain words is there, and perhaps its packet counter grew while another probe ran. */
 import type { Output } from '#kernel/command.ts'
 import { LOOK } from '../defaults.ts'
-import { ask, type Finding, type Inquiry, pasteable, run, unreadable } from '../question.ts'
+import { ask, type Inquiry, type Judged, pasteable, run, unreadable } from '../question.ts'
 import type { Scene, Spot } from '../scene.ts'
 import type { Specs } from '../schema.ts'
 import { everywhere } from './between.ts'
@@ -41,7 +41,7 @@ export const grew = (of: Iptables, scene: Scene, before: readonly Output[]): Inq
   })
 }
 
-function looked(of: Iptables, spot: Spot, judge: (rules: readonly Rule[]) => Omit<Finding, 'expected'>): Inquiry {
+function looked(of: Iptables, spot: Spot, judge: (rules: readonly Rule[]) => Judged): Inquiry {
   const program = of.family === 6 ? 'ip6tables' : 'iptables'
   return ask(run(spot, [`${program}-save`, '-c', '-t', of.table], { timeoutMs: LOOK }), {
     expected: `${spot.name} has ${of.absent ? 'no' : 'a'} rule ${of.rule.join(' … ')} in ${of.chain ?? 'some chain'} of ${of.table}${of.grew === undefined ? '' : `, which probe ${of.grew} meets`}`,

@@ -3,12 +3,10 @@ import type { Output } from '#kernel/command.ts'
 import { LOOK } from '../defaults.ts'
 import { FILE } from '../perl/file.ts'
 import { perl, said } from '../perl/perl.ts'
-import { ask, type Finding, type Inquiry, linesOf, pasteable, run, unreadable } from '../question.ts'
+import { ask, type Inquiry, type Judged, linesOf, pasteable, run, unreadable } from '../question.ts'
 import type { Scene } from '../scene.ts'
 import type { Specs } from '../schema.ts'
 import { everywhere } from './between.ts'
-
-type Judged = Omit<Finding, 'expected'>
 
 export const sysctl = (of: Specs['sysctl'], scene: Scene): Inquiry =>
   everywhere(of.at, scene, (spot) => {
@@ -61,7 +59,7 @@ export function readListeners({ code, stdout }: Output): readonly { readonly add
 export const process = (of: Specs['process'], scene: Scene): Inquiry =>
   everywhere(of.at, scene, (spot) => {
     const argv = ['ps', '-eww', '-o', 'pid=,args=']
-    return ask(run(spot, argv, { timeoutMs: LOOK, inside: true }), {
+    return ask(run(spot, argv, { timeoutMs: LOOK }), {
       expected: `${of.absent ? 'no process' : 'a process'} "${of.args.join(' ')}" runs at ${spot.name}`,
       reproduce: pasteable(spot, ['ps', '-ef']),
       judge: (output) => {
@@ -79,7 +77,7 @@ export const process = (of: Specs['process'], scene: Scene): Inquiry =>
 
 export const file = (of: Specs['file'], scene: Scene): Inquiry =>
   everywhere(of.at, scene, (spot) =>
-    ask(perl(spot, FILE, { task: [['path', of.path]], timeoutMs: LOOK, inside: true }), {
+    ask(perl(spot, FILE, { task: [['path', of.path]], timeoutMs: LOOK, names: true }), {
       expected: `${of.path} at ${spot.name} ${of.absent ? 'is not there' : of.equals !== undefined ? `is ${JSON.stringify(of.equals)}` : of.contains !== undefined ? `holds ${JSON.stringify(of.contains)}` : 'is there'}`,
       reproduce: pasteable(spot, ['cat', of.path]),
       judge: (output): Judged => {
@@ -102,7 +100,7 @@ export const exec = (of: Specs['exec'], scene: Scene): Inquiry =>
       ...(equals === undefined ? [] : [`prints ${JSON.stringify(equals)}`]),
       ...(contains === undefined ? [] : [`prints something with ${JSON.stringify(contains)}`]),
     ]
-    return ask(run(spot, of.argv, { timeoutMs: of.seconds * 1000, inside: true, ...(of.stdin === undefined ? {} : { stdin: of.stdin }) }), {
+    return ask(run(spot, of.argv, { timeoutMs: of.seconds * 1000, names: true, ...(of.stdin === undefined ? {} : { stdin: of.stdin }) }), {
       expected: [`${of.argv[0]} at ${spot.name} ends with ${of.exit}`, ...wanted].join(' and '),
       reproduce: pasteable(spot, of.argv),
       judge: ({ code, stdout, stderr }): Judged => {

@@ -1,9 +1,9 @@
 /** Everybody calls everybody: Kubernetes' network model, in one picture. Each address is one place's only, and nobody's address is changed on the way. */
 import { spotsAt } from '../place.ts'
-import { EVIDENCE_LINES, type Finding, type Inquiry, pasteable, unanswered, undecided } from '../question.ts'
+import { EVIDENCE_LINES, type Inquiry, type Judged, pasteable, undecided } from '../question.ts'
 import type { Scene, Spot } from '../scene.ts'
 import type { Specs } from '../schema.ts'
-import { type Heard, meeting, readMeeting } from './meet.ts'
+import { type Heard, meet } from './meet.ts'
 
 type Matrix = Specs['matrix']
 
@@ -19,20 +19,11 @@ export function matrix(of: Matrix, scene: Scene): Inquiry {
   const calls = sources.flatMap((source) => targets.flatMap((target) => (source.name === target.name ? [] : [{ from: source, to: target }])))
   const [first] = calls
   if (first === undefined) return undecided(expected, ['there are no two different places to call each other'])
-  const { spots, questions } = meeting(calls, { nonce: scene.nonce })
-  return {
-    questions,
-    reproduce: pasteable(first.from, ['ping', '-c', '1', first.to.ip]),
-    judge: (answers) => {
-      const silent = questions.flatMap((question, at) => unanswered(answers[at], question) ?? [])[0]
-      if (silent !== undefined) return { expected, ...silent }
-      const heard = readMeeting(calls, spots, answers)
-      return { expected, ...(typeof heard === 'string' ? { verdict: 'error' as const, observed: heard, evidence: [] } : judged(heard, of, spots)) }
-    },
-  }
+  const reproduce = pasteable(first.from, ['ping', '-c', '1', first.to.ip])
+  return meet(calls, { nonce: scene.nonce, expected, reproduce, judge: (heard, spots) => judged(heard, of, spots) })
 }
 
-function judged(heard: readonly Heard[], of: Matrix, spots: readonly Spot[]): Omit<Finding, 'expected'> {
+function judged(heard: readonly Heard[], of: Matrix, spots: readonly Spot[]): Judged {
   const twice = spots.filter((spot, at) => spots.findIndex((other) => other.ip === spot.ip) !== at)
   const wrong = [
     ...twice.map(

@@ -3,7 +3,7 @@ import type { Output } from '#kernel/command.ts'
 import { CONNECT, GRACE } from '../defaults.ts'
 import { MEET } from '../perl/meet.ts'
 import { perl, said } from '../perl/perl.ts'
-import { linesOf, type Question } from '../question.ts'
+import { type Inquiry, type Judged, linesOf, type Question, unanswered } from '../question.ts'
 import type { Spot } from '../scene.ts'
 
 export type Call = { readonly from: Spot; readonly to: Spot }
@@ -19,8 +19,29 @@ export type Heard =
 const PORTS = { first: 20_000, count: 10_000 }
 const WITHIN = CONNECT + 1000
 
+export type Meeting = {
+  readonly nonce: string
+  /** Bytes that each call carries, and back. */
+  readonly bulk?: number
+  readonly expected: string
+  readonly reproduce: string
+  readonly judge: (heard: readonly Heard[], spots: readonly Spot[]) => Judged
+}
+
 /** One program per machine that calls or is called. */
-export function meeting(
+export function meet(calls: readonly Call[], { expected, reproduce, judge, ...o }: Meeting): Inquiry {
+  const { spots, questions } = meeting(calls, o)
+  return {
+    questions,
+    judge: (answers) => {
+      const heard = questions.flatMap((question, at) => unanswered(answers[at], question) ?? [])[0] ?? readMeeting(calls, spots, answers)
+      if (typeof heard === 'string') return { expected, reproduce, verdict: 'error', observed: heard, evidence: [] }
+      return { expected, reproduce, ...('verdict' in heard ? heard : judge(heard, spots)) }
+    },
+  }
+}
+
+function meeting(
   calls: readonly Call[],
   o: { readonly nonce: string; readonly bulk?: number },
 ): { readonly spots: readonly Spot[]; readonly questions: readonly Question[] } {

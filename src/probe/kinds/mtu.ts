@@ -1,12 +1,12 @@
 /** The largest packet that gets through whole, and whether a transfer of many of them does: ping can pass while TCP hangs. */
 import { familyOf, parseIp } from '#net/net.ts'
 import { GRACE } from '../defaults.ts'
-import { allOf, ask, type Inquiry, linesOf, pasteable, run, unanswered, undecided, unreadable } from '../question.ts'
+import { allOf, ask, type Inquiry, linesOf, pasteable, run, undecided, unreadable } from '../question.ts'
 import type { Scene, Spot, Target } from '../scene.ts'
 import type { Specs } from '../schema.ts'
 import { between } from './between.ts'
 import { WORDS } from './matrix.ts'
-import { meeting, readMeeting } from './meet.ts'
+import { meet } from './meet.ts'
 import { readPing } from './ping.ts'
 
 type Mtu = Specs['mtu']
@@ -19,8 +19,7 @@ const BULK_BYTES = 200_000
 export function mtu(of: Mtu, scene: Scene): Inquiry {
   return between(of, scene, { needsPort: false }, (spot, target) => {
     if (parseIp(target.host) === undefined) return undecided(`the MTU to ${of.to}`, [`"${of.to}" is no address or place`])
-    const sizes = allOf([sized(of.mtu, true, spot, target), sized(of.mtu + 1, false, spot, target)])
-    return of.bulk ? allOf([sizes, transfer(scene, spot, target)]) : sizes
+    return allOf([sized(of.mtu, true, spot, target), sized(of.mtu + 1, false, spot, target), ...(of.bulk ? [transfer(scene, spot, target)] : [])])
   })
 }
 
@@ -44,20 +43,15 @@ function sized(bytes: number, fits: boolean, spot: Spot, target: Target): Inquir
 function transfer(scene: Scene, spot: Spot, target: Target): Inquiry {
   const expected = `${BULK_BYTES / 1000} kB get through to ${target.name} and back`
   if (target.spot === undefined) return undecided(expected, [`"${target.name}" is no place of the lab; say bulk: false`])
-  const calls = [{ from: spot, to: target.spot }]
-  const { spots, questions } = meeting(calls, { nonce: scene.nonce, bulk: BULK_BYTES })
-  return {
-    questions,
+  return meet([{ from: spot, to: target.spot }], {
+    nonce: scene.nonce,
+    bulk: BULK_BYTES,
+    expected,
     reproduce: pasteable(spot, ['ping', '-c', '1', '-M', 'do', target.host]),
-    judge: (answers) => {
-      const silent = questions.flatMap((question, at) => unanswered(answers[at], question) ?? [])[0]
-      if (silent !== undefined) return { expected, ...silent }
-      const heard = readMeeting(calls, spots, answers)
-      if (typeof heard === 'string') return { expected, verdict: 'error', observed: heard, evidence: [] }
-      const [one] = heard
-      return one?.kind === 'answer'
-        ? { expected, verdict: 'pass', observed: `${BULK_BYTES / 1000} kB each way`, evidence: [] }
-        : { expected, verdict: 'fail', observed: one === undefined ? 'nothing' : `${BULK_BYTES / 1000} kB: ${WORDS[one.kind]}`, evidence: [] }
-    },
-  }
+    judge: ([one]) => ({
+      verdict: one?.kind === 'answer' ? 'pass' : 'fail',
+      observed: one?.kind === 'answer' ? `${BULK_BYTES / 1000} kB each way` : `${BULK_BYTES / 1000} kB: ${one === undefined ? 'nothing' : WORDS[one.kind]}`,
+      evidence: [],
+    }),
+  })
 }

@@ -3,12 +3,12 @@ import type { Output } from '#kernel/command.ts'
 import { hostPort, type Ip, parseIp } from '#net/net.ts'
 import { CONNECT, GRACE, REQUEST } from '../defaults.ts'
 import { targetsAt } from '../place.ts'
-import { ask, type Finding, type Inquiry, linesOf, pasteable, run, unanswered, undecided, unreadable } from '../question.ts'
+import { ask, type Inquiry, type Judged, linesOf, pasteable, run, undecided, unreadable } from '../question.ts'
 import type { Scene, Spot, Target } from '../scene.ts'
 import type { Specs } from '../schema.ts'
 import { addressesOf, between, isName } from './between.ts'
 import { WORDS } from './matrix.ts'
-import { meeting, readMeeting } from './meet.ts'
+import { meet } from './meet.ts'
 
 type Source = Specs['source']
 
@@ -45,28 +45,18 @@ export function readClientIp({ stdout }: Output): Ip | undefined {
 function met(of: Source, { scene, spot, target }: Pair): Inquiry {
   const expected = expectation(of, spot, target)
   if (target.spot === undefined) return undecided(expected, [`"${of.to}" is no place of the lab; name a port where an echo server listens`])
-  const calls = [{ from: spot, to: target.spot }]
-  const { spots, questions } = meeting(calls, { nonce: scene.nonce })
-  return {
-    questions,
+  return meet([{ from: spot, to: target.spot }], {
+    nonce: scene.nonce,
+    expected,
     reproduce: pasteable(spot, ['ping', '-c', '1', target.host]),
-    judge: (answers) => {
-      const silent = questions.flatMap((question, at) => unanswered(answers[at], question) ?? [])[0]
-      if (silent !== undefined) return { expected, ...silent }
-      const heard = readMeeting(calls, spots, answers)
-      if (typeof heard === 'string') return { expected, verdict: 'error', observed: heard, evidence: [] }
-      const [one] = heard
-      return {
-        expected,
-        ...(one?.kind === 'answer'
-          ? judged(one.saw, of, { scene, spot })
-          : { verdict: 'fail', observed: one === undefined ? 'nothing' : WORDS[one.kind], evidence: [] }),
-      }
-    },
-  }
+    judge: ([one]) =>
+      one?.kind === 'answer'
+        ? judged(one.saw, of, { scene, spot })
+        : { verdict: 'fail', observed: one === undefined ? 'nothing' : WORDS[one.kind], evidence: [] },
+  })
 }
 
-function judged(seen: string, of: Source, { scene, spot }: { readonly scene: Scene; readonly spot: Spot }): Omit<Finding, 'expected'> {
+function judged(seen: string, of: Source, { scene, spot }: { readonly scene: Scene; readonly spot: Spot }): Judged {
   const wanted = of.sees === 'own' ? [spot.ip] : addressesOf(of.sees, scene)
   const right = wanted.some((address) => parseIp(address) === seen)
   return { verdict: right ? 'pass' : 'fail', observed: `the server sees ${seen}`, evidence: [`${spot.name} is ${spot.ip}`, `the server sees ${seen}`] }

@@ -1,10 +1,10 @@
-/** Fresh HTTP connections, one request each, at most 16 at a time; counts the bodies. Task: `to HOST PORT` `path PATH` `times N` `within MS` `host NAME`. */
+/** Fresh HTTP connections, one request each, at most 16 at a time; counts the bodies. Task: `to HOST PORT` `path PATH` `times N` `wait MS` `within MS` `host NAME`. */
 import { COMMON } from './common.ts'
 
 export const BALANCE = `${COMMON}${String.raw`
-my ($host, $port, $path, $times, $within, $name) = ('', 80, '/', 1, 10000, '');
+my ($host, $port, $path, $times, $wait, $within, $name) = ('', 80, '/', 1, 2000, 10000, '');
 for (task()) { my ($word, @rest) = @$_; ($host, $port) = @rest if $word eq 'to'; $path = $rest[0] if $word eq 'path'; $times = $rest[0] if $word eq 'times';
-  $within = $rest[0] if $word eq 'within'; $name = $rest[0] if $word eq 'host' }
+  $wait = $rest[0] if $word eq 'wait'; $within = $rest[0] if $word eq 'within'; $name = $rest[0] if $word eq 'host' }
 my ($family, $to) = address($host, $port, SOCK_STREAM);
 my (%answers, %failed, %open); my ($begun, $until) = (0, now() + $within / 1000);
 sub done { my ($s, $how) = @_; delete $open{fileno $s}; close $s; $failed{$how}++ if $how }
@@ -16,8 +16,9 @@ while (($begun < $times || %open) && now() < $until) {
     $begun++;
     socket(my $s, $family, SOCK_STREAM, 0) or die "socket: $!"; nonblocking($s);
     if (!connect($s, $to) && !$!{EINPROGRESS}) { $failed{outcome($!)}++; close $s; next }
-    $open{fileno $s} = { s => $s, in => '', out => "GET $path HTTP/1.1\r\nHost: $name\r\nConnection: close\r\n\r\n" };
+    $open{fileno $s} = { s => $s, until => now() + $wait / 1000, in => '', out => "GET $path HTTP/1.1\r\nHost: $name\r\nConnection: close\r\n\r\n" };
   }
+  for (values %open) { done($_->{s}, 'timeout') if now() > $_->{until} }
   my ($r, $w) = ('', ''); for (values %open) { vec($r, fileno $_->{s}, 1) = 1; vec($w, fileno $_->{s}, 1) = 1 if length $_->{out} }
   select($r, $w, undef, 0.1) > 0 or next;
   for my $c (values %open) {

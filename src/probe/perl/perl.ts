@@ -6,11 +6,8 @@ import type { Spot } from '../scene.ts'
 export type Task = readonly (readonly (string | number)[])[]
 export type Said = Readonly<Record<string, string | number>>
 
-export const perl = (
-  at: Spot,
-  program: string,
-  o: { readonly task: Task; readonly timeoutMs: number; readonly names?: boolean; readonly inside?: true },
-): Run => run(at, ['perl', '-e', program], { ...o, stdin: o.task.map((line) => `${line.join(' ')}\n`).join('') })
+export const perl = (at: Spot, program: string, o: { readonly task: Task; readonly timeoutMs: number; readonly names?: boolean }): Run =>
+  run(at, ['perl', '-e', program], { ...o, stdin: o.task.map((line) => `${line.join(' ')}\n`).join('') })
 
 /** The objects it printed; undefined when it did not end well or printed anything else. */
 export function said({ code, stdout }: Output): readonly Said[] | undefined {
