@@ -136,7 +136,7 @@ function firstDifference(a: readonly (number | string)[], b: readonly (number | 
 }
 
 /** Ready for at least `minReadySeconds`. */
-export function isAvailable(pod: PodObject, { minReadySeconds, now }: { readonly minReadySeconds: number; readonly now: string }): boolean {
+function isAvailable(pod: PodObject, { minReadySeconds, now }: { readonly minReadySeconds: number; readonly now: string }): boolean {
   if (!isReady(pod) || minReadySeconds === 0) return isReady(pod)
   const since = Date.parse(conditionOf(pod.status.conditions, 'Ready')?.lastTransitionTime ?? '')
   return since + minReadySeconds * 1000 <= Date.parse(now)

@@ -35,8 +35,8 @@ export function stateRoot(env: Readonly<Record<string, string | undefined>>): st
   return join(env['XDG_STATE_HOME'] ?? join(env['HOME'] ?? homedir(), '.local/state'), 'netlab')
 }
 
-export const labFolder = (root: string, name: string): string => join(root, name)
-export const socketOf = (root: string, name: string): string => join(labFolder(root, name), 'api.sock')
+const labFolder = (root: string, name: string): string => join(root, name)
+const socketOf = (root: string, name: string): string => join(labFolder(root, name), 'api.sock')
 
 /** The labs whose keeper lives, by name. Folders of dead ones are removed on the way. */
 export function listLabs(root: string): LabState[] {
@@ -49,7 +49,7 @@ export function listLabs(root: string): LabState[] {
     .sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-export function readLabState(root: string, name: string): LabState | undefined {
+function readLabState(root: string, name: string): LabState | undefined {
   const folder = labFolder(root, name)
   const saved = readSaved(join(folder, 'lab.json'))
   if (saved === undefined) {
@@ -162,7 +162,7 @@ export async function stopLab(state: LabState): Promise<void> {
 }
 
 /** Start time of a process in clock ticks since boot (proc(5) stat, field 22). */
-export function startTimeOf(pid: number): string | undefined {
+function startTimeOf(pid: number): string | undefined {
   const stat = readQuietly(`/proc/${pid}/stat`)
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return stat === '' || fields[0] === 'Z' ? undefined : fields[19]

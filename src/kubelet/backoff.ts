@@ -2,10 +2,10 @@
  * How long a container that ended waits before it is started again. Kubernetes begins at 10 s; a lab begins at 1 s, so that a learner who
  * has mended the mistake sees it soon. Everything else is kubelet's: the first restart is at once, each further one waits twice as long.
  */
-export const BACKOFF_BASE_MS = 1_000
-export const BACKOFF_MAX_MS = 300_000
+const BACKOFF_BASE_MS = 1_000
+const BACKOFF_MAX_MS = 300_000
 /** A container that ran this long is taken for healthy: its next failure counts as the first. */
-export const BACKOFF_RESET_MS = 600_000
+const BACKOFF_RESET_MS = 600_000
 
 /** `failures`: ends in a row, the present one included, without a run of BACKOFF_RESET_MS between them. */
 export const backoffMs = (failures: number): number => (failures <= 1 ? 0 : Math.min(BACKOFF_BASE_MS * 2 ** (failures - 2), BACKOFF_MAX_MS))

@@ -3,9 +3,9 @@ import { z } from 'zod'
 import { shapeErrors } from '#api/structure.ts'
 import { type FieldError, type Path, without } from '#api/validate.ts'
 
-export const API_VERSION = 'netlab.dev/v1'
-export const CNI_NAMES = ['flannel-vxlan', 'none'] as const
-export const PROXY_MODES = ['iptables', 'none'] as const
+const API_VERSION = 'netlab.dev/v1'
+const CNI_NAMES = ['flannel-vxlan', 'none'] as const
+const PROXY_MODES = ['iptables', 'none'] as const
 
 const MTU_MIN = 576
 const MTU_MAX = 65_535

@@ -8,7 +8,7 @@ import type { Cidr, Family, Ip } from '#net/net.ts'
 import { familyOf, hostPort, parseCidr, parseIp } from '#net/net.ts'
 import type { ServiceEndpoint, ServicePort } from './cluster.ts'
 
-export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
+const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
 /** Objects with one of these labels belong to another proxy, or to none. */
 const NOT_OURS = ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless']
 const DEFAULT_AFFINITY_SECONDS = 10_800

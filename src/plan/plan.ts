@@ -1,6 +1,7 @@
 /** The whole plan: every component asked for every machine. */
 import { bridge } from '#cni/bridge/bridge.ts'
 import { flannel } from '#cni/flannel/flannel.ts'
+import { hostLocal } from '#cni/host-local/host-local.ts'
 import { keyOf, same } from '#kernel/identity.ts'
 import type { Component, NodeProgram, Step } from '#kernel/step.ts'
 import { say } from '#kernel/text.ts'
@@ -10,7 +11,7 @@ import { kubeProxyIptables } from '#proxy/iptables/iptables.ts'
 import { hostSteps } from '#underlay/underlay.ts'
 
 /** THE list of components, in the order in which a reader should meet them. */
-export const components: readonly Component[] = [kubelet, bridge, flannel, kubeProxyIptables]
+export const components: readonly Component[] = [kubelet, bridge, hostLocal, flannel, kubeProxyIptables]
 
 /** What every machine of the lab should hold, nodes before the hosts outside. */
 export function programsOf(cluster: Cluster): ReadonlyMap<string, NodeProgram> {

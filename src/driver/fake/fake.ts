@@ -1,6 +1,7 @@
 /** Machines that exist only in memory: they take the commands of a change and remember what a kernel would hold afterwards. Asked questions they cannot answer. */
-import type { NodeDriver, Running } from '#driver/driver.ts'
+
 import type { Command, Output, Run } from '#kernel/command.ts'
+import type { NodeDriver, Running } from '../driver.ts'
 
 export type FakeDriver = NodeDriver & {
   /** All commands so far, by machine. */

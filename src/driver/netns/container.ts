@@ -1,11 +1,9 @@
 /** Long-lived programs on a machine: a container is a process with its own view of files, host name and processes in its Pod's network namespace. */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import type { Running } from '#driver/driver.ts'
 import type { Process } from '#kernel/step.ts'
-import { LAUNCHER } from './launcher.ts'
-
-const MACHINE_PATH = '/opt/netlab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+import type { Running } from '../driver.ts'
+import { LAUNCHER, MACHINE_PATH } from './launcher.ts'
 
 /** Resolves when the program's own pid is known. @throws when it cannot even be launched. */
 export async function spawnContainer(machine: number, netFlag: string, program: Process, log: (chunk: string) => void): Promise<Running> {

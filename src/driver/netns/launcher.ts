@@ -1,5 +1,6 @@
 /** Where the launch script is on every machine. */
 export const LAUNCHER = '/opt/netlab/bin/netlab-launch'
+export const MACHINE_PATH = '/opt/netlab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
  * First program of a container, in its own mount, uts and pid namespaces: $1 host name, $2 working folder, $3 how many triples (from, to, ro|rw) follow, then the program.

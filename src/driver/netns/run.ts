@@ -1,7 +1,7 @@
 /** Runs one program to its end. */
 import { spawn } from 'node:child_process'
-import type { RunOptions } from '#driver/driver.ts'
 import type { Output } from '#kernel/command.ts'
+import type { RunOptions } from '../driver.ts'
 
 /** What one program may print before it is cut: a flood must not fill the daemon's memory. */
 const OUTPUT_MAX = 32 * 1024 * 1024
