@@ -108,7 +108,9 @@ test('Recreate lets nothing old and new run side by side', () => {
   const mixtures = new Set<string>()
   s.store.onChange(() => mixtures.add([...new Set(imagesOf(s.all('Pod')))].join(' and ')))
   s.apply('Deployment', web('nginx', { strategy }))
-  expect([...mixtures]).toEqual(['netlab/echo', '', 'nginx'])
+  s.apply('Deployment', web('busybox', { strategy }))
+  s.apply('Deployment', web('nginx', { strategy }))
+  expect([[...mixtures].sort(), imagesOf(s.all('Pod'))]).toEqual([['', 'busybox', 'netlab/echo', 'nginx'], Array(4).fill('nginx')])
 })
 
 test('a paused Deployment is scaled, but not rolled', () => {

@@ -153,3 +153,11 @@ test("slices follow a Pod's readiness, and vanish with their Service", () => {
   erase('Service', 'web')
   expect([ready, gone, mine()]).toEqual([[[true]], [[]], []])
 })
+
+test('a slice that nobody needs any more is deleted', () => {
+  const pods = Array.from({ length: 101 }, (_, at) => on(`p${at}`, `10.244.0.${at + 2}`))
+  const full = slices(web(), ...pods).map(born)
+  const [keeps, goes] = [...full].sort((a, b) => b.endpoints.length - a.endpoints.length)
+  const left = pods.filter(({ metadata }) => keeps?.endpoints.some(({ targetRef }) => targetRef?.name === metadata.name))
+  expect(changes(web(), ...left, ...full)).toEqual([{ verb: 'delete', kind: 'EndpointSlice', namespace: 'default', name: goes?.metadata.name }])
+})

@@ -41,6 +41,11 @@ test('of the old Pods those that serve nobody go first', () => {
   expect(oldReplicas(share('new', 1, 0), [share('older', 2, 2), share('broken', 2, 0)], limits)).toEqual(new Map([['broken', 1]]))
 })
 
+test('counts that lag behind never take more than the sizes allow', () => {
+  const limits = { replicas: 10, maxSurge: 3, maxUnavailable: 2 }
+  expect(oldReplicas(share('new', 3, 1), [share('old', 8, 10)], limits)).toEqual(new Map([['old', 7]]))
+})
+
 test('each ReplicaSet grows and shrinks by its share', () => {
   const limits = { replicas: 20, maxSurge: 5, maxUnavailable: 5 }
   expect(proportional([share('new', 5), share('old', 8)], limits)).toEqual(

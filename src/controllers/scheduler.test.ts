@@ -21,6 +21,11 @@ test('Pods of one app go to different nodes, whatever else is there', () => {
   })
 })
 
+test('a second Pod of an app goes to a node without one, however full', () => {
+  const there = ['b-1', 'c-1', 'd-1', 'e-1'].map((name, at) => app(name, { nodeName: at % 2 === 0 ? 'node-2' : 'node-3' }))
+  expect(placesOf([app('a-1', { nodeName: 'node-1' }), ...there, app('a-2')])['a-2']).toBe('node-2')
+})
+
 test('among nodes without a Pod of the app the emptiest is taken, then the first', () => {
   expect(placesOf([app('a-1'), app('b-1'), app('c-1'), app('d-1')])).toEqual({ 'a-1': 'node-1', 'b-1': 'node-2', 'c-1': 'node-3', 'd-1': 'node-1' })
 })
