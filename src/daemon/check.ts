@@ -35,7 +35,7 @@ function summary(results: readonly ProbeResult[], aborted: boolean): { readonly 
   const says = (['pass', 'fail', 'error', 'blocked', 'skip'] as const)
     .flatMap((verdict) => (count(verdict) > 0 ? [`${count(verdict)} ${WORDS[verdict]}`] : []))
     .join(', ')
-  const exit = aborted ? 130 : count('error') > 0 ? 3 : count('fail', 'blocked') > 0 ? 1 : 0
+  const exit = aborted ? 130 : results.length === 0 || count('error') > 0 ? 3 : count('fail', 'blocked') > 0 ? 1 : 0
   return { exit, says: says === '' ? 'no probe was run' : says }
 }
 

@@ -36,18 +36,18 @@ export function routes(daemon: Daemon): Handler {
   let queue: Promise<unknown> = Promise.resolve()
 
   const up: Handle = async (request) => {
-    const { files, lab: file } = (await request.json()) as { files: Record<string, string>; lab: string }
+    const { files, lab: file, wait = true } = (await request.json()) as { files: Record<string, string>; lab: string; wait?: boolean }
     const read = readLab(new Map(Object.entries(files)), file)
     if (!read.ok) return json(failureStatus(400, read.errors.map(({ at, says }) => `${at} ${says}`).join('\n')), 400)
     return lines<Event>((send) => {
       // One `up` after the other: a second one finds the first one's lab and converges it.
-      const work = queue.then(() => raise(read.value.lab, request.signal, send))
+      const work = queue.then(() => raise({ lab: read.value.lab, wait, signal: request.signal }, send))
       queue = work.catch(() => {})
       return work
     })
   }
 
-  const raise = async (lab: Lab, signal: AbortSignal, send: (event: Event) => void): Promise<void> => {
+  const raise = async ({ lab, wait, signal }: { lab: Lab; wait: boolean; signal: AbortSignal }, send: (event: Event) => void): Promise<void> => {
     const fresh = !daemon.standing
     const engine = daemon.engine() ?? daemon.begin(lab)
     told = []
@@ -56,7 +56,7 @@ export function routes(daemon: Daemon): Handler {
       send(event)
     }
     if (fresh) void listenSoon(daemon, engine)
-    const stands = await bringUp({ engine, lab, emit, signal, clock: () => performance.now() })
+    const stands = await bringUp({ engine, lab, wait, emit, signal, clock: () => performance.now() })
     daemon.standing ||= stands
     // Whoever started the lab and does not hear how it ended gets nothing: not even half a lab.
     if (!daemon.standing) setTimeout(daemon.end, 50)

@@ -17,13 +17,20 @@ const PHASES = [
 /** How long Pods may take to be ready, and DNS to answer. */
 const READY_MS = 30_000
 
-export type UpOptions = { readonly engine: Engine; readonly lab: Lab; readonly emit: Emit; readonly signal: AbortSignal; readonly clock: () => number }
+export type UpOptions = {
+  readonly engine: Engine
+  readonly lab: Lab /** For Pods to be ready and names to be answered. */
+  readonly wait: boolean
+  readonly emit: Emit
+  readonly signal: AbortSignal
+  readonly clock: () => number
+}
 
 /** What a phase has to say; one that fails softly leaves the lab up, to be looked into. */
 type Told = { readonly says: string; readonly failed?: boolean; readonly next?: string }
 
 /** @returns whether the lab stands; a fresh lab that does not is to be taken down. */
-export async function bringUp({ engine, lab, emit, signal, clock }: UpOptions): Promise<boolean> {
+export async function bringUp({ engine, lab, wait, emit, signal, clock }: UpOptions): Promise<boolean> {
   const begun = clock()
   const work: Readonly<Record<(typeof PHASES)[number]['id'], () => Promise<Told>>> = {
     objects: async () => {
@@ -41,7 +48,7 @@ export async function bringUp({ engine, lab, emit, signal, clock }: UpOptions): 
     pods: () => podsReady(engine, signal),
     dns: () => dnsAnswers(engine, signal),
   }
-  const phases = PHASES.filter(({ id }) => id !== 'dns' || lab.dns !== 'none')
+  const phases = PHASES.filter(({ id }) => (wait || (id !== 'pods' && id !== 'dns')) && (id !== 'dns' || lab.dns !== 'none'))
   emit({ kind: 'begin', verb: 'up', lab: lab.name, phases })
   const failed: Told[] = []
   let unchanged = false
