@@ -73,22 +73,18 @@ function dice(seed: number): (below: number) => number {
 
 function stepOf({ apply, delete: erase, all }: Scene, die: (below: number) => number): void {
   const name = `a${die(4)}`
+  const is = ({ metadata }: { readonly metadata: { readonly name: string } }) => metadata.name === name
   const pods = all('Pod')
-  switch (die(7)) {
-    case 0:
-    case 1:
-      return void apply('Deployment', deployment(name, die(20)))
-    case 2:
-      return void apply('Service', service(name, die(2) === 0 ? 'ClusterIP' : 'NodePort'))
-    case 3:
-      return all('Deployment').some(({ metadata }) => metadata.name === name) ? erase('Deployment', name) : undefined
-    case 4:
-      return all('Service').some(({ metadata }) => metadata.name === name) ? erase('Service', name) : undefined
-    case 5:
-      return void apply('Pod', { metadata: { name: `bare-${die(1000)}`, labels: { app: name } }, spec: { containers, hostNetwork: false } })
-    default:
-      return pods.length === 0 ? undefined : erase('Pod', pods[die(pods.length)]?.metadata.name ?? '', { gracePeriodSeconds: die(2) * 30 })
-  }
+  const steps: readonly (() => unknown)[] = [
+    () => apply('Deployment', deployment(name, die(20))),
+    () => apply('Deployment', deployment(name, die(20))),
+    () => apply('Service', service(name, die(2) === 0 ? 'ClusterIP' : 'NodePort')),
+    () => all('Deployment').some(is) && erase('Deployment', name),
+    () => all('Service').some(is) && erase('Service', name),
+    () => apply('Pod', { metadata: { name: `bare-${die(1000)}`, labels: { app: name } }, spec: { containers } }),
+    () => pods.length > 0 && erase('Pod', pods[die(pods.length)]?.metadata.name ?? '', { gracePeriodSeconds: die(2) * 30 }),
+  ]
+  steps[die(steps.length)]?.()
 }
 
 /** Everything that may never be so, at any moment of rest. */
