@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hasRange, keeperArgv } from './keeper.ts'
+import { hasRange, keeperArgv, refusedNamespaces } from './keeper.ts'
 
 const flags = (root: boolean, range: boolean): readonly string[] =>
   keeperArgv(['node', 'daemon.js'], { root, range }).filter((word) => /^--(user|map)/.test(word))
@@ -17,4 +17,14 @@ test('a range of uids is given by name or by number, and not by an empty line of
     false,
     false,
   ])
+})
+
+test('a refusal of user namespaces names the setting that refuses, and the way round', () => {
+  const ubuntu = (file: string): string =>
+    file.endsWith('apparmor_restrict_unprivileged_userns') ? '1\n' : file.endsWith('max_user_namespaces') ? '63000\n' : ''
+  expect(refusedNamespaces('unshare: write failed /proc/self/uid_map: Operation not permitted', ubuntu).slice(1)).toEqual([
+    'to allow it: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0',
+    'or run netlab as root: its labs need no user namespace',
+  ])
+  expect(refusedNamespaces('tini: not found', ubuntu)).toEqual([])
 })

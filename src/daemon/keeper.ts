@@ -20,6 +20,24 @@ export function keeperArgv(daemon: readonly string[], { root, range }: Caller): 
 export const hasRange = (text: string, { name, uid }: { readonly name: string; readonly uid: number }): boolean =>
   text.split('\n').some((line) => [name, `${uid}`].includes(line.split(':')[0] ?? '') && Number(line.split(':')[2]) > 0)
 
+/** Settings that keep an ordinary user from making user namespaces: the file, what it says then, and what mends it. */
+const GUARDS = [
+  ['/proc/sys/user/max_user_namespaces', '0', 'sudo sysctl user.max_user_namespaces=15000'],
+  ['/proc/sys/kernel/unprivileged_userns_clone', '0', 'sudo sysctl kernel.unprivileged_userns_clone=1'],
+  ['/proc/sys/kernel/apparmor_restrict_unprivileged_userns', '1', 'sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0'],
+] as const
+
+/** What to do when `unshare` was refused. `words` are its own. */
+export function refusedNamespaces(words: string, read: (file: string) => string): string[] {
+  if (!/unshare|uid_map|newuidmap/.test(words)) return []
+  const guards = GUARDS.filter(([file, value]) => read(file).trim() === value).map(([, , mend]) => mend)
+  return [
+    'an ordinary user’s lab lives in a user namespace, and this machine does not let this user make one',
+    ...guards.map((mend) => `to allow it: ${mend}`),
+    'or run netlab as root: its labs need no user namespace',
+  ]
+}
+
 /** `$$` and the start time stay the same through exec: inside, the daemon cannot see how its keeper is called on the host. */
 const SCRIPT = `stat=$(cat /proc/$$/stat); set -- "\${stat##*) }" "$@"
 start=$(echo "$1" | cut -d' ' -f20); shift

@@ -7,7 +7,7 @@ import { closeSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, read
 import type { Socket } from 'node:net'
 import { homedir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type Caller, hasRange, keeperArgv } from './keeper.ts'
+import { type Caller, hasRange, keeperArgv, refusedNamespaces } from './keeper.ts'
 
 export type LabState = {
   readonly name: string
@@ -137,7 +137,11 @@ async function launch(o: StartOptions, folder: string): Promise<LabState> {
       if (keeper.pid !== undefined) killQuietly(keeper.pid)
       const words = readQuietly(join(folder, 'daemon.log')).trim().split('\n').slice(-15).join('\n')
       rmSync(folder, { recursive: true, force: true })
-      throw new Error(ended === undefined ? 'interrupted' : `${ended}${words ? `\n${words}` : ''}`)
+      throw new Error(
+        ended === undefined
+          ? 'interrupted'
+          : [ended, words, ...(caller.root ? [] : refusedNamespaces(words, readQuietly))].filter((line) => line !== '').join('\n'),
+      )
     }
     await new Promise((resolve) => setTimeout(resolve, 4))
   }
