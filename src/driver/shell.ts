@@ -14,14 +14,14 @@ export type Shell = {
 const LIMIT_MS = 60_000
 const MARK = '--netlab-end--'
 
-/** `argv` starts the shell on the machine. */
-export function openShell(argv: readonly string[]): Shell {
+/** `argv` starts the shell on the machine; `env` is all it knows of this host. */
+export function openShell(argv: readonly string[], env: Readonly<Record<string, string>>): Shell {
   let child: ChildProcess | undefined
   let queue: Promise<unknown> = Promise.resolve()
 
   const start = (): ChildProcess => {
     const [program = 'sh', ...args] = argv
-    const fresh = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+    const fresh = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env })
     fresh.stdin?.on('error', () => {})
     fresh.on('exit', () => {
       if (child === fresh) child = undefined

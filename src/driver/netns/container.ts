@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import type { Process } from '#kernel/step.ts'
 import type { Running } from '../driver.ts'
-import { LAUNCHER, MACHINE_PATH } from './launcher.ts'
+import { LAUNCHER, MACHINE_ENV } from './launcher.ts'
 
 /** Resolves when the program's own pid is known. @throws when it cannot even be launched. */
 export async function spawnContainer(machine: number, netFlag: string, program: Process, log: (chunk: string) => void): Promise<Running> {
@@ -11,7 +11,7 @@ export async function spawnContainer(machine: number, netFlag: string, program: 
   const view = ['unshare', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc', '--']
   const launch = [LAUNCHER, program.hostname ?? '', program.cwd ?? '/', `${program.mounts.length}`, ...mounts, ...program.argv]
   const child = spawn('nsenter', ['-t', `${machine}`, '-m', '-u', '-p', netFlag, '--', ...view, ...launch], {
-    env: { PATH: MACHINE_PATH, ...program.env },
+    env: { ...MACHINE_ENV, ...program.env },
     stdio: [program.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })
   child.stdout?.on('data', (chunk: Buffer) => log(chunk.toString()))

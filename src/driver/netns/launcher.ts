@@ -1,6 +1,8 @@
 /** Where the launch script is on every machine. */
 export const LAUNCHER = '/opt/netlab/bin/netlab-launch'
-export const MACHINE_PATH = '/opt/netlab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const MACHINE_PATH = '/opt/netlab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** All that programs on machines are told of this host: nothing of its user's environment, which may hold secrets; and messages that can be read. */
+export const MACHINE_ENV: Readonly<Record<string, string>> = { PATH: MACHINE_PATH, LC_ALL: 'C.UTF-8', HOME: '/root' }
 
 /**
  * First program of a container, in its own mount, uts and pid namespaces: $1 host name, $2 working folder, $3 how many triples (from, to, ro|rw) follow, then the program.

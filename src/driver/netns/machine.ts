@@ -1,6 +1,6 @@
 /** A machine: a network, mount, pid and uts namespace held by its own pid 1, which ends with the lab. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { MACHINE_PATH } from './launcher.ts'
+import { MACHINE_ENV } from './launcher.ts'
 
 export type MachineProcess = {
   readonly name: string
@@ -34,7 +34,7 @@ exec tini -g -- sleep infinity >/dev/null 2>&1 </dev/null
 /** @throws with what the set-up printed when it fails. */
 export function startMachine(name: string, template: string, fstab: string, signal: AbortSignal): Promise<MachineProcess> {
   const argv = ['--net', '--mount', '--pid', '--uts', '--fork', '--kill-child', '--', 'sh', '-c', SCRIPT, 'netlab-machine', template, fstab, name]
-  const keeper = spawn('unshare', argv, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: MACHINE_PATH } })
+  const keeper = spawn('unshare', argv, { stdio: ['ignore', 'pipe', 'pipe'], env: MACHINE_ENV })
   return new Promise((resolve, reject) => {
     let words = ''
     const stop = (): void => {

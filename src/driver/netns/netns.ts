@@ -7,6 +7,7 @@ import { IF_NAME_MAX, prefixOf } from '#net/net.ts'
 import type { Machine, NodeDriver, Wiring } from '../driver.ts'
 import { openShell, type Shell } from '../shell.ts'
 import { spawnContainer } from './container.ts'
+import { MACHINE_ENV } from './launcher.ts'
 import { type MachineProcess, startMachine } from './machine.ts'
 import { mustRun, runProcess } from './run.ts'
 import { machineTable, makeTemplate, type Programs } from './world.ts'
@@ -32,7 +33,7 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
   }
 
   const shellOf = (name: string, pid: number): Shell => {
-    const open = shells.get(name) ?? openShell(['nsenter', '-t', `${pid}`, '-m', '-n', '-u', '-p', '--', 'sh'])
+    const open = shells.get(name) ?? openShell(['nsenter', '-t', `${pid}`, '-m', '-n', '-u', '-p', '--', 'sh'], MACHINE_ENV)
     shells.set(name, open)
     return open
   }

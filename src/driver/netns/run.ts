@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { Output } from '#kernel/command.ts'
 import type { RunOptions } from '../driver.ts'
+import { MACHINE_ENV } from './launcher.ts'
 
 /** What one program may print before it is cut: a flood must not fill the daemon's memory. */
 const OUTPUT_MAX = 32 * 1024 * 1024
@@ -11,7 +12,7 @@ export function runProcess(argv: readonly string[], o: RunOptions & { readonly s
   const [program = '', ...args] = argv
   return new Promise((resolve) => {
     // A process group of its own: nsenter's child is stopped together with it.
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: MACHINE_ENV })
     const out: Buffer[] = []
     const err: Buffer[] = []
     let size = 0
