@@ -4,7 +4,7 @@ import { vtepMac } from '#model/addresses.ts'
 import type { Cluster, Node, Pod } from '#model/cluster.ts'
 import { addressOf, network } from '#net/net.ts'
 import { fail, ok, type Result } from '#net/result.ts'
-import { hostNamed, mapped, nodeNamed, podNamed, podsAt, serviceNamed, wasNamed } from './place.ts'
+import { hostNamed, mapped, nodeNamed, podNamed, serviceNamed, spotAt, wasNamed } from './place.ts'
 import type { Scene } from './scene.ts'
 
 type Fields = Readonly<Record<string, string | undefined>>
@@ -38,7 +38,7 @@ function fieldsOf(kind: string, which: string, scene: Scene): Result<Fields, str
     case 'pod':
       return mapped(podNamed(which, cluster), (pod) => podFields(pod, cluster))
     case 'pods':
-      return mapped(podsAt(`pods${which}`, cluster), ([pod, ...others]) => (pod === undefined || others.length > 0 ? {} : podFields(pod, cluster)))
+      return mapped(spotAt(`pods${which}`, scene), ({ pod }) => (pod === undefined ? {} : podFields(pod, cluster)))
     case 'was':
       return mapped(wasNamed(which, scene), (pod) => podFields(pod, cluster))
     case 'node':

@@ -30,9 +30,7 @@ export function spotAt(place: string, scene: Scene): Found<Spot> {
   const spots = spotsAt(place, scene)
   if (!spots.ok) return spots
   const [spot, ...others] = spots.value
-  return spot === undefined || others.length > 0
-    ? fail(`"${place}" is ${spots.value.length} places, where one is asked for; add an index: ${place}[0]`)
-    : ok(spot)
+  return spot === undefined || others.length > 0 ? fail(`"${place}" is ${spots.value.length} places, where one is wanted; add an index: ${place}[0]`) : ok(spot)
 }
 
 /** `svc/…`, a place, an address or a name to look up. */
@@ -65,8 +63,15 @@ export function spotOf(address: Ip, cluster: Cluster): Spot | undefined {
 export function podNamed(name: string, cluster: Cluster): Found<Pod> {
   const full = name.includes('/') ? name : `default/${name}`
   const pod = cluster.pods.find((one) => `${one.namespace}/${one.name}` === full)
-  const known = cluster.pods.map((one) => (one.namespace === 'default' && !name.includes('/') ? one.name : `${one.namespace}/${one.name}`))
-  return pod === undefined ? fail(`no Pod "${full}" with an address${hint(name, known)}`) : ok(pod)
+  return pod === undefined ? fail(`no Pod "${full}" with an address${offer(name, cluster.pods)}`) : ok(pod)
+}
+
+/** The same name in another namespace, or else the nearest one. */
+function offer(name: string, among: readonly { readonly namespace: string; readonly name: string }[]): string {
+  const elsewhere = among.find((one) => one.name === name)
+  if (elsewhere !== undefined) return `; there is ${elsewhere.namespace}/${elsewhere.name}`
+  const written = among.map((one) => (one.namespace === 'default' && !name.includes('/') ? one.name : `${one.namespace}/${one.name}`))
+  return hint(name, [...new Set(written)])
 }
 
 const PODS = /^pods(?:\/(?<namespace>[^/[]+))?(?:\[(?<labels>[^\]=]+=[^\]]*)\])?(?:\[(?<index>\d+)\])?$/
@@ -101,8 +106,7 @@ export const hostNamed = (name: string, cluster: Cluster): Found<Host> => byName
 export function serviceNamed(name: string, cluster: Cluster): Found<readonly [ServicePort, ...ServicePort[]]> {
   const full = name.includes('/') ? name : `default/${name}`
   const [first, ...rest] = cluster.services.filter((one) => `${one.namespace}/${one.name}` === full)
-  const known = [...new Set(cluster.services.map((one) => (one.namespace === 'default' && !name.includes('/') ? one.name : `${one.namespace}/${one.name}`)))]
-  return first === undefined ? fail(`no Service "${full}" with a ClusterIP${hint(name, known)}`) : ok([first, ...rest])
+  return first === undefined ? fail(`no Service "${full}" with a ClusterIP${offer(name, cluster.services)}`) : ok([first, ...rest])
 }
 
 /** The ServicePort behind `svc/NAME:port`, the port by number or name. */

@@ -1,7 +1,7 @@
 /** Runs a check: groups one after another, their probes side by side, each until it holds or its time is up. Clock, programs and API are handed in. */
 import type { Pod } from '#model/cluster.ts'
 import { attempt, type Hands } from './attempt.ts'
-import { ERROR_ATTEMPTS, isNegative, NEGATIVE_ATTEMPTS, patience, pauseAfter } from './defaults.ts'
+import { ERROR_ATTEMPTS, isNegative, NEGATIVE_ATTEMPTS, POLL_MAX, patience, pauseAfter } from './defaults.ts'
 import { expand } from './names.ts'
 import { spotAt } from './place.ts'
 import type { ProbeResult, Verdict } from './probe.ts'
@@ -189,8 +189,9 @@ async function until(probe: Probe, hands: Hands): Promise<readonly Try[]> {
     held = passed ? held + 1 : 0
     errors = finding.verdict === 'error' ? errors + 1 : 0
     if (passing !== undefined && held >= enough && now - passing >= limits.for) break
-    const pause = passed ? Math.max(1, Math.min(pauseAfter(pauses), limits.for - (now - (passing ?? now)))) : pauseAfter(pauses)
-    if (!passed && (now - begun + pause > limits.within || errors >= ERROR_ATTEMPTS)) break
+    const left = passed ? limits.for - (now - (passing ?? now)) : limits.within - (now - begun)
+    if (!passed && (left <= 0 || errors >= ERROR_ATTEMPTS)) break
+    const pause = Math.max(1, Math.min(pauseAfter(pauses), passed && left <= 0 ? POLL_MAX : left))
     await clock.sleep(pause, signal).catch(() => undefined)
   }
   return tries

@@ -12,6 +12,8 @@ export type Pinged =
   | { readonly kind: 'silence' | 'unreachable' | 'toobig' | 'dns'; readonly says: string }
 
 const WAIT_S = 1
+/** A neighbour that does not answer is given up after three questions, a second each. */
+const NEIGHBOUR_S = 4
 const INTERVAL_S = 0.2
 /** ping repeats up to 16 bytes of pattern through its payload. */
 const PATTERN_BYTES = 16
@@ -19,10 +21,11 @@ const PATTERN_BYTES = 16
 export const ping = (of: Ping, scene: Scene): Inquiry => between(of, scene, { needsPort: false }, (spot, target) => pinged(of, { scene, spot, target }))
 
 function pinged(of: Ping, { scene, spot, target }: { scene: Scene; spot: Spot; target: Target }): Inquiry {
+  const wait = of.expect === 'unreachable' ? NEIGHBOUR_S : WAIT_S
   const size = [...(of.size === undefined ? [] : ['-s', String(of.size)]), ...(of.df ? ['-M', 'do'] : [])]
-  const argv = ['ping', '-n', '-c', String(of.count), '-i', String(INTERVAL_S), '-W', String(WAIT_S), ...size, target.host]
+  const argv = ['ping', '-n', '-c', String(of.count), '-i', String(INTERVAL_S), '-W', String(wait), ...size, target.host]
   const marked = [...argv.slice(0, -1), '-p', hex(scene.nonce), target.host]
-  const timeoutMs = (WAIT_S + INTERVAL_S * of.count) * 1000 + GRACE
+  const timeoutMs = (wait + INTERVAL_S * of.count) * 1000 + GRACE
   return ask(run(spot, marked, { timeoutMs, names: isName(target.host) }), {
     expected: `${EXPECTED[of.expect]} from ${target.name} to ${spot.name}'s ping${of.size === undefined ? '' : ` of ${of.size} bytes`}`,
     reproduce: pasteable(spot, argv),

@@ -28,14 +28,15 @@ function asked(of: Source, { scene, spot, target }: Pair): Inquiry {
     reproduce: pasteable(spot, ['curl', '-s', url]),
     judge: (output) => {
       if (output.code !== 0)
-        return output.code === undefined || output.code > 96
-          ? unreadable('curl', output)
-          : { verdict: 'fail', observed: linesOf(output.stderr).join(' '), evidence: [] }
+        return ENDS.includes(output.code ?? 0) ? { verdict: 'fail', observed: linesOf(output.stderr).join(' '), evidence: [] } : unreadable('curl', output)
       const seen = readClientIp(output)
       return seen === undefined ? unreadable('/clientip', output) : judged(seen, of, { scene, spot })
     },
   })
 }
+
+/** curl's exit codes for what the network or the server did: name, connection, status (-f), time, no answer, broken connection. */
+const ENDS: readonly number[] = [6, 7, 22, 28, 52, 55, 56]
 
 /** `10.244.1.5:40312`, IPv6 addresses in brackets. */
 export function readClientIp({ stdout }: Output): Ip | undefined {

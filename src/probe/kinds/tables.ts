@@ -119,9 +119,9 @@ function table(spot: Spot, argv: readonly string[], wanted: Wanted): Inquiry {
   })
 }
 
-/** The entries of a listing. A device that does not exist has none: iproute2 then ends with 1 and says so. */
+/** The entries of a listing. A device that does not exist has none: iproute2 then says so. */
 export function readEntries({ code, stdout, stderr }: Output, noWay = false): readonly Entry[] | undefined {
-  if (code === 1 && /^(Device "[^"]+" does not exist\.|Cannot find device "[^"]+")$/m.test(stderr)) return []
+  if (code !== 0 && /^(Device "[^"]+" does not exist\.|Cannot find device "[^"]+")$/m.test(stderr)) return []
   if (noWay && code === 2 && /^RTNETLINK answers: (Network is unreachable|No route to host|Invalid argument|Invalid cross-device link)$/m.test(stderr))
     return []
   if (code !== 0) return undefined
