@@ -72,7 +72,8 @@ test.each([30, 120, 300, 600])('Ctrl-C %i ms into up undoes it', async (ms) => {
   up.kill('SIGINT')
   const exitCode = await up.end
   if (exitCode === 0) return
-  expect(exitCode).toBe(130)
+  // Before the program has its hand on the signal, the signal itself ends it: to a shell that is 130 too.
+  expect(exitCode ?? 130).toBe(130)
   await gone(family)
   expect(readdirSync(n.root)).toEqual([])
 })

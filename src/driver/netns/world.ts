@@ -100,6 +100,8 @@ export const machineTable = (root: string): string =>
     `tmpfs ${root}/var tmpfs mode=755 0 0`,
     `proc ${root}/proc proc defaults 0 0`,
     `sysfs ${root}/sys sysfs defaults 0 0`,
+    // `ip netns exec` puts a sysfs of its own in place of /sys; in a user namespace the kernel allows that only while another one is in sight.
+    `sysfs ${root}/run/netlab/sys sysfs X-mount.mkdir 0 0`,
     '',
   ].join('\n')
 
