@@ -4,6 +4,18 @@ import { aptCommand, hasProgram, missingPrograms, packagesOf } from './doctor/pr
 import { exitOf } from './enter.ts'
 import { type Io, NOT_STARTED, stop } from './io.ts'
 
+/** A package that brings a server must not start it: a lab runs its own, and the host's network is not netlab's. policy-rc.d is how Debian is told so. */
+const INSTALL = `set -eu
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+  chmod 755 "$policy"
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "$@"`
+
 export async function ensurePrograms(io: Io, mayInstall: boolean): Promise<void> {
   const root = process.getuid?.() === 0
   const missing = missingPrograms(io.env['PATH'], root)
@@ -16,17 +28,7 @@ export async function ensurePrograms(io: Io, mayInstall: boolean): Promise<void>
   if (!mayInstall) throw refuse('install them with')
   if (!root && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status !== 0) throw refuse('install them with')
   io.err(`${told}\ninstalling them: ${command}\n`)
-  const argv = [
-    ...(root ? [] : ['sudo', '-n']),
-    'env',
-    'DEBIAN_FRONTEND=noninteractive',
-    'apt-get',
-    'install',
-    '-y',
-    '-qq',
-    '--no-install-recommends',
-    ...packages,
-  ]
+  const argv = [...(root ? [] : ['sudo', '-n']), 'sh', '-c', INSTALL, 'sh', ...packages]
   const [program = '', ...rest] = argv
   // what apt prints is no result of netlab's
   const code = await exitOf(spawn(program, rest, { stdio: ['ignore', 2, 2] }))

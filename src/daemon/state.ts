@@ -3,7 +3,20 @@
  * A lab lives as long as its keeper process (`unshare`); a folder whose keeper is gone is only litter, and is swept by the next command.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import type { Socket } from 'node:net'
 import { homedir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -28,10 +41,10 @@ export type LabState = {
 
 type Saved = Omit<LabState, 'init' | 'socket'>
 
-/** `$NETLAB_STATE`, else `$XDG_RUNTIME_DIR/netlab`, else `$XDG_STATE_HOME/netlab`, else `~/.local/state/netlab`. */
+/** `$NETLAB_STATE`, else `$XDG_RUNTIME_DIR/netlab` when it can be written to (after `su` it is somebody else's), else `$XDG_STATE_HOME/netlab`, else `~/.local/state/netlab`. */
 export function stateRoot(env: Readonly<Record<string, string | undefined>>): string {
   if (env['NETLAB_STATE']) return env['NETLAB_STATE']
-  if (env['XDG_RUNTIME_DIR'] && existsSync(env['XDG_RUNTIME_DIR'])) return join(env['XDG_RUNTIME_DIR'], 'netlab')
+  if (env['XDG_RUNTIME_DIR'] && writable(env['XDG_RUNTIME_DIR'])) return join(env['XDG_RUNTIME_DIR'], 'netlab')
   return join(env['XDG_STATE_HOME'] ?? join(env['HOME'] ?? homedir(), '.local/state'), 'netlab')
 }
 
@@ -214,6 +227,15 @@ function readSaved(file: string): Saved | undefined {
     return JSON.parse(readFileSync(file, 'utf8')) as Saved
   } catch {
     return undefined
+  }
+}
+
+function writable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
   }
 }
 
