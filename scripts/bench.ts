@@ -1,0 +1,50 @@
+/** `npm run bench [-- --only scale,lab,cli,services]`: measures, and writes what it saw into docs/BENCH.md, chapter by chapter. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, release } from 'node:os'
+import { join } from 'node:path'
+import { cli } from './bench/cli.ts'
+import { lab } from './bench/lab.ts'
+import { type Chapter, home } from './bench/measure.ts'
+import { scale } from './bench/scale.ts'
+import { services } from './bench/services.ts'
+
+const parts = { lab, cli, scale, services } satisfies Record<string, () => Promise<Chapter>>
+const page = join(home, 'docs/BENCH.md')
+
+const PREFACE = `# Figures
+
+Written by \`npm run bench\`; a part of it by \`npm run bench -- --only scale\`. Every figure is the median of several turns, and every comparison was
+made in one run, its contenders taking turns. What counts are the ratios: the times are those of one machine, and other work on it moves them.`
+
+const at = process.argv.indexOf('--only')
+const chosen = at < 0 ? Object.keys(parts) : (process.argv[at + 1] ?? '').split(',')
+const unknown = chosen.filter((name) => !(name in parts))
+if (unknown.length > 0) {
+  process.stderr.write(`no part ${unknown.join(', ')}; there are ${Object.keys(parts).join(', ')}\n`)
+  process.exit(2)
+}
+
+for (const [name, measure] of Object.entries(parts)) {
+  if (!chosen.includes(name)) continue
+  const chapter = await measure()
+  process.stdout.write(`## ${chapter.title}\n\n${chapter.text}\n\n`)
+  keep(chapter)
+}
+
+/** A chapter measured anew takes the place of the old one. */
+function keep(chapter: Chapter): void {
+  const old = existsSync(page)
+    ? readFileSync(page, 'utf8')
+        .split(/^(?=## )/m)
+        .slice(1)
+    : []
+  const head = (text: string): string => text.slice(3, text.indexOf('\n'))
+  const fresh = `## ${chapter.title}\n\n${machine()}\n\n${chapter.text}\n\n`
+  const kept = old.some((text) => head(text) === chapter.title) ? old.map((text) => (head(text) === chapter.title ? fresh : text)) : [...old, fresh]
+  writeFileSync(page, `${PREFACE}\n\n${kept.join('').trimEnd()}\n`)
+}
+
+function machine(): string {
+  const [cpu] = cpus()
+  return `Measured on ${cpus().length} cores (${cpu?.model.trim() ?? 'unknown'}), Linux ${release()}, node ${process.version}, as ${process.getuid?.() === 0 ? 'root' : 'an ordinary user'}.`
+}

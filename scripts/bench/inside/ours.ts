@@ -1,0 +1,35 @@
+/** Builds a cluster of bare Pods inside a keeper, as the daemon does it, and says how long each part took. argv: nodes, Pods, a folder of its own, `hold` to stay. */
+import { netnsDriver } from '#driver/netns/netns.ts'
+import { applyProgram } from '#engine/wheel.ts'
+import { clusterOf } from '#model/model.ts'
+import { programsOf } from '#plan/plan.ts'
+import { wiring } from '#underlay/underlay.ts'
+import { bare } from '../bare.ts'
+
+const [, , nodes, pods, folder = '', hold] = process.argv
+const { lab, objects } = bare(Number(nodes), Number(pods))
+
+const begin = performance.now()
+const cluster = clusterOf(lab, objects)
+const programs = programsOf(cluster)
+const planned = performance.now()
+const driver = netnsDriver({ folder, programs: {} })
+await driver.up(wiring(cluster), AbortSignal.timeout(60_000))
+const wired = performance.now()
+const cpu = process.cpuUsage()
+await Promise.all(
+  [...programs].map(([machine, program]) =>
+    applyProgram(
+      driver,
+      machine,
+      [],
+      program.filter(({ kind }) => kind !== 'process'),
+    ),
+  ),
+)
+const applied = performance.now()
+const { user, system } = process.cpuUsage(cpu)
+const said = { ms: applied - begin, plan: planned - begin, machines: wired - planned, kernel: applied - wired, daemonCpu: (user + system) / 1000 }
+process.stdout.write(`${JSON.stringify({ ...said, rss: process.memoryUsage().rss })}\n`)
+if (hold === undefined) process.exit(0)
+setInterval(() => {}, 60_000)

@@ -1,0 +1,145 @@
+/** How fast bare Pods are built: against a script by hand, Mininet, and the kernel's own price. */
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { bareCluster } from './bare.ts'
+import { byHand } from './byhand.ts'
+import {
+  against,
+  type Chapter,
+  heldInKeeper,
+  inFolder,
+  kept,
+  kernelSettled,
+  median,
+  ms,
+  percent,
+  span,
+  table,
+  timed,
+  times,
+  toldInKeeper,
+  turns,
+} from './measure.ts'
+
+/** Debian's Mininet is a module of Debian's python. */
+const PYTHON = '/usr/bin/python3'
+const inside = join(import.meta.dirname, 'inside')
+
+type Size = { readonly nodes: number; readonly pods: number; readonly rounds: number; readonly mininetRounds: number }
+const SIZES: readonly Size[] = [
+  { nodes: 3, pods: 30, rounds: 9, mininetRounds: 3 },
+  { nodes: 50, pods: 1000, rounds: 5, mininetRounds: 1 },
+]
+
+type Built = { readonly ms: number; readonly plan: number; readonly machines: number; readonly kernel: number; readonly rss: number }
+type Seen = {
+  readonly size: Size
+  readonly took: Record<'floor' | 'netlab' | 'script' | 'together', number[]>
+  readonly built: Built[]
+  readonly downs: number[]
+  readonly mininet: number[] | string
+}
+
+export async function scale(): Promise<Chapter> {
+  const seen: Seen[] = []
+  for (const size of SIZES) seen.push(await inFolder((folder) => measure(size, folder)))
+  const text = [
+    table(
+      ['', ...SIZES.map(({ nodes, pods }) => `${pods} Pods on ${nodes} nodes`), 'target'],
+      [
+        ['netlab', ...seen.map(({ took }) => `${ms(median(took.netlab))} (${span(took.netlab)})`), ''],
+        ['the kernel’s own price (floor.py)', ...seen.map(({ took }) => ms(median(took.floor))), ''],
+        ['script by hand, node after node', ...seen.map(({ took }) => ms(median(took.script))), ''],
+        ['script by hand, all nodes at once', ...seen.map(({ took }) => ms(median(took.together))), ''],
+        ['Mininet', ...seen.map(({ mininet }) => (typeof mininet === 'string' ? mininet : ms(median(mininet)))), ''],
+        compared(seen, 'netlab ÷ script', (one) => ratio(one, 'script'), 0.75, 'at most'),
+        ['netlab ÷ script, all at once', ...seen.map((one) => times(ratio(one, 'together'))), ''],
+        compared(
+          seen,
+          'Mininet ÷ netlab',
+          (one) => (typeof one.mininet === 'string' ? Number.NaN : median(one.mininet) / median(one.took.netlab)),
+          6,
+          'at least',
+        ),
+        ['netlab ÷ floor', ...seen.map((one) => times(ratio(one, 'floor'))), ''],
+        ['floor per Pod', ...seen.map(({ took, size }) => ms(median(took.floor) / size.pods)), ''],
+        ['shares: plan, machines and wires, kernel', ...seen.map(({ built }) => shares(built)), ''],
+        ['`down`: pid 1 killed to keeper gone', ...seen.map(({ downs }) => ms(median(downs))), `≤ 200 ms`],
+        ['memory of the builder', ...seen.map(({ built }) => `${Math.round(median(built.map(({ rss }) => rss)) / 2 ** 20)} MiB`), ''],
+      ],
+    ),
+    '',
+    'netlab: clusterOf, programsOf, driver.up and applyProgram in a process in a keeper, from the first to the last; the process’s own start is not counted (see `up`).',
+    'Script: netlab’s own lines, one `nsenter … ip -batch` per namespace (scripts/bench/byhand.ts). Its nodes have no file system and no pids of their own, its Pods no files.',
+    'Floor: one process that sends ready-made netlink messages, with no mount, name, file or rule (scripts/bench/inside/floor.py).',
+    'Mininet: hosts on as many bridges as there are nodes, hung on one more, from `Mininet(…)` to the end of `start()`; no controller (scripts/bench/inside/hosts.py).',
+  ]
+  return { title: 'Scale', text: text.join('\n') }
+}
+
+const ratio = ({ took }: Seen, peer: 'floor' | 'script' | 'together'): number => median(took.netlab) / median(took[peer])
+
+function compared(seen: readonly Seen[], name: string, of: (one: Seen) => number, target: number, how: 'at most' | 'at least'): string[] {
+  const values = seen.map(of)
+  return [
+    name,
+    ...values.map((value) => (Number.isNaN(value) ? '' : times(value))),
+    values.map((value) => (Number.isNaN(value) ? 'not measured' : against(value, target, how))).join(', '),
+  ]
+}
+
+function shares(built: readonly Built[]): string {
+  const part = (of: (one: Built) => number): string => percent(median(built.map((one) => of(one) / one.ms)))
+  return [part(({ plan }) => plan), part(({ machines }) => machines), part(({ kernel }) => kernel)].join(', ')
+}
+
+async function measure(size: Size, folder: string): Promise<Seen> {
+  const count = [`${size.nodes}`, `${size.pods}`]
+  const scripts = join(folder, 'byhand')
+  mkdirSync(scripts)
+  for (const [name, text] of byHand(bareCluster(size.nodes, size.pods))) writeFileSync(join(scripts, name), text)
+  const built: Built[] = []
+  const downs: number[] = []
+  const script = (name: string) => async (): Promise<number> => {
+    await kernelSettled()
+    const begunAndEnded = timed(kept(['sh', '-c', `date +%s%N; sh ${join(scripts, name)}; date +%s%N`]))
+      .out.trim()
+      .split('\n')
+      .map(Number)
+    return ((begunAndEnded[1] ?? 0) - (begunAndEnded[0] ?? 0)) / 1e6
+  }
+  const took = await turns(size.rounds, {
+    netlab: async () => {
+      await kernelSettled()
+      const argv = [process.execPath, join(inside, 'ours.ts'), ...count, mkdtempSync(join(folder, 'lab-')), 'hold']
+      const { said, downMs } = await heldInKeeper<Built>(argv)
+      built.push(said)
+      downs.push(downMs)
+      return said.ms
+    },
+    script: script('build.sh'),
+    together: script('together.sh'),
+    floor: async () => {
+      await kernelSettled()
+      return toldInKeeper<{ ms: number }>([PYTHON, join(inside, 'floor.py'), ...count]).ms
+    },
+  })
+  return { size, took, built, downs, mininet: await mininet(size, count) }
+}
+
+/** Mininet wants root, and a terminal per host. @returns the times, or why there are none */
+async function mininet(size: Size, count: readonly string[]): Promise<number[] | string> {
+  if (process.getuid?.() !== 0) return 'wants root'
+  try {
+    timed([PYTHON, '-c', 'import mininet'])
+  } catch {
+    return 'not installed'
+  }
+  const { hosts } = await turns(size.mininetRounds, {
+    hosts: async () => {
+      await kernelSettled()
+      return toldInKeeper<{ ms: number }>([PYTHON, join(inside, 'hosts.py'), ...count]).ms
+    },
+  })
+  return hosts
+}
