@@ -21,7 +21,8 @@ export function source(of: Source, scene: Scene): Inquiry {
 type Pair = { readonly scene: Scene; readonly spot: Spot; readonly target: Target }
 
 function asked(of: Source, { scene, spot, target }: Pair): Inquiry {
-  const url = `http://${parseIp(target.host) === undefined ? `${target.host}:${target.port}` : hostPort(target.host as Ip, target.port ?? 80)}/clientip`
+  const [address, port] = [parseIp(target.host), target.port ?? 80]
+  const url = `http://${address === undefined ? `${target.host}:${port}` : hostPort(address, port)}/clientip`
   const limits = ['--connect-timeout', String(CONNECT / 1000), '--max-time', String(REQUEST / 1000)]
   return ask(run(spot, ['curl', '-q', '-sS', '-f', '-g', '--noproxy', '*', ...limits, url], { timeoutMs: REQUEST + GRACE, names: isName(target.host) }), {
     expected: expectation(of, spot, target),
