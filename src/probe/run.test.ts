@@ -287,6 +287,15 @@ test.each<[string, Parameters<typeof tapping>[0], string, string]>([
   expect(verdicts(told)).toEqual({ p: 'pass', seen, absent })
 })
 
+test('absence proves nothing while the other probe could not send', async () => {
+  const { answer, ...tcpdump } = tapping({ listens: true, marks: true, sees: false })
+  const told = await run('{id: p, ping: {from: pod/client, to: pod/frontend-a}}, {id: absent, capture: {at: node-1/eth0, during: p, absent: true}}', {
+    ...tcpdump,
+    answer: (word) => (word === 'perl' ? answer(word) : MISSING),
+  })
+  expect(verdicts(told)).toEqual({ p: 'error', absent: 'error' })
+})
+
 test('what a Pod is called is looked up anew at each attempt', async () => {
   const moved = { ...lab, pods: lab.pods.map((pod) => (pod.name === 'frontend-a' ? { ...pod, ip: lab.pods[4]?.ip ?? pod.ip } : pod)) }
   let looks = 0
