@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Output, Run } from '#kernel/command.ts'
+import { killGroup } from './kill.ts'
 
 export type Shell = {
   readonly run: (command: Pick<Run, 'argv' | 'stdin' | 'in'>) => Promise<Output>
@@ -38,7 +39,7 @@ export function openShell(argv: readonly string[], env: Readonly<Record<string, 
       let timedOut = false
       const timer = setTimeout(() => {
         timedOut = true
-        stop(shell)
+        killGroup(shell)
       }, LIMIT_MS)
       shell.once('close', broken)
       shell.once('error', broken)
@@ -74,13 +75,9 @@ export function openShell(argv: readonly string[], env: Readonly<Record<string, 
       return result
     },
     close() {
-      if (child !== undefined) stop(child)
+      if (child !== undefined) killGroup(child)
     },
   }
-}
-
-const stop = (child: ChildProcess): void => {
-  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL')
 }
 
 /** Gathers one output until the mark, which carries the exit code. */

@@ -194,7 +194,7 @@ export function createEngine(o: EngineOptions): Engine {
     async build(next, signal) {
       const wires = wiring(clusterOf(next, objectsIn(store)))
       for (const machine of applied.keys()) if (!wires.machines.some(({ name }) => name === machine)) applied.delete(machine)
-      await o.driver.up(wires, signal)
+      for (const machine of await o.driver.up(wires, signal)) applied.delete(machine)
       built = true
       kick()
     },

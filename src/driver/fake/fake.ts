@@ -23,7 +23,9 @@ export function fakeDriver(): FakeDriver {
     holds: (name) => describe(kernelOf(name)),
     async up(wiring) {
       for (const name of machines.keys()) if (!wiring.machines.some((machine) => machine.name === name)) machines.delete(name)
-      for (const { name } of wiring.machines) kernelOf(name)
+      const made = wiring.machines.map(({ name }) => name).filter((name) => !machines.has(name))
+      for (const name of made) kernelOf(name)
+      return made
     },
     async run(name, command) {
       commands.set(name, [...(commands.get(name) ?? []), command])

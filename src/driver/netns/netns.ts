@@ -60,10 +60,14 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       for (const machine of started) {
         machines.set(machine.name, machine)
         machine.keeper.on('exit', () => {
-          if (machines.get(machine.name) === machine) machines.delete(machine.name)
+          if (machines.get(machine.name) !== machine) return
+          machines.delete(machine.name)
+          shells.get(machine.name)?.close()
+          shells.delete(machine.name)
         })
       }
       await wireMachines(wiring, fresh, pidOf)
+      return fresh.map(({ name }) => name)
     },
 
     async run(name, command, options) {
@@ -128,6 +132,9 @@ async function wireSegments(wiring: Wiring, known: Set<string>): Promise<void> {
 
 async function wireMachines(wiring: Wiring, fresh: readonly Machine[], pidOf: (name: string) => number): Promise<void> {
   if (fresh.length === 0) return
+  // The wire of a machine that died hangs about for a moment after it.
+  if (fresh.length < wiring.machines.length)
+    await runProcess(['ip', '-force', '-batch', '-'], { stdin: fresh.map(({ name }) => `link delete dev ${deviceName('to-', name)}\n`).join('') })
   const outside = fresh.flatMap((machine) => {
     const segment = segmentOf(wiring, machine)
     const dev = deviceName('to-', machine.name)

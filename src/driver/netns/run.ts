@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { Output } from '#kernel/command.ts'
 import type { RunOptions } from '../driver.ts'
+import { killGroup } from '../kill.ts'
 import { MACHINE_ENV } from './launcher.ts'
 
 /** What one program may print before it is cut: a flood must not fill the daemon's memory. */
@@ -17,9 +18,7 @@ export function runProcess(argv: readonly string[], o: RunOptions & { readonly s
     const err: Buffer[] = []
     let size = 0
     let timedOut = false
-    const stop = (): void => {
-      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL')
-    }
+    const stop = (): void => killGroup(child)
     const timer =
       o.timeoutMs === undefined
         ? undefined
