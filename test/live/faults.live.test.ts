@@ -1,9 +1,9 @@
 /** A running lab under hands that break it: what is killed comes back, what is torn out is seen and put back, what never starts is told. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { netlab, until } from '../support/netlab.ts'
+import { familyOf, netlab, stateOf, until } from '../support/netlab.ts'
 
 const n = netlab()
 beforeAll(async () => {
@@ -120,4 +120,16 @@ test('two applies at once both count', async () => {
   const file = (name: string) => manifest(name, `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata: {a: b}\n`)
   await Promise.all([n.ok('apply', '-f', file('one')), n.ok('apply', '-f', file('two'))])
   expect(await names('configmaps')).toEqual(expect.arrayContaining(['configmap/one', 'configmap/two']))
+})
+
+test('a node whose first process was killed is made anew by up, with everything on it', async () => {
+  const first = familyOf(stateOf(n.root, 'flannel-vxlan').keeper).find(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('tini\0-g'))
+  process.kill(first?.pid ?? 0, 'SIGKILL')
+  await until(
+    () => n.run('status'),
+    ({ out }) => !/10 of 10 Pods ready/.test(out),
+  )
+  await n.ok('up', 'flannel-vxlan')
+  expect(await drift()).toBe(0)
+  expect((await frontend()).out).toMatch(/^frontend-/)
 })
