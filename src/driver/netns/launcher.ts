@@ -4,6 +4,9 @@ const MACHINE_PATH = '/opt/netlab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/
 /** All that programs on machines are told of this host: nothing of its user's environment, which may hold secrets; and messages that can be read. */
 export const MACHINE_ENV: Readonly<Record<string, string>> = { PATH: MACHINE_PATH, LC_ALL: 'C.UTF-8', HOME: '/root' }
 
+/** Settings of the whole kernel, not of a namespace. Only root of the host could write the first one. */
+export const HOST_SETTINGS = ['/proc/sys/kernel', '/proc/sys/vm', '/proc/sys/fs', '/proc/sysrq-trigger'] as const
+
 /**
  * First program of a container, in its own mount, uts and pid namespaces: $1 host name, $2 working folder, $3 how many triples (from, to, ro|rw) follow, then the program.
  * A mount point that the read-only template lacks is made in an overlay over the top-level folder it belongs to. tini reaps, and passes signals on
@@ -15,6 +18,10 @@ host=$1; dir=$2; n=$3; shift 3
 [ -z "$host" ] || hostname "$host"
 read -r id < /proc/sys/kernel/random/uuid
 table=
+if [ -w /proc/sys/kernel/core_pattern ]; then
+  for f in ${HOST_SETTINGS.join(' ')}; do [ ! -e "$f" ] || table="$table$f $f none bind,ro 0 0
+"; done
+fi
 while [ "$n" -gt 0 ]; do
   case $1 in */) mkdir -p "$1" ;; esac
   if [ ! -e "$2" ]; then
