@@ -43,6 +43,24 @@ test('a deleted flannel.1 is seen and put back with all that stood on it', async
   expect(await drift()).toBe(0)
 })
 
+test('a machine whose wire lost its address, or was switched off, is named by drift and mended by repair', async () => {
+  for (const words of ['addr flush dev eth0', 'link set dev eth0 down']) {
+    await n.ok('exec', 'node-1', '--', 'ip', ...words.split(' '))
+    const seen = await n.run('drift')
+    expect({ words, code: seen.code, names: /underlay/.test(seen.out) }).toEqual({ words, code: 1, names: true })
+    await n.ok('repair')
+    expect(await drift()).toBe(0)
+    expect((await frontend()).out).toMatch(/^frontend-/)
+  }
+})
+
+test('containers of a Pod whose namespace was deleted are started again in the new one', async () => {
+  await n.ok('exec', 'node-1', '--', 'ip', 'netns', 'delete', 'default_client')
+  await n.ok('repair')
+  await until(frontend, ({ out }) => out.startsWith('frontend-'))
+  expect(await drift()).toBe(0)
+})
+
 test('a killed container is started again, and its Pod counts the restart', async () => {
   const [pod = ''] = await names('pods', '-l', 'app=frontend')
   const name = pod.replace('pod/', '')
