@@ -1,4 +1,5 @@
 /** `up`, first and again: machines, objects, kernels, Pods, DNS, told as events. */
+import { same } from '#api/change.ts'
 import type { PodObject } from '#api/kinds.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { Lab } from '#lab/lab.ts'
@@ -32,6 +33,7 @@ type Told = { readonly says: string; readonly failed?: boolean; readonly next?: 
 /** @returns whether the lab stands; a fresh lab that does not is to be taken down. */
 export async function bringUp({ engine, lab, wait, emit, signal, clock }: UpOptions): Promise<boolean> {
   const begun = clock()
+  const isSameLab = same({ ...engine.lab(), objects: [] }, { ...lab, objects: [] })
   const work: Readonly<Record<(typeof PHASES)[number]['id'], () => Promise<Told>>> = {
     objects: async () => {
       const changes = engine.declare(lab)
@@ -48,7 +50,7 @@ export async function bringUp({ engine, lab, wait, emit, signal, clock }: UpOpti
     pods: () => podsReady(engine, signal),
     dns: () => dnsAnswers(engine, signal),
   }
-  const phases = PHASES.filter(({ id }) => (wait || (id !== 'pods' && id !== 'dns')) && (id !== 'dns' || lab.dns !== 'none'))
+  const phases = PHASES.filter(({ id }) => (wait || (id !== 'pods' && id !== 'dns')) && (id !== 'dns' || hasNames(lab)))
   emit({ kind: 'begin', verb: 'up', lab: lab.name, phases })
   const failed: Told[] = []
   let unchanged = false
@@ -60,7 +62,7 @@ export async function bringUp({ engine, lab, wait, emit, signal, clock }: UpOpti
       const told = id === 'dns' && failed.length > 0 ? { says: 'not asked: Pods are not ready', failed: true } : await work[id]()
       emit({ kind: 'phase', id, state: told.failed ? 'fail' : 'done', ms: clock() - from, says: told.says })
       if (told.failed) failed.push(told)
-      if (id === 'objects') unchanged = told.says === 'unchanged'
+      if (id === 'objects') unchanged = isSameLab && told.says === 'unchanged'
     } catch (error) {
       const says = signal.aborted ? 'interrupted' : (error as Error).message
       emit({ kind: 'phase', id, state: 'fail', ms: clock() - from, says })
@@ -78,6 +80,9 @@ export async function bringUp({ engine, lab, wait, emit, signal, clock }: UpOpti
   })
   return true
 }
+
+/** Without kube-proxy nothing leads to the address of kube-dns, and without a network nothing to its Pods. */
+const hasNames = ({ dns, proxy, cni }: Lab): boolean => dns !== 'none' && proxy.mode !== 'none' && cni.name !== 'none'
 
 const counted = (count: number, name: string): string => `${count} ${name}${count === 1 ? '' : 's'}`
 const steps = (engine: Engine): number => [...engine.programs().values()].reduce((sum, program) => sum + program.length, 0)

@@ -2,7 +2,6 @@
 import type { Deployment, KubeObject, PodObject } from '#api/kinds.ts'
 import { createStore, type Snapshot, type Store } from '#api/store.ts'
 import { admitService } from '#controllers/allocate.ts'
-import { sameJson } from '#controllers/objects.ts'
 import { providedObjects } from '#controllers/provided.ts'
 import { objectsIn, recordEvent, settleControllers } from '#controllers/turn.ts'
 import type { NodeDriver } from '#driver/driver.ts'
@@ -61,6 +60,8 @@ export function createEngine(o: EngineOptions): Engine {
   const store = createStore({ now: o.now, admit: (...args) => admitService(lab)(...args), ...(o.snapshot === undefined ? {} : { snapshot: o.snapshot }) })
   const applied = new Map<string, NodeProgram>()
   const declared = new Set<string>()
+  /** Machines made anew that hold nothing yet. */
+  const bare = new Set<string>()
   const listeners = new Set<() => void>()
   let programs: ReadonlyMap<string, NodeProgram> = new Map()
   let cluster = clusterOf(lab, objectsIn(store))
@@ -129,6 +130,7 @@ export function createEngine(o: EngineOptions): Engine {
       throw error
     }
     await supervisor.sync(machine, processesOf(machine, program))
+    if (bare.delete(machine)) supervisor.hurry(machine)
   }
 
   const processesOf = (machine: string, program: NodeProgram): { program: Program; owner: string }[] => {
@@ -194,7 +196,10 @@ export function createEngine(o: EngineOptions): Engine {
     async build(next, signal) {
       const wires = wiring(clusterOf(next, objectsIn(store)))
       for (const machine of applied.keys()) if (!wires.machines.some(({ name }) => name === machine)) applied.delete(machine)
-      for (const machine of await o.driver.up(wires, signal)) applied.delete(machine)
+      for (const machine of await o.driver.up(wires, signal)) {
+        applied.delete(machine)
+        bare.add(machine)
+      }
       built = true
       kick()
     },
@@ -251,7 +256,11 @@ function declareOne(store: Store, object: KubeObject): string[] {
   // What the cluster filled in (addresses, ports, status) stays unless the manifest says otherwise.
   const answer = store.patch(kind, metadata.namespace, metadata.name, patchOf(object), 'merge')
   if (!answer.ok) throw new Error(answer.status.message)
-  return sameJson({ ...before, metadata: undefined }, { ...answer.value, metadata: undefined }) ? [] : [`${label} configured`]
+  // Of a Node the lab file says the address too, which is no part of its spec.
+  const whole =
+    object.kind === 'Node' ? store.patch('Node', undefined, metadata.name, { status: { addresses: object.status.addresses } }, 'merge', 'status') : answer
+  if (!whole.ok) throw new Error(whole.status.message)
+  return whole.value.metadata.resourceVersion === before.metadata.resourceVersion ? [] : [`${label} configured`]
 }
 
 function patchOf({ metadata: { labels, annotations }, ...object }: KubeObject): unknown {
