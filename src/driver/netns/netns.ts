@@ -1,12 +1,13 @@
 /** Machines as plain Linux namespaces, inside the namespaces of the lab's keeper. Needs no root and no Docker. */
 import { createHash } from 'node:crypto'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import type { Output, Run, Write } from '#kernel/command.ts'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Run } from '#kernel/command.ts'
 import { IF_NAME_MAX, prefixOf } from '#net/net.ts'
 import type { Machine, NodeDriver, Wiring } from '../driver.ts'
 import { openShell, type Shell } from '../shell.ts'
 import { spawnContainer } from './container.ts'
+import { writing } from './files.ts'
 import { MACHINE_ENV } from './launcher.ts'
 import { type MachineProcess, startMachine } from './machine.ts'
 import { mustRun, runProcess } from './run.ts'
@@ -21,9 +22,11 @@ export type NetnsOptions = {
 export function netnsDriver(o: NetnsOptions): NodeDriver {
   const template = join(o.folder, 'root')
   const fstab = join(o.folder, 'machine.fstab')
-  const machines = new Map<string, MachineProcess>()
+  const machines = new Map<string, Machine & MachineProcess>()
   const shells = new Map<string, Shell>()
   const segments = new Set<string>()
+  /** Machines that have or had a wire: that of a dead one hangs about for a moment after it. */
+  const wired = new Set<string>()
   const prepared = prepare(template, fstab, o.programs)
 
   const pidOf = (name: string): number => {
@@ -38,6 +41,20 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     return open
   }
 
+  const keep = (machine: Machine, started: MachineProcess): void => {
+    machines.set(machine.name, { ...machine, ...started })
+    started.keeper.on('exit', () => {
+      if (machines.get(machine.name)?.keeper === started.keeper) forget(machine.name)
+    })
+  }
+
+  const forget = (name: string): void => {
+    machines.get(name)?.keeper.kill('SIGKILL')
+    machines.delete(name)
+    shells.get(name)?.close()
+    shells.delete(name)
+  }
+
   const enter: NodeDriver['enter'] = (name, inside = {}) => {
     const pid = pidOf(name)
     if (inside.pid !== undefined) return ['nsenter', '-t', `${inside.pid}`, '-m', '-n', '-u', '-p']
@@ -47,32 +64,27 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
   return {
     async up(wiring, signal) {
       await prepared
+      signal.throwIfAborted()
       await wireSegments(wiring, segments)
-      const gone = [...machines.keys()].filter((name) => !wiring.machines.some((machine) => machine.name === name))
-      for (const name of gone) {
-        machines.get(name)?.keeper.kill('SIGKILL')
-        machines.delete(name)
-        shells.get(name)?.close()
-        shells.delete(name)
+      for (const known of machines.values()) if (!wiring.machines.some((machine) => isAt(machine, known))) forget(known.name)
+      const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
+      const started = await Promise.allSettled(fresh.map(async (machine) => keep(machine, await startMachine(machine.name, template, fstab, signal))))
+      try {
+        for (const one of started) if (one.status === 'rejected') throw one.reason
+        await unwire(fresh.filter(({ name }) => wired.has(name)))
+        for (const { name } of fresh) wired.add(name)
+        await wireMachines(wiring, fresh, pidOf)
+      } catch (error) {
+        // Half a machine is none: the next `up` makes a whole one.
+        for (const { name } of fresh) forget(name)
+        throw error
       }
-      const fresh = wiring.machines.filter((machine) => !machines.has(machine.name))
-      const started = await Promise.all(fresh.map((machine) => startMachine(machine.name, template, fstab, signal)))
-      for (const machine of started) {
-        machines.set(machine.name, machine)
-        machine.keeper.on('exit', () => {
-          if (machines.get(machine.name) !== machine) return
-          machines.delete(machine.name)
-          shells.get(machine.name)?.close()
-          shells.delete(machine.name)
-        })
-      }
-      await wireMachines(wiring, fresh, pidOf)
       return fresh.map(({ name }) => name)
     },
 
     async run(name, command, options) {
       const pid = pidOf(name)
-      if (command.kind === 'write') return write(pid, command)
+      if (command.kind === 'write') return shellOf(name, pid).run(writing(command))
       // What may have to be stopped, or is to see a container's files, gets a process of its own.
       if (options === undefined && command.view === undefined) return shellOf(name, pid).run(command)
       return runProcess(wrap(pid, command), { ...options, ...(command.stdin === undefined ? {} : { stdin: command.stdin }) })
@@ -116,7 +128,8 @@ async function wireSegments(wiring: Wiring, known: Set<string>): Promise<void> {
       'net.ipv6.conf.default.disable_ipv6=1',
       'net.bridge.bridge-nf-call-iptables=0',
     ]
-    await mustRun(['sysctl', '-q', '-w', ...sysctls])
+    // A kernel that lacks IPv6, or has not loaded br_netfilter, lacks their settings too.
+    await mustRun(['sysctl', '-q', '-e', '-w', ...sysctls])
   }
   const lines = fresh.flatMap((segment) => {
     const dev = bridgeOf(segment.name)
@@ -130,11 +143,15 @@ async function wireSegments(wiring: Wiring, known: Set<string>): Promise<void> {
   for (const segment of fresh) known.add(segment.name)
 }
 
+const isAt = (a: Machine, b: Machine): boolean => a.name === b.name && a.ip === b.ip && a.segment === b.segment
+
+async function unwire(machines: readonly Machine[]): Promise<void> {
+  if (machines.length === 0) return
+  await runProcess(['ip', '-force', '-batch', '-'], { stdin: machines.map(({ name }) => `link delete dev ${deviceName('to-', name)}\n`).join('') })
+}
+
 async function wireMachines(wiring: Wiring, fresh: readonly Machine[], pidOf: (name: string) => number): Promise<void> {
   if (fresh.length === 0) return
-  // The wire of a machine that died hangs about for a moment after it.
-  if (fresh.length < wiring.machines.length)
-    await runProcess(['ip', '-force', '-batch', '-'], { stdin: fresh.map(({ name }) => `link delete dev ${deviceName('to-', name)}\n`).join('') })
   const outside = fresh.flatMap((machine) => {
     const segment = segmentOf(wiring, machine)
     const dev = deviceName('to-', machine.name)
@@ -170,21 +187,4 @@ function segmentOf(wiring: Wiring, machine: Machine): Wiring['segments'][number]
 function wrap(pid: number, command: Run): readonly string[] {
   if (command.view !== undefined) return ['nsenter', '-t', `${command.view}`, '-m', '-n', '-u', '-p', '--', ...command.argv]
   return ['nsenter', '-t', `${pid}`, '-m', '-u', '-p', netnsFlag(pid, command.in), '--', ...command.argv]
-}
-
-function write(pid: number, command: Write): Output {
-  for (const file of command.files) {
-    const path = join(`/proc/${pid}/root`, file.path)
-    if (file.text === undefined) {
-      rmSync(path, { force: true })
-      continue
-    }
-    try {
-      mkdirSync(dirname(path), { recursive: true })
-      writeFileSync(path, file.text, { mode: file.mode ?? 0o644 })
-    } catch (error) {
-      return { code: 1, stdout: '', stderr: `${file.path}: ${(error as Error).message}` }
-    }
-  }
-  return { code: 0, stdout: '', stderr: '' }
 }
