@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Output, Run } from '#kernel/command.ts'
+import { quoted } from '#kernel/shell.ts'
 import { killGroup } from './kill.ts'
 
 export type Shell = {
@@ -14,6 +15,9 @@ export type Shell = {
 /** A command that never ends must not hold up the machine for ever: the shell is killed, and the next command gets a new one. */
 const LIMIT_MS = 60_000
 const MARK = '--netlab-end--'
+const ENDED = new RegExp(`\\n${MARK}(\\d+)\\n$`)
+/** The mark with an exit code of three digits and its two line ends. */
+const MARK_MAX = MARK.length + 5
 
 /** `argv` starts the shell on the machine; `env` is all it knows of this host. */
 export function openShell(argv: readonly string[], env: Readonly<Record<string, string>>): Shell {
@@ -24,6 +28,8 @@ export function openShell(argv: readonly string[], env: Readonly<Record<string, 
     const [program = 'sh', ...args] = argv
     const fresh = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env })
     fresh.stdin?.on('error', () => {})
+    fresh.stdout?.setEncoding('utf8')
+    fresh.stderr?.setEncoding('utf8')
     fresh.on('exit', () => {
       if (child === fresh) child = undefined
     })
@@ -88,12 +94,12 @@ function collect(shell: ChildProcess, name: 'stdout' | 'stderr', ended: () => vo
     text: () => text,
     close: () => shell[name]?.off('data', read),
   }
-  function read(chunk: Buffer): void {
-    text += chunk.toString()
-    const at = text.lastIndexOf(`\n${MARK}`)
-    if (at < 0 || !text.endsWith('\n')) return
-    state.ended = Number(text.slice(at + 1 + MARK.length))
-    text = text.slice(0, at)
+  function read(chunk: string): void {
+    text += chunk
+    const mark = ENDED.exec(text.slice(-MARK_MAX))
+    if (mark === null) return
+    state.ended = Number(mark[1])
+    text = text.slice(0, -mark[0].length)
     ended()
   }
   shell[name]?.on('data', read)
@@ -108,8 +114,6 @@ function scriptOf(command: Pick<Run, 'argv' | 'stdin' | 'in'>): string {
   const end = delimiter(command.stdin)
   return `${line} <<'${end}'\n${command.stdin.endsWith('\n') ? command.stdin : `${command.stdin}\n`}${end}\n${mark}`
 }
-
-const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
 function delimiter(text: string): string {
   let end = 'END'

@@ -14,8 +14,9 @@ export async function spawnContainer(machine: number, netFlag: string, program: 
     env: { ...MACHINE_ENV, ...program.env },
     stdio: [program.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })
-  child.stdout?.on('data', (chunk: Buffer) => log(chunk.toString()))
-  child.stderr?.on('data', (chunk: Buffer) => log(chunk.toString()))
+  // A letter of several bytes may come in two pieces.
+  child.stdout?.setEncoding('utf8').on('data', log)
+  child.stderr?.setEncoding('utf8').on('data', log)
   child.stdin?.on('error', () => {})
   let ended = false
   const exit = new Promise<{ code: number | undefined; signal?: string }>((resolve) => {
