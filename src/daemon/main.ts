@@ -1,5 +1,6 @@
 /** The lab daemon: the lab's own process inside its namespaces. Started by state.ts, spoken to on its socket, gone with the lab. */
 import { existsSync, renameSync, writeFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { dirname, join } from 'node:path'
 import { netnsDriver } from '#driver/netns/netns.ts'
 import type { Engine } from '#engine/engine.ts'
@@ -52,6 +53,9 @@ process.stdin.on('close', () => {
 })
 process.stdin.resume()
 
+/** By then a lab is up, and nobody waits. */
+const FLUSH_MS = 3_000
+
 /** Before anybody could have been told that the lab runs, any failure is its end. */
 let announced = false
 process.on('uncaughtException', (error) => {
@@ -72,6 +76,8 @@ outside.listen(join(folder, 'api.sock'), () => {
     userNamespace: process.env['NETLAB_USERNS'] === '1',
   })
   announced = true
+  // A daemon is ended by a kill, which would leave nothing to be kept.
+  setTimeout(flushCompileCache, FLUSH_MS).unref()
 })
 
 /** What the cluster holds, for whoever looks into the lab's folder after a crash; written at most twice a second, whole or not at all. */
