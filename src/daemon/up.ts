@@ -110,7 +110,9 @@ function notReady(engine: Engine): Late[] {
   return engine.store.list('Pod').flatMap((pod) => {
     if (pod.metadata.deletionTimestamp !== undefined || pod.status.phase === 'Succeeded' || isTrue(pod, 'Ready')) return []
     const waits = pod.status.containerStatuses.map(({ state, restartCount }) => ({ reason: state.waiting?.reason, restartCount }))
-    const stuck = waits.find(({ reason, restartCount }) => reason !== undefined && (HOPELESS.has(reason) || (reason === 'CrashLoopBackOff' && restartCount >= 3)))
+    const stuck = waits.find(
+      ({ reason, restartCount }) => reason !== undefined && (HOPELESS.has(reason) || (reason === 'CrashLoopBackOff' && restartCount >= 3)),
+    )
     const unscheduled = pod.status.conditions.find(({ type, status }) => type === 'PodScheduled' && status === 'False')
     const why = stuck?.reason ?? unscheduled?.reason ?? waits.find(({ reason }) => reason)?.reason ?? pod.status.reason ?? 'not ready'
     const hopeless = stuck !== undefined || unscheduled !== undefined || pod.status.phase === 'Failed'

@@ -178,6 +178,7 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
         if (entry.state.kind !== 'backoff') continue
         clearTimeout(entry.timer)
         again(entry)
+        o.onChange(machine, entry.program.id)
       }
     },
     write: (machine, id, text) => entries.get(keyOf(machine, id))?.running?.write(text),
