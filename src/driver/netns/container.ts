@@ -3,13 +3,16 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import type { Process } from '#kernel/step.ts'
 import type { Running } from '../driver.ts'
+import { fstabText } from './fstab.ts'
 import { LAUNCHER, MACHINE_ENV } from './launcher.ts'
 
 /** Resolves when the program's own pid is known. @throws when it cannot even be launched. */
 export async function spawnContainer(machine: number, netFlag: string, program: Process, log: (chunk: string) => void): Promise<Running> {
-  const mounts = program.mounts.flatMap((mount) => [mount.from, mount.to, mount.readOnly ? 'ro' : 'rw'])
+  const { mounts } = program
+  const table = mounts.map(({ from, to, readOnly }) => `${fstabText(from)} ${fstabText(to)} none bind,${readOnly ? 'ro' : 'rw'} 0 0\n`).join('')
+  const pairs = mounts.flatMap(({ from, to }) => [from, to])
   const view = ['unshare', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc', '--']
-  const launch = [LAUNCHER, program.hostname ?? '', program.cwd ?? '/', `${program.mounts.length}`, ...mounts, ...program.argv]
+  const launch = [LAUNCHER, program.hostname ?? '', program.cwd ?? '/', table, `${mounts.length}`, ...pairs, ...program.argv]
   const child = spawn('nsenter', ['-t', `${machine}`, '-m', '-u', '-p', netFlag, '--', ...view, ...launch], {
     env: { ...MACHINE_ENV, ...program.env },
     stdio: [program.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],

@@ -8,13 +8,14 @@ export const MACHINE_ENV: Readonly<Record<string, string>> = { PATH: MACHINE_PAT
 export const HOST_SETTINGS = ['/proc/sys/kernel', '/proc/sys/vm', '/proc/sys/fs', '/proc/sysrq-trigger'] as const
 
 /**
- * First program of a container, in its own mount, uts and pid namespaces: $1 host name, $2 working folder, $3 how many triples (from, to, ro|rw) follow, then the program.
+ * First program of a container, in its own mount, uts and pid namespaces: $1 host name, $2 working folder, $3 the mounts as an
+ * fstab, $4 how many pairs (from, to) of them follow, then the program.
  * A mount point that the read-only template lacks is made in an overlay over the top-level folder it belongs to. tini reaps, and passes signals on
  * to programs that would ignore them as pid 1.
  */
 export const LAUNCH_SCRIPT = `#!/bin/sh
 set -eu
-host=$1; dir=$2; n=$3; shift 3
+host=$1; dir=$2; mounts=$3; n=$4; shift 4
 [ -z "$host" ] || hostname "$host"
 read -r id < /proc/sys/kernel/random/uuid
 table=
@@ -32,10 +33,9 @@ while [ "$n" -gt 0 ]; do
     mount -t overlay overlay -o "lowerdir=$top,upperdir=$over/upper,workdir=$over/work" "$top"
     if [ -d "$1" ]; then mkdir -p "$2"; else mkdir -p "$(dirname "$2")"; : > "$2"; fi
   fi
-  table="$table$1 $2 none bind,$3 0 0
-"
-  shift 3; n=$((n - 1))
+  shift 2; n=$((n - 1))
 done
+table=$table$mounts
 if [ -n "$table" ]; then
   # mount takes no pipe for its table
   printf %s "$table" > "/run/netlab/mounts-$id"

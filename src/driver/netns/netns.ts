@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Run } from '#kernel/command.ts'
+import type { Segment } from '#lab/lab.ts'
 import { IF_NAME_MAX, prefixOf } from '#net/net.ts'
 import type { Machine, NodeDriver, Wiring } from '../driver.ts'
-import { openShell, type Shell } from '../shell.ts'
+import { fitsShell, openShell, type Shell } from '../shell.ts'
 import { spawnContainer } from './container.ts'
 import { writing } from './files.ts'
 import { MACHINE_ENV } from './launcher.ts'
@@ -24,10 +25,10 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
   const fstab = join(o.folder, 'machine.fstab')
   const machines = new Map<string, Machine & MachineProcess>()
   const shells = new Map<string, Shell>()
-  const segments = new Set<string>()
+  const segments = new Map<string, Segment>()
   /** Machines that have or had a wire: that of a dead one hangs about for a moment after it. */
   const wired = new Set<string>()
-  const prepared = prepare(template, fstab, o.programs)
+  let prepared: Promise<void> | undefined = prepare(template, fstab, o.programs)
 
   const pidOf = (name: string): number => {
     const machine = machines.get(name)
@@ -63,15 +64,20 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
 
   return {
     async up(wiring, signal) {
+      prepared ??= prepare(template, fstab, o.programs)
       await prepared
       signal.throwIfAborted()
+      const gone = [...segments.values()].filter((known) => !wiring.segments.some((segment) => isSame(segment, known))).map(({ name }) => name)
+      for (const known of machines.values()) if (gone.includes(known.segment) || !wiring.machines.some((machine) => isAt(machine, known))) forget(known.name)
+      await unwire(gone.map(bridgeOf))
+      for (const name of gone) segments.delete(name)
       await wireSegments(wiring, segments)
-      for (const known of machines.values()) if (!wiring.machines.some((machine) => isAt(machine, known))) forget(known.name)
+      signal.throwIfAborted()
       const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
       const started = await Promise.allSettled(fresh.map(async (machine) => keep(machine, await startMachine(machine.name, template, fstab, signal))))
       try {
         for (const one of started) if (one.status === 'rejected') throw one.reason
-        await unwire(fresh.filter(({ name }) => wired.has(name)))
+        await unwire(fresh.filter(({ name }) => wired.has(name)).map(({ name }) => wireOf(name)))
         for (const { name } of fresh) wired.add(name)
         await wireMachines(wiring, fresh, pidOf)
       } catch (error) {
@@ -86,7 +92,7 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       const pid = pidOf(name)
       if (command.kind === 'write') return shellOf(name, pid).run(writing(command))
       // What may have to be stopped, or is to see a container's files, gets a process of its own.
-      if (options === undefined && command.view === undefined) return shellOf(name, pid).run(command)
+      if (options === undefined && command.view === undefined && fitsShell(command)) return shellOf(name, pid).run(command)
       return runProcess(wrap(pid, command), { ...options, ...(command.stdin === undefined ? {} : { stdin: command.stdin }) })
     },
 
@@ -94,8 +100,14 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     enter,
 
     async down() {
-      for (const machine of machines.values()) machine.keeper.kill('SIGKILL')
-      machines.clear()
+      const ends = [...machines.values()].map(({ keeper }) => new Promise((resolve) => keeper.once('exit', resolve)))
+      for (const name of machines.keys()) forget(name)
+      await Promise.all(ends)
+      await unwire([...[...wired].map(wireOf), ...[...segments.keys()].map(bridgeOf)])
+      wired.clear()
+      segments.clear()
+      await prepared?.then(() => mustRun(['umount', '--lazy', template]))
+      prepared = undefined
     },
   }
 }
@@ -109,6 +121,7 @@ async function prepare(template: string, fstab: string, programs: Programs): Pro
 /** nsenter opens its files before it enters anything, hence the way through the machine's root. */
 const netnsFlag = (pid: number, netns: string | undefined): string => (netns === undefined ? '-n' : `--net=/proc/${pid}/root/run/netns/${netns}`)
 const bridgeOf = (segment: string): string => deviceName('seg-', segment)
+const wireOf = (machine: string): string => deviceName('to-', machine)
 
 /** Names of machines may be longer than those of devices: such a one is cut and told from others by a hash. */
 function deviceName(prefix: string, name: string): string {
@@ -117,7 +130,7 @@ function deviceName(prefix: string, name: string): string {
 }
 
 /** A bridge per segment in the lab's own namespace, which is also the router between segments and the control plane's machine. */
-async function wireSegments(wiring: Wiring, known: Set<string>): Promise<void> {
+async function wireSegments(wiring: Wiring, known: Map<string, Segment>): Promise<void> {
   const fresh = wiring.segments.filter((segment) => !known.has(segment.name))
   if (fresh.length === 0) return
   if (known.size === 0) {
@@ -140,21 +153,23 @@ async function wireSegments(wiring: Wiring, known: Set<string>): Promise<void> {
     ]
   })
   await mustRun(['ip', '-batch', '-'], ['link set dev lo up', ...lines])
-  for (const segment of fresh) known.add(segment.name)
+  for (const segment of fresh) known.set(segment.name, segment)
 }
 
 const isAt = (a: Machine, b: Machine): boolean => a.name === b.name && a.ip === b.ip && a.segment === b.segment
 
-async function unwire(machines: readonly Machine[]): Promise<void> {
-  if (machines.length === 0) return
-  await runProcess(['ip', '-force', '-batch', '-'], { stdin: machines.map(({ name }) => `link delete dev ${deviceName('to-', name)}\n`).join('') })
+const isSame = (a: Segment, b: Segment): boolean => a.name === b.name && a.cidr === b.cidr && a.gateway === b.gateway && a.mtu === b.mtu
+
+/** Those that are gone already are as good as taken away. */
+async function unwire(devices: readonly string[]): Promise<void> {
+  if (devices.length > 0) await runProcess(['ip', '-force', '-batch', '-'], { stdin: devices.map((dev) => `link delete dev ${dev}\n`).join('') })
 }
 
 async function wireMachines(wiring: Wiring, fresh: readonly Machine[], pidOf: (name: string) => number): Promise<void> {
   if (fresh.length === 0) return
   const outside = fresh.flatMap((machine) => {
     const segment = segmentOf(wiring, machine)
-    const dev = deviceName('to-', machine.name)
+    const dev = wireOf(machine.name)
     return [
       `link add name ${dev} mtu ${segment.mtu} type veth peer name eth0 mtu ${segment.mtu} netns ${pidOf(machine.name)}`,
       `link set dev ${dev} master ${bridgeOf(segment.name)} up`,

@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fstabText } from './fstab.ts'
 import { HOST_SETTINGS, LAUNCH_SCRIPT, LAUNCHER } from './launcher.ts'
 import { mustRun } from './run.ts'
 
@@ -185,8 +186,6 @@ function mountsOf(root: string): { readonly point: string; readonly flags: strin
 const LOCKED = new Set(['nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime', 'relatime'])
 
 const bindMount = (from: string, to: string, how: 'bind' | 'rbind' = 'bind'): string => `${fstabText(from)} ${fstabText(to)} none ${how} 0 0`
-
-const fstabText = (path: string): string => path.replaceAll('\\', '\\134').replaceAll(' ', '\\040').replaceAll('\t', '\\011')
 
 /** mount(8) wants its table as a file: a program's stdin here is a socket, which cannot be opened by name. */
 async function mountAll(lines: readonly string[], fstab: string): Promise<void> {
