@@ -99,6 +99,7 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
 
   const ended = (entry: Entry, begun: number, last: Ended): void => {
     entry.last = last
+    entry.log.end()
     delete entry.running
     if (entry.ending || !restarts(entry.program.restart, last.code)) {
       entry.state = { kind: 'ended', ...last }
