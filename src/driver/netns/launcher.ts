@@ -10,10 +10,12 @@ export const HOST_SETTINGS = ['/proc/sys/kernel', '/proc/sys/vm', '/proc/sys/fs'
 /**
  * First program of a container, in its own mount, uts and pid namespaces: $1 host name, $2 working folder, $3 the mounts as an
  * fstab, $4 how many pairs (from, to) of them follow, then the program.
+ * Its stderr comes as 3: that of the programs that make the namespaces is not the container's.
  * A mount point that the read-only template lacks is made in an overlay over the top-level folder it belongs to. tini reaps, and passes signals on
  * to programs that would ignore them as pid 1.
  */
 export const LAUNCH_SCRIPT = `#!/bin/sh
+exec 2>&3 3>&-
 set -eu
 host=$1; dir=$2; mounts=$3; n=$4; shift 4
 [ -z "$host" ] || hostname "$host"

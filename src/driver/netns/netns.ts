@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Run } from '#kernel/command.ts'
 import type { Segment } from '#lab/lab.ts'
-import { IF_NAME_MAX, prefixOf } from '#net/net.ts'
+import { IF_NAME_MAX, macOf, prefixOf } from '#net/net.ts'
 import type { Machine, NodeDriver, Wiring } from '../driver.ts'
 import { fitsShell, openShell, type Shell } from '../shell.ts'
 import { spawnContainer } from './container.ts'
@@ -129,7 +129,10 @@ function deviceName(prefix: string, name: string): string {
   return whole.length <= IF_NAME_MAX ? whole : `${whole.slice(0, IF_NAME_MAX - 6)}-${createHash('sha256').update(name).digest('hex').slice(0, 5)}`
 }
 
-/** A bridge per segment in the lab's own namespace, which is also the router between segments and the control plane's machine. */
+/**
+ * A bridge per segment in the lab's own namespace, which is also the router between segments and the control plane's machine. Its MAC, and those of
+ * machines, follow from their addresses: neighbours remember them, and one that was drawn would be another after every change.
+ */
 async function wireSegments(wiring: Wiring, known: Map<string, Segment>): Promise<void> {
   const fresh = wiring.segments.filter((segment) => !known.has(segment.name))
   if (fresh.length === 0) return
@@ -147,7 +150,7 @@ async function wireSegments(wiring: Wiring, known: Map<string, Segment>): Promis
   const lines = fresh.flatMap((segment) => {
     const dev = bridgeOf(segment.name)
     return [
-      `link add name ${dev} mtu ${segment.mtu} type bridge`,
+      `link add name ${dev} address ${macOf(segment.gateway)} mtu ${segment.mtu} type bridge`,
       `address add ${segment.gateway}/${prefixOf(segment.cidr)} dev ${dev}`,
       `link set dev ${dev} up`,
     ]
@@ -171,7 +174,7 @@ async function wireMachines(wiring: Wiring, fresh: readonly Machine[], pidOf: (n
     const segment = segmentOf(wiring, machine)
     const dev = wireOf(machine.name)
     return [
-      `link add name ${dev} mtu ${segment.mtu} type veth peer name eth0 mtu ${segment.mtu} netns ${pidOf(machine.name)}`,
+      `link add name ${dev} mtu ${segment.mtu} type veth peer name eth0 address ${macOf(machine.ip)} mtu ${segment.mtu} netns ${pidOf(machine.name)}`,
       `link set dev ${dev} master ${bridgeOf(segment.name)} up`,
     ]
   })
