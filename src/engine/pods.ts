@@ -62,7 +62,20 @@ export function createPods(o: PodsOptions): Pods {
     const containers = [...current.spec.initContainers, ...current.spec.containers]
     const runtimes = new Map(containers.map((container) => [container.name, runtimeOf(worker, container)]))
     const status = podStatus(current, runtimes, o.now())
-    if (!sameJson(status, current.status)) o.store.update('Pod', pod.namespace, pod.name, { ...current, status }, 'status')
+    if (sameJson(status, current.status)) return
+    o.store.update('Pod', pod.namespace, pod.name, { ...current, status }, 'status')
+    for (const { name, state } of [...(status.initContainerStatuses ?? []), ...status.containerStatuses]) {
+      const before = [...(current.status.initContainerStatuses ?? []), ...current.status.containerStatuses].find((one) => one.name === name)
+      if (state.waiting?.reason !== before?.state.waiting?.reason) tellWhyItWaits(current, name, state.waiting)
+    }
+  }
+
+  /** In kubelet's words, so that `describe` tells why a container does not run. */
+  const tellWhyItWaits = (pod: PodObject, container: string, waiting: { reason?: string | undefined; message?: string | undefined } | undefined): void => {
+    const { name, namespace, uid } = pod.metadata
+    if (waiting?.reason === 'CrashLoopBackOff')
+      tell(pod, 'Warning', 'BackOff', `Back-off restarting failed container ${container} in pod ${name}_${namespace}(${uid})`)
+    else if (waiting?.message !== undefined) tell(pod, 'Warning', 'Failed', `Error: ${waiting.message}`)
   }
 
   const runtimeOf = (worker: Worker, container: Container): ContainerRuntime => {

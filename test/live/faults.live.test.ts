@@ -109,6 +109,7 @@ spec:
   )
   expect(told).toMatch(/crash\s+0\/1\s+CrashLoopBackOff/)
   expect((await n.ok('logs', 'crash')).trim()).toBe('no luck')
+  expect(await n.ok('describe', 'pod', 'crash')).toMatch(/Warning +BackOff .*Back-off restarting failed container main in pod crash_default/)
   await n.ok('delete', 'pod', 'crash')
 })
 
