@@ -34,7 +34,8 @@ async function spaceState(world: World, machine: string, space: string | undefin
   const rules = await Promise.all(['iptables-save', 'ip6tables-save'].map(async (save) => ruleState(await read(save))))
   return {
     links: Object.fromEntries(links.map((link) => [link['ifname'], linkState(link, space)])),
-    routes: sorted(routes.map((route) => JSON.stringify(route))),
+    // A device's multicast route comes when the kernel has noticed its carrier.
+    routes: sorted(routes.filter((route) => route['type'] !== 'multicast').map((route) => JSON.stringify(route))),
     neighbours: sorted(neighbours.map((one) => JSON.stringify(one))),
     // The others are the bridge's own ports, whose addresses are drawn.
     forwarding: sorted(forwarding.filter((one) => 'dst' in one).map((one) => JSON.stringify(one))),

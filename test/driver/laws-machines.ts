@@ -76,8 +76,9 @@ export const machineLaws: readonly Law[] = [
     needs: ['wires'],
     async keep(world) {
       await up(world, a)
+      assert.equal(await reaches(world, 'a', nodes.gateway), true)
       await up(world, a, b)
-      assert.deepEqual([await reaches(world, 'a', b.ip), await reaches(world, 'b', a.ip)], [true, true])
+      assert.deepEqual([await reaches(world, 'a', b.ip), await reaches(world, 'b', a.ip), await reaches(world, 'a', nodes.gateway)], [true, true, true])
     },
   },
   {
@@ -126,11 +127,12 @@ export const machineLaws: readonly Law[] = [
     needs: ['wires', 'processes'],
     async keep(world) {
       await up(world, a, b)
-      await ask(world, 'a', ['true'])
+      assert.equal(await reaches(world, 'b', a.ip), true)
       await apply(world, 'b', [], aPod)
       await world.crash('a')
       await becomes(async () => (await world.driver.run('a', { kind: 'run', argv: ['true'], does: [] }).catch(() => ({ code: 1 }))).code !== 0, true)
       await up(world, a, b)
+      assert.equal(await reaches(world, 'b', a.ip), true)
       assert.deepEqual([await ask(world, 'a', ['ip', 'netns']), await reaches(world, 'a', b.ip)], ['', true])
       assert.match(await ask(world, 'b', ['ip', 'netns']), /default_client/)
     },
@@ -153,8 +155,8 @@ export const machineLaws: readonly Law[] = [
     says: 'down leaves nothing, twice as well as once, and up begins anew after it',
     needs: ['processes'],
     async keep(world) {
-      const before = await world.traces()
       await world.driver.down()
+      const before = await world.traces()
       for (let round = 0; round < 2; round += 1) {
         await up(world, a, b)
         await ask(world, 'a', ['true'])

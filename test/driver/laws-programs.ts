@@ -26,7 +26,9 @@ const impossible: readonly Step[] = [
   { by: 'x', why: 'x', kind: 'chain', family: 4, table: 'filter', chain: 'X', rules: ['-j NOWHERE'] },
   { by: 'x', why: 'x', kind: 'chain', family: 4, table: 'nat', chain: 'X', rules: ['-j NOWHERE'] },
   { by: 'x', why: 'x', kind: 'jump', family: 4, table: 'nat', chain: 'POSTROUTING', rule: '-m nope -j ACCEPT', place: 'first' },
-  { by: 'x', why: 'x', kind: 'netns', name: 'x/y' },
+  { by: 'x', why: 'x', kind: 'addr', dev: 'nope' as never, cidr: cidr('10.9.9.9/24') },
+  { by: 'x', why: 'x', kind: 'port', dev: 'nope' as never, master: 'cni0' as never, hairpin: false },
+  { by: 'x', why: 'x', in: 'default_web', kind: 'route', to: cidr('10.9.9.0/24'), via: ip('10.8.8.8') },
   { by: 'x', why: 'x', kind: 'file', path: '/proc/nope', text: '' },
 ]
 
@@ -53,7 +55,7 @@ export const programLaws: readonly Law[] = [
     says: 'whatever way led to a program, the kernel is as a fresh one',
     async keep(world) {
       const walker = machine('walker', '192.168.0.19')
-      const fresh = programs.map((_, index) => machine(`fresh-${index}`, `192.168.0.${20 + index}`))
+      const fresh = programs.map((_, index) => machine(`fresh-${index}`, `192.168.0.${40 + index}`))
       await up(world, walker, ...fresh)
       const holds = async ({ name, ip: address }: Machine): Promise<unknown> =>
         lasting(

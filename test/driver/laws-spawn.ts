@@ -167,7 +167,7 @@ export const spawnLaws: readonly Law[] = [
       const env = { ...Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`V${index}`, `${index} ü$"'\n`.repeat(100)])), LONG: 'x'.repeat(100_000) }
       assert.equal(
         await whole(world, 'printf %s "$V7" | head -n 1; printf %s "$V99$LONG" | wc -c; env | grep -c NETLAB || true', { env }),
-        `7 ü$"'\n100800\n0\n`,
+        `7 ü$"'\n100900\n0\n`,
       )
       await assert.rejects(
         world.driver.spawn('a', program(['true'], { env: { LONG: 'x'.repeat(200_000) } }), () => undefined),
