@@ -2,8 +2,8 @@
 import type { KubeObject } from '#api/kinds.ts'
 import type { NodeDriver } from '#driver/driver.ts'
 import { change } from '#kernel/compile.ts'
-import { failureOf } from '#kernel/failure.ts'
 import type { NodeProgram } from '#kernel/step.ts'
+import { perform } from './perform.ts'
 
 export const nameOf = ({ metadata }: KubeObject): string => (metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`)
 
@@ -12,10 +12,9 @@ export const nameOf = ({ metadata }: KubeObject): string => (metadata.namespace 
  * @returns what the machine holds now
  */
 export async function applyProgram(driver: NodeDriver, machine: string, applied: NodeProgram, wanted: NodeProgram): Promise<NodeProgram> {
-  const commands = change(applied, wanted)
-  for (const command of commands) {
-    const failure = failureOf(machine, command, await driver.run(machine, command))
-    if (failure === undefined) continue
+  try {
+    for (const command of change(applied, wanted)) await perform(driver, machine, command)
+  } catch (failure) {
     await undo(driver, machine, applied, wanted)
     throw failure
   }

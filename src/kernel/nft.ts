@@ -4,6 +4,7 @@
  * The order inside it: what refers to others is emptied before they go, and what is referred to is there before the reference.
  */
 import type { Family } from '#net/net.ts'
+import type { Command, Output, Run } from './command.ts'
 import type { StepOf } from './difference.ts'
 import { keyOf } from './identity.ts'
 import type { NodeProgram, Step } from './step.ts'
@@ -100,6 +101,35 @@ function added(from: NftSet, to: NftSet): readonly NftLine[] {
 }
 
 const elementKey = (element: string): string => element.replace(/ (comment "|: ).*$/, '')
+
+/** What a line becomes on its way to the kernel is up to this, as measured: so many bytes and so many times its length. */
+const LINE_COST = { base: 300, times: 2 }
+/** net.core.wmem_default is 208 KiB nearly everywhere. */
+const PIECE_MAX = 200_000
+/** Text of lines of the usual length that stays below. */
+export const PIECE_TEXT = 40_000
+
+/**
+ * nft sends a transaction as one message, and only root of the whole machine may send a larger one than the kernel's default: everybody else gets
+ * "Message too long". What is defined stands before what uses it, so that one piece after the other can be sent as well, though not at one moment.
+ * @returns undefined when that is not what the output says
+ */
+export function inPieces(command: Command, output: Output): readonly Run[] | undefined {
+  if (command.kind !== 'run' || command.argv[0] !== 'nft' || !output.stderr.includes('Message too long')) return undefined
+  const pieces: { text: string; readonly steps: Step[]; cost: number }[] = []
+  for (const [at, text] of (command.stdin ?? '').split('\n').slice(0, -1).entries()) {
+    const step = command.lines?.[at]
+    const cost = LINE_COST.base + LINE_COST.times * text.length
+    const last = pieces.at(-1)
+    if (last === undefined || last.cost + cost > PIECE_MAX) pieces.push({ text: `${text}\n`, steps: step === undefined ? [] : [step], cost })
+    else {
+      last.text += `${text}\n`
+      last.cost += cost
+      if (step !== undefined) last.steps.push(step)
+    }
+  }
+  return pieces.length < 2 ? undefined : pieces.map(({ text, steps }) => ({ ...command, stdin: text, lines: steps, does: [...new Set(steps)] }))
+}
 
 /** What a machine holds, by `ip kube-proxy chain services`: lines of a chain, elements of a set or map, after its declaration. */
 export type NftState = ReadonlyMap<string, readonly string[]>

@@ -3,7 +3,7 @@ import type { Family } from '#net/net.ts'
 import type { Command, Run } from './command.ts'
 import { sysctlKey } from './compile.ts'
 import type { StepOf } from './difference.ts'
-import { isNft, NFT, nftText } from './nft.ts'
+import { isNft, NFT, nftText, PIECE_TEXT } from './nft.ts'
 import { FAMILIES, restore, restoreArgv, setDeclaration } from './rules.ts'
 import { commandLine } from './shell.ts'
 import type { NodeProgram, Step } from './step.ts'
@@ -70,10 +70,12 @@ function inSpace(space: string | undefined, steps: readonly Step[]): readonly Qu
 
   function nft(its: readonly Step[]): readonly { readonly about: 'nft' | 'nft plan'; readonly run: Run }[] {
     if (its.length === 0) return []
-    const printed = ['unshare', '--net', 'sh', '-ec', [NFT, LIST].map(commandLine).join('\n')]
+    const text = nftText(its)
+    const load = text.length > PIECE_TEXT ? ['split', '-C', `${PIECE_TEXT}`, `--filter=${commandLine(NFT)}`] : NFT
+    const printed = ['unshare', '--net', 'sh', '-ec', [load, LIST].map(commandLine).join('\n')]
     return [
       { about: 'nft', run: run(LIST, its) },
-      { about: 'nft plan', run: run(printed, its, nftText(its)) },
+      { about: 'nft plan', run: run(printed, its, text) },
     ]
   }
 }

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { change } from '#kernel/compile.ts'
 import { drift, repair } from '#kernel/drift.ts'
 import { failureOf } from '#kernel/failure.ts'
-import { nftText } from '#kernel/nft.ts'
+import { inPieces, nftText } from '#kernel/nft.ts'
 import { observe } from '#kernel/observe.ts'
 import type { NodeProgram } from '#kernel/step.ts'
 import type { Cluster } from '#model/cluster.ts'
@@ -58,8 +58,10 @@ async function machineWith(...programs: readonly NodeProgram[]): Promise<BareMac
 
 function lead(machine: BareMachine, from: NodeProgram, to: NodeProgram): void {
   for (const command of change(from, to)) {
-    const failure = failureOf('node-1', command, machine.run(command))
-    if (failure !== undefined) throw failure
+    const output = machine.run(command)
+    const pieces = inPieces(command, output)
+    const failures = pieces?.map((piece) => failureOf('node-1', piece, machine.run(piece))) ?? [failureOf('node-1', command, output)]
+    for (const failure of failures) if (failure !== undefined) throw failure
   }
 }
 
@@ -148,4 +150,16 @@ live('a rule that nft refuses is told by its owner, with the line to paste', asy
   expect(() => lead(machine, [], program)).toThrow(
     "node-1: x wanted a wrong rule\n  nft -f - <<'EOF'\nadd rule ip t c goto nowhere\nEOF\n  ended with 1: Could not process rule: No such file or directory",
   )
+})
+
+live('what is too much for one transaction of an ordinary user goes in pieces, a change of it in one', async () => {
+  const many = Array.from({ length: 300 }, (_, at) => [`svc-${at}`, [1, 2, 3, 4, 5].map((n) => `10.180.${at % 250}.${n}:8080`)] as const)
+  const objects = many.flatMap(([name, endpoints], at) => exposed(name, { clusterIP: `10.97.${at >> 8}.${at & 255}`, endpoints }))
+  const fewer = exposed('svc-0', { clusterIP: '10.97.0.0', endpoints: ['10.180.0.1:8080'] })
+  const [before, after] = [
+    programOf(sampleCluster(objects)),
+    programOf(sampleCluster([...fewer, ...objects.filter(({ metadata }) => !/^svc-0\b/.test(metadata.name))])),
+  ]
+  const machine = await machineWith(before, after)
+  expect(drifts(machine, after)).toEqual([])
 })
