@@ -1,4 +1,5 @@
 import { settle } from '#controllers/settle.ts'
+import { nftText } from '#kernel/nft.ts'
 import { restoreText } from '#kernel/rules.ts'
 import { script } from '#kernel/sh.ts'
 import type { NodeProgram } from '#kernel/step.ts'
@@ -27,7 +28,7 @@ export const run: Run = async (args, io) => {
 /** A plan does not change with the hour it is made at. */
 const NOW = '2026-01-01T00:00:00Z'
 
-type Format = 'text' | 'sh' | 'json' | 'iptables'
+type Format = 'text' | 'sh' | 'json' | 'iptables' | 'nft'
 type Programs = readonly (readonly [machine: string, program: NodeProgram])[]
 
 /** With `-f` the manifests given take the place of the lab's own. */
@@ -51,8 +52,13 @@ export function printed(programs: Programs, format: Format): string {
     case 'json':
       return `${JSON.stringify(Object.fromEntries(programs), null, 2)}\n`
     case 'iptables':
-      return programs.map(([machine, program]) => `${programs.length > 1 ? `# ${machine}\n` : ''}${restoreText(program, 4)}${restoreText(program, 6)}`).join('')
+      return titled(programs, (program) => restoreText(program, 4) + restoreText(program, 6))
+    case 'nft':
+      return titled(programs, (program) => nftText(program.filter((step) => step.in === undefined)))
     default:
       return format satisfies never
   }
 }
+
+const titled = (programs: Programs, textOf: (program: NodeProgram) => string): string =>
+  programs.map(([machine, program]) => `${programs.length > 1 ? `# ${machine}\n` : ''}${textOf(program)}`).join('')

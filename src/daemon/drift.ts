@@ -1,7 +1,7 @@
 /** Where the kernels differ from the plan, and putting it back. */
 import type { Engine } from '#engine/engine.ts'
+import { perform } from '#engine/perform.ts'
 import { type Drift, drift, repair } from '#kernel/drift.ts'
-import { failureOf } from '#kernel/failure.ts'
 import { observe } from '#kernel/observe.ts'
 import type { NodeProgram } from '#kernel/step.ts'
 import type { Event } from '#report/event.ts'
@@ -67,10 +67,7 @@ async function mend(engine: Engine, only: string | undefined, send: (event: Even
     if (differing.length === 0) return mended
     for (const { machine, drifts } of differing) {
       for (const one of drifts) send({ kind: 'note', level: 'info', says: `${machine}: ${one.step.by}: ${one.what}: ${one.wanted}` })
-      for (const command of repair(heldBy(engine, machine), drifts)) {
-        const failure = failureOf(machine, command, await engine.driver.run(machine, command))
-        if (failure !== undefined) throw failure
-      }
+      for (const command of repair(heldBy(engine, machine), drifts)) await perform(engine.driver, machine, command)
       for (const { step, what } of drifts) if (step.kind === 'netns' && what === 'missing') restartIn(engine, machine, step.name)
       mended += drifts.length
     }

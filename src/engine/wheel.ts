@@ -4,10 +4,10 @@ import type { NodeDriver } from '#driver/driver.ts'
 import type { Command } from '#kernel/command.ts'
 import { change, commandsOf } from '#kernel/compile.ts'
 import { difference, isLink } from '#kernel/difference.ts'
-import { failureOf } from '#kernel/failure.ts'
 import { keyOf } from '#kernel/identity.ts'
 import { speaksIpv6 } from '#kernel/lines.ts'
 import type { NodeProgram, Step } from '#kernel/step.ts'
+import { perform } from './perform.ts'
 
 export const nameOf = ({ metadata }: KubeObject): string => (metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`)
 
@@ -18,11 +18,13 @@ export const nameOf = ({ metadata }: KubeObject): string => (metadata.namespace 
 export async function applyProgram(driver: NodeDriver, machine: string, applied: NodeProgram, wanted: NodeProgram): Promise<NodeProgram> {
   const commands = change(applied, wanted)
   for (const [index, command] of commands.entries()) {
-    const failure = failureOf(machine, command, await driver.run(machine, command))
-    if (failure === undefined) continue
-    // What is not there need not be removed: on the way back no answer is a failure.
-    for (const one of back(applied, wanted, commands.slice(0, index + 1))) await driver.run(machine, one)
-    throw failure
+    try {
+      await perform(driver, machine, command)
+    } catch (failure) {
+      // What is not there need not be removed: on the way back no answer is a failure.
+      for (const one of back(applied, wanted, commands.slice(0, index + 1))) await driver.run(machine, one)
+      throw failure
+    }
   }
   return wanted
 }

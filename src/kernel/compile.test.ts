@@ -64,7 +64,7 @@ test('the order in which things are said does not matter to devices, addresses a
   expect(await freshly(ofLinks.toReversed())).toEqual(await freshly(ofLinks))
 })
 
-test('few processes: a node with two Pods takes one sysctl, one ip and one bridge batch, one set and one rule restore, one ip batch per Pod, one writing', () => {
+test('few processes: a node with two Pods takes one sysctl, one ip and one bridge batch, one set, one rule and one nftables restore, one ip batch per Pod, one writing', () => {
   const name = (command: Command): string => (command.kind === 'write' ? 'write' : [command.in, ...command.argv.slice(0, 3)].filter(Boolean).join(' '))
   expect(change([], sampleNode).map(name)).toEqual([
     'sysctl -q -w',
@@ -72,6 +72,7 @@ test('few processes: a node with two Pods takes one sysctl, one ip and one bridg
     'bridge -batch -',
     'ipset restore -exist',
     'iptables-restore --noflush --wait',
+    'nft -f -',
     'default_client ip -batch -',
     'default_web ip -batch -',
     'write',

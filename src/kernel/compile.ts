@@ -3,6 +3,7 @@ import type { Family } from '#net/net.ts'
 import type { Command, Run } from './command.ts'
 import { type Difference, difference, type StepOf } from './difference.ts'
 import { adjustLines, type Line, makeLines, speaksIpv6, undoLines } from './lines.ts'
+import { NFT, nftLines } from './nft.ts'
 import { turnOf } from './order.ts'
 import { FAMILIES, isChain, isJump, jumpRemoval, restore, restoreArgv, setChange, setLines, setRemoval } from './rules.ts'
 import type { NodeProgram, Step } from './step.ts'
@@ -62,6 +63,7 @@ function inSpace(space: string | undefined, work: Work, adjusted: readonly Line[
     ),
     ...batch('bridge', space, ofTool(undone, 'bridge'), ofTool(made, 'bridge')),
     ...rules(space, work),
+    ...nft(space, work),
   ]
 }
 
@@ -126,6 +128,14 @@ function rules(space: string | undefined, work: Work): readonly Run[] {
     }),
     ...sets(goneSets.filter((step) => !setsMadeAnew.includes(step)).flatMap(setRemoval), goneSets),
   ]
+}
+
+/** Everything of nftables in one transaction: the kernel changes over in one go, or not at all. */
+function nft(space: string | undefined, work: Work): readonly Run[] {
+  const lines = nftLines(work)
+  if (lines.length === 0) return []
+  const steps = lines.map((line) => line.step)
+  return [{ kind: 'run', argv: NFT, ...within(space), stdin: lines.map((line) => `${line.text}\n`).join(''), does: [...new Set(steps)], lines: steps }]
 }
 
 function files(what: Difference): readonly Command[] {

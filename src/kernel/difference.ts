@@ -42,6 +42,7 @@ export function difference(applied: NodeProgram, wanted: NodeProgram, found: Fou
     for (const key of undo) if (isImplied(before.get(key), lost)) undo.delete(key)
     addDependants({ before, after, undo, make, lost, adjust })
     keepJumpOrder(after, before, undo, make)
+    keepNftReferences(after, make, undo)
   }
   return {
     undo: inReverse(pick(before, undo)),
@@ -60,11 +61,13 @@ const pick = (steps: ReadonlyMap<string, Step>, keys: ReadonlySet<string>): read
   keys.size === 0 ? [] : [...steps].filter(([key]) => keys.has(key)).map(([, step]) => step)
 
 /** Kinds that cannot simply be said again; the words of the others replace. A set found changed is filled anew, for its strangers are not known. */
-const isAdjustable = (step: Step, seen: 'adjust' | 'remake' | undefined): boolean => isLink(step) || (step.kind === 'ipset' && seen === undefined)
+const isAdjustable = (step: Step, seen: 'adjust' | 'remake' | undefined): boolean =>
+  isLink(step) || ((step.kind === 'ipset' || (step.kind === 'nft' && (step.object === 'set' || step.object === 'map'))) && seen === undefined)
 
 function howToChange(from: Step, to: Step): 'adjust' | 'remake' {
   if (isLink(to)) return from.kind === to.kind && same(shape(from), shape(to)) ? 'adjust' : 'remake'
   if (to.kind === 'ipset') return from.kind === 'ipset' && from.type === to.type && from.family === to.family ? 'adjust' : 'remake'
+  if (to.kind === 'nft') return from.kind === 'nft' && from.object === to.object && from.declared === to.declared ? 'adjust' : 'remake'
   return to.kind === 'addr' || to.kind === 'jump' ? 'remake' : 'adjust'
 }
 
@@ -190,4 +193,21 @@ function keepJumpOrder(after: ReadonlyMap<string, Step>, before: ReadonlyMap<str
       make.add(key)
     }
   }
+}
+
+/** With a table of nftables goes all that is in it; a set that is made anew leaves the rules that ask it, which are then written again. */
+function keepNftReferences(after: ReadonlyMap<string, Step>, make: Set<string>, undo: ReadonlySet<string>): void {
+  const place = (step: StepOf<'nft'>): string => `${step.in ?? ''} ${step.family} ${step.table}`
+  const tables = new Set<string>()
+  const sets = new Set<string>()
+  for (const key of make) {
+    const step = after.get(key)
+    if (step?.kind !== 'nft') continue
+    if (step.object === 'table') tables.add(place(step))
+    else if (step.object !== 'chain' && undo.has(key)) sets.add(`${place(step)} @${step.name}`)
+  }
+  if (tables.size + sets.size === 0) return
+  const asks = (step: StepOf<'nft'>): boolean =>
+    step.object === 'chain' && step.rules.some((rule) => (rule.match(/@\S+/g) ?? []).some((set) => sets.has(`${place(step)} ${set}`)))
+  for (const [key, step] of after) if (step.kind === 'nft' && (tables.has(place(step)) || asks(step))) make.add(key)
 }

@@ -19,6 +19,8 @@ test('one question per tool and namespace', () => {
     'grep -aHZ --',
     'iptables-save',
     'unshare --net sh -ec',
+    'nft -s list ruleset',
+    'unshare --net sh -ec',
     'default_client ip -d -j -batch',
     'default_web ip -d -j -batch',
   ])

@@ -19,6 +19,7 @@ import {
   type Space,
 } from './kernelstate.ts'
 import { ETHERNET_MTU, speaksIpv6 } from './lines.ts'
+import { type NftState, readTables, stateKey } from './nft.ts'
 import { type Question, questions } from './observe.ts'
 import { isJump } from './rules.ts'
 import type { NodeProgram, Step } from './step.ts'
@@ -58,6 +59,8 @@ type Seen = {
   readonly sets?: ReturnType<typeof readSets>
   readonly files?: ReadonlyMap<string, string>
   readonly absentFiles?: ReadonlySet<string>
+  readonly nft?: NftState
+  readonly 'nft plan'?: NftState
   readonly rules?: Readonly<Partial<Record<4 | 6, Rules>>>
   readonly plan?: Readonly<Partial<Record<4 | 6, Rules>>>
 }
@@ -98,6 +101,9 @@ function readAnswer(question: Question, output: Output, machine: string, known: 
         files: readFiles(output.stdout),
         absentFiles: new Set([...output.stderr.matchAll(/^grep: (.*): No such file or directory$/gm)].map(([, path = '']) => path)),
       }
+    case 'nft':
+    case 'nft plan':
+      return { [question.about]: readTables(output.stdout) }
     case 'rules':
     case 'plan':
       return { [question.about]: { ...known[question.about], [question.family]: readRules(output.stdout) } }
@@ -165,6 +171,8 @@ function compare(step: Step, seen: Seen, state: State): Difference | undefined {
       return compareChain(step, seen)
     case 'jump':
       return compareJump(step, seen, state)
+    case 'nft':
+      return compareNft(step, seen)
     case 'process':
       return undefined
     default:
@@ -237,6 +245,14 @@ function compareChain(step: StepOf<'chain'>, seen: Seen): Difference | undefined
   const wanted = seen.plan?.[step.family]?.get(name)
   if (wanted === undefined) throw new RangeError(`the plan's own rules were read back without chain ${name}`)
   const found = seen.rules?.[step.family]?.get(name)
+  if (found === undefined) return missing(step)
+  return wanted.join('\n') === found.join('\n') ? undefined : { what: 'changed', ...strangers(wanted, found, say(step)) }
+}
+
+function compareNft(step: StepOf<'nft'>, seen: Seen): Difference | undefined {
+  const key = stateKey(step)
+  const [wanted, found] = [seen['nft plan']?.get(key), seen.nft?.get(key)]
+  if (wanted === undefined) throw new RangeError(`the plan's own tables were read back without ${key}`)
   if (found === undefined) return missing(step)
   return wanted.join('\n') === found.join('\n') ? undefined : { what: 'changed', ...strangers(wanted, found, say(step)) }
 }

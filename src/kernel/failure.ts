@@ -59,6 +59,7 @@ function atRun(command: Run, output: Output): Place {
   const says = output.stderr.trim()
   const lines = (command.stdin ?? '').split('\n').slice(0, -1)
   const [program = ''] = command.argv
+  if (program === 'nft') return atNft(command, lines, says)
   if (command.lines !== undefined) {
     const complaint = complaintsOf(output.stderr).find(({ line, says }) => line > (command.undoes ?? 0) || !GONE.test(says))
     const text = complaint === undefined ? undefined : lines[complaint.line - 1]
@@ -98,6 +99,14 @@ function atRule(command: Run, lines: readonly string[], says: string): Place {
       (one.kind === 'chain' || one.kind === 'jump') && `*${one.table}` === table && one.chain === chain && (one.kind === 'chain' || text.endsWith(one.rule)),
   )
   return { step, command: typed(command, [table, ...declaration, text, 'COMMIT', ''].join('\n')), says: says.split('\n')[0] ?? says }
+}
+
+/** nft names each line it refuses; what the kernel refuses without a reason follows from the first. */
+function atNft(command: Run, lines: readonly string[], says: string): Place {
+  const [, number, reason = says] = /:(\d+):\d+(?:-\d+)?: Error: (.*)/.exec(says) ?? []
+  const text = number === undefined ? undefined : lines[Number(number) - 1]
+  if (text === undefined) return { step: onlyOne(command.does), command: whole(command), says }
+  return { step: command.lines?.[Number(number) - 1], command: typed(command, `${text}\n`), says: reason }
 }
 
 /** sysctl(8) names the key with dots or the file with slashes. */

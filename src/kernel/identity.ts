@@ -39,6 +39,9 @@ function nameOf(step: Step): string {
       return `jump ${step.family} ${step.table} ${step.chain} ${step.rule}`
     case 'ipset':
       return `ipset ${step.name}`
+    case 'nft':
+      // A set and a map of one name are one thing to nft.
+      return `nft ${step.family} ${step.table}${step.object === 'table' ? '' : ` ${step.object === 'chain' ? 'chain' : 'set'} ${step.name}`}`
     case 'file':
       return `file ${step.path}`
     case 'process':

@@ -49,6 +49,7 @@ export function makeLines(step: Step, ipv6: boolean): readonly Line[] {
     case 'chain':
     case 'jump':
     case 'ipset':
+    case 'nft':
     case 'file':
     case 'process':
       return []

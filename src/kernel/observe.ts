@@ -3,12 +3,14 @@ import type { Family } from '#net/net.ts'
 import type { Command, Run } from './command.ts'
 import { sysctlKey } from './compile.ts'
 import type { StepOf } from './difference.ts'
+import { isNft, NFT, nftText, PIECE_TEXT } from './nft.ts'
 import { FAMILIES, restore, restoreArgv, setDeclaration } from './rules.ts'
 import { commandLine } from './shell.ts'
 import type { NodeProgram, Step } from './step.ts'
 
 export type Question =
   | { readonly about: 'devices' | 'fdb' | 'sets' | 'settings' | 'files'; readonly in: string | undefined; readonly run: Run }
+  | { readonly about: 'nft' | 'nft plan'; readonly in: string | undefined; readonly run: Run }
   /** `rules`: what the kernel holds. `plan`: the plan's own rules in the kernel's way of printing. */
   | { readonly about: 'rules' | 'plan'; readonly family: Family; readonly in: string | undefined; readonly run: Run }
 
@@ -63,8 +65,23 @@ function inSpace(space: string | undefined, steps: readonly Step[]): readonly Qu
         { about: 'plan', family, in: space, run: run(printedByKernel(family, sets), rules, text) },
       ]
     }),
+    ...nft(steps.filter(isNft)).map((question) => ({ ...question, in: space })),
   ]
+
+  function nft(its: readonly Step[]): readonly { readonly about: 'nft' | 'nft plan'; readonly run: Run }[] {
+    if (its.length === 0) return []
+    const text = nftText(its)
+    const load = text.length > PIECE_TEXT ? ['split', '-C', `${PIECE_TEXT}`, `--filter=${commandLine(NFT)}`] : NFT
+    const printed = ['unshare', '--net', 'sh', '-ec', [load, LIST].map(commandLine).join('\n')]
+    return [
+      { about: 'nft', run: run(LIST, its) },
+      { about: 'nft plan', run: run(printed, its, text) },
+    ]
+  }
 }
+
+/** Without counters and what packets put into sets. */
+const LIST = ['nft', '-s', 'list', 'ruleset']
 
 const saveProgram = (family: Family): string => (family === 6 ? 'ip6tables-save' : 'iptables-save')
 

@@ -18,6 +18,7 @@ const ORDER = [
   'ipset',
   'chain',
   'jump',
+  'nft',
   'file',
   'process',
 ] as const satisfies readonly (Step['kind'] | 'inner sysctl' | 'device sysctl')[]

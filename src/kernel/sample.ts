@@ -116,7 +116,28 @@ export const sampleNode: NodeProgram = [
     chain: 'WEB-IN',
     rules: ['-m set --match-set WEB-FROM src -j ACCEPT', '-j DROP'],
   },
+  ...table(),
 ]
+
+/** A table of nftables with a hook, a map that leads to a chain, and a set that packets write to. */
+function table(): readonly Step[] {
+  const [by, family, table] = ['proxy/nftables', 4, 'sample'] as const
+  const to = 'service-A-default/web'
+  const common = { by, kind: 'nft', family, table } as const
+  const chain = (name: string, why: string, rules: readonly string[], declared = ''): Step => ({ ...common, why, object: 'chain', name, declared, rules })
+  return [
+    { ...common, why: 'rules of one owner', object: 'table', declared: 'comment "a sample" ;' },
+    chain('in', 'every new connection asks the map', ['ip daddr . th dport vmap @services'], 'type nat hook prerouting priority -100 ;'),
+    chain(to, 'default/web', ['update @seen { ip saddr }', 'meta l4proto tcp dnat to 10.244.0.3:8080']),
+    chain('refuse', 'refuses at once', ['drop']),
+    {
+      ...{ ...common, why: 'every Service by its address', object: 'map', name: 'services' },
+      declared: 'type ipv4_addr . inet_service : verdict ;',
+      elements: [`10.96.0.10 . 80 : goto ${to}`, '10.96.0.11 . 80 comment "default/none" : goto refuse'],
+    },
+    { ...common, why: 'who came', object: 'set', name: 'seen', declared: 'type ipv4_addr ; flags dynamic,timeout ; timeout 60s ;', elements: [] },
+  ]
+}
 
 /** A Pod's namespace and cable; `host` is the last octet of its address. */
 export function pod(name: string, dev: string, host: number): readonly Step[] {

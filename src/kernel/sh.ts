@@ -1,6 +1,7 @@
 /** A program as a shell script that builds the same machine by hand, to be read and to be run. */
 import { sysctlKey } from './compile.ts'
 import { makeLines, speaksIpv6 } from './lines.ts'
+import { isNft, NFT, nftText } from './nft.ts'
 import { inOrder } from './order.ts'
 import { FAMILIES, isChain, isJump, restore, restoreArgv, setLines } from './rules.ts'
 import { commandLine, heredoc, inSpace, quoted } from './shell.ts'
@@ -10,7 +11,7 @@ import type { NodeProgram, Process, Step } from './step.ts'
 export function script(program: NodeProgram, machine: string): string {
   const steps = inOrder(program)
   const ipv6 = speaksIpv6(program)
-  const isRule = (step: Step): boolean => isChain(step) || isJump(step)
+  const isRule = (step: Step): boolean => isChain(step) || isJump(step) || isNft(step)
   const before = steps.filter((step) => !isRule(step) && step.kind !== 'file' && step.kind !== 'process')
   const after = steps.filter((step) => step.kind === 'file' || step.kind === 'process')
   return `${[
@@ -24,12 +25,21 @@ export function script(program: NodeProgram, machine: string): string {
 }
 
 function restores(steps: readonly Step[]): readonly string[] {
-  return [...Map.groupBy(steps, (step) => step.in)].flatMap(([space, its]) =>
-    FAMILIES.flatMap((family) => {
-      const text = restore({ chains: its.filter(isChain), jumps: its.filter(isJump), gone: [] }, family, (step) => [remark(step)])
-      return text === '' ? [] : ['', heredoc(commandLine(inSpace(space, restoreArgv(family))), text)]
-    }),
-  )
+  return [...Map.groupBy(steps, (step) => step.in)].flatMap(([space, its]) => {
+    const fed = (argv: readonly string[], text: string): readonly string[] => (text === '' ? [] : ['', heredoc(commandLine(inSpace(space, argv)), text)])
+    return [
+      ...FAMILIES.flatMap((family) =>
+        fed(
+          restoreArgv(family),
+          restore({ chains: its.filter(isChain), jumps: its.filter(isJump), gone: [] }, family, (step) => [remark(step)]),
+        ),
+      ),
+      ...fed(
+        NFT,
+        nftText(its, (step) => [remark(step)]),
+      ),
+    ]
+  })
 }
 
 const remark = (step: Step): string => `# ${step.by}: ${step.why}`

@@ -45,8 +45,17 @@ export type What =
   /** A rule in a built-in chain that leads into ours: ensured once, the rest of the chain is not touched. `rule` is without `-A CHAIN`. */
   | { readonly kind: 'jump'; readonly family: Family; readonly table: Table; readonly chain: string; readonly rule: string; readonly place: 'first' | 'last' }
   | { readonly kind: 'ipset'; readonly name: string; readonly type: string; readonly family: Family; readonly members: readonly string[] }
+  | ({ readonly kind: 'nft'; readonly family: Family; readonly table: string } & NftObject)
   | { readonly kind: 'file'; readonly path: string; readonly text: string; readonly mode?: number }
   | Process
+
+/** A table of nftables or one thing in it with its whole content; `declared` is what stands between its braces. */
+export type NftObject =
+  | { readonly object: 'table'; readonly declared: string }
+  /** `rules` as nft takes them after `add rule FAMILY TABLE CHAIN`. */
+  | { readonly object: 'chain'; readonly name: string; readonly declared: string; readonly rules: readonly string[] }
+  /** An element is `key`, or `key : value` in a map, perhaps with `comment "…"` behind the key. */
+  | { readonly object: 'set' | 'map'; readonly name: string; readonly declared: string; readonly elements: readonly string[] }
 
 /** A long-lived program. With `in` it runs inside that network namespace. */
 export type Process = {

@@ -1,5 +1,6 @@
 /** A program as prose: component after component, each thing with the reason it is there. The golden plan.txt of every lab is made of this. */
 import { routeWords } from './lines.ts'
+import { nftDeclaration } from './nft.ts'
 import { commandLine } from './shell.ts'
 import type { NodeProgram, Step } from './step.ts'
 
@@ -57,6 +58,8 @@ function what(step: Step): string {
       return `jump ${tableOf(step)} ${step.chain}, ${step.place}: ${step.rule}`
     case 'ipset':
       return `ipset ${step.name} ${step.type}`
+    case 'nft':
+      return `nft ${nftDeclaration(step)}`
     case 'file':
       return `file ${step.path}${step.mode === undefined ? '' : ` mode ${step.mode.toString(8).padStart(4, '0')}`}`
     case 'process':
@@ -74,6 +77,8 @@ function content(step: Step): readonly string[] {
       return step.rules
     case 'ipset':
       return step.members
+    case 'nft':
+      return step.object === 'table' ? [] : step.object === 'chain' ? step.rules : step.elements
     case 'file':
       return step.text.replace(/\n$/, '').split('\n')
     case 'process':

@@ -4,7 +4,7 @@ import type { Cluster, Node } from '#model/cluster.ts'
 import { cidr, ifName, ip } from '#net/net.ts'
 import { programsOf } from '#plan/plan.ts'
 import { type Flags, proxySteps } from '#proxy/iptables/iptables.ts'
-import { exposed, sampleCluster } from '#proxy/iptables/sample.ts'
+import { exposed, sampleCluster } from '#proxy/sample.ts'
 import type { NodeProgram, Step, Table } from './step.ts'
 import { firstDrawn, type Packet, possible, trace } from './trace.ts'
 

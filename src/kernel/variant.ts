@@ -19,12 +19,20 @@ export function variant(random: () => number): NodeProgram {
   const chance = (odds: number): boolean => random() < odds
   const [noClient, noWeb, noFlannel, noProxy, noPolicy, noPeer] = [chance(0.4), chance(0.3), chance(0.2), chance(0.3), chance(0.3), chance(0.4)]
   const [mtu, vni, host, mask] = [chance(0.3) ? 1400 : 1450, chance(0.3) ? 2 : 1, chance(0.3) ? '192.168.0.77' : '192.168.0.11', chance(0.2) ? 25 : 24]
+  const [noTable, noService, timeout] = [chance(0.3), chance(0.4), chance(0.3) ? '30s' : '60s']
   const third = chance(0.5) ? pod('default_third', 'veth0c', 4) : []
   return [...sampleNode, ...third].flatMap((step): readonly Step[] => {
     if (noClient && (step.in === 'default_client' || ('name' in step && step.name === 'default_client') || ('dev' in step && step.dev === 'veth0a'))) return []
     if (noWeb && (step.in === 'default_web' || ('name' in step && step.name === 'default_web') || ('dev' in step && step.dev === 'veth0b'))) return []
     if ((noFlannel && step.by === 'cni/flannel') || (noProxy && step.by === 'proxy/iptables') || (noPolicy && step.by === 'policy')) return []
     if (noPeer && step.why === 'the Pods of node-3') return []
+    if (step.kind === 'nft') {
+      if (noTable) return []
+      const isOfService = (text: string): boolean => /service-A|@seen/.test(text)
+      if (step.object === 'chain') return noService && step.name.startsWith('service-A') ? [] : [step]
+      if (step.object === 'map') return [{ ...step, elements: step.elements.filter((element) => !(noService && isOfService(element))) }]
+      return step.object === 'set' ? (noService ? [] : [{ ...step, declared: step.declared.replace('60s', timeout) }]) : [step]
+    }
     if (step.kind === 'sysctl') return [step]
     if (step.kind === 'bridge') return [{ ...step, mtu }]
     if (step.kind === 'veth') return [{ ...step, mtu, ...(vni === 2 ? { peerMac: mac('0a:58:00:00:00:99') } : {}) }]

@@ -5,7 +5,7 @@ import { type FieldError, type Path, without } from '#api/validate.ts'
 
 const API_VERSION = 'netlab.dev/v1'
 const CNI_NAMES = ['flannel-vxlan', 'none'] as const
-const PROXY_MODES = ['iptables', 'none'] as const
+const PROXY_MODES = ['iptables', 'nftables', 'none'] as const
 
 const MTU_MIN = 576
 const MTU_MAX = 65_535

@@ -68,7 +68,7 @@ function* cniOf(given: Spec['cni']): Judging<Cni> {
 
 function* proxyOf(given: Spec['proxy']): Judging<KubeProxy> {
   const { mode, ...options }: ProxyOptions = typeof given === 'string' ? { mode: given } : given
-  if (mode === 'iptables') return { mode, masqueradeAll: options.masqueradeAll ?? false }
+  if (mode !== 'none') return { mode, masqueradeAll: options.masqueradeAll ?? false }
   const [extra] = Object.keys(options)
   if (extra !== undefined) yield { path: ['spec', 'proxy', extra], says: `proxy ${mode} has no options` }
   return { mode }

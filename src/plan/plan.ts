@@ -8,10 +8,11 @@ import { say } from '#kernel/text.ts'
 import { kubelet } from '#kubelet/kubelet.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { kubeProxyIptables } from '#proxy/iptables/iptables.ts'
+import { kubeProxyNftables } from '#proxy/nftables/nftables.ts'
 import { hostSteps } from '#underlay/underlay.ts'
 
 /** THE list of components, in the order in which a reader should meet them. */
-export const components: readonly Component[] = [kubelet, bridge, hostLocal, flannel, kubeProxyIptables]
+export const components: readonly Component[] = [kubelet, bridge, hostLocal, flannel, kubeProxyIptables, kubeProxyNftables]
 
 /** What every machine of the lab should hold, nodes before the hosts outside. */
 export function programsOf(cluster: Cluster): ReadonlyMap<string, NodeProgram> {

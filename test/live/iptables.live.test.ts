@@ -6,7 +6,7 @@ import type { NodeProgram } from '#kernel/step.ts'
 import type { Cluster } from '#model/cluster.ts'
 import type { Family } from '#net/net.ts'
 import { kubeProxyIptables } from '#proxy/iptables/iptables.ts'
-import { exposed, sampleCluster, sampleObjects } from '#proxy/iptables/sample.ts'
+import { exposed, sampleCluster, sampleObjects } from '#proxy/sample.ts'
 import { type BareMachine, bareMachine, whyNoBareMachine } from '../support/bare.ts'
 
 const reason = whyNoBareMachine()

@@ -2,6 +2,7 @@
 
 import type { Command, Output, Run } from '#kernel/command.ts'
 import type { NodeDriver, Running } from '../driver.ts'
+import { nftLine, type Tables } from './nft.ts'
 
 export type FakeDriver = NodeDriver & {
   /** All commands so far, by machine. */
@@ -51,14 +52,14 @@ type Entry = { readonly dev: string; readonly text: string }
 type Link = { readonly attributes: Map<string, string>; readonly peer?: { readonly space: string; readonly dev: string } }
 type Space = { readonly links: Map<string, Link>; readonly entries: Map<string, Entry> }
 /** The machine's own space is named ''. Rules, sets, settings and files are kept by name as text. */
-type FakeKernel = { readonly spaces: Map<string, Space>; readonly chains: Map<string, string[]>; readonly things: Map<string, string> }
+type FakeKernel = { readonly spaces: Map<string, Space>; readonly chains: Map<string, string[]>; readonly tables: Tables; readonly things: Map<string, string> }
 
 const emptySpace = (): Space => ({ links: new Map([['lo', { attributes: new Map() }]]), entries: new Map() })
 
 function emptyKernel(): FakeKernel {
   const space = emptySpace()
   space.links.set('eth0', { attributes: new Map() })
-  return { spaces: new Map([['', space]]), chains: new Map(), things: new Map() }
+  return { spaces: new Map([['', space]]), chains: new Map(), tables: new Map(), things: new Map() }
 }
 
 function describe(kernel: FakeKernel): readonly string[] {
@@ -70,7 +71,8 @@ function describe(kernel: FakeKernel): readonly string[] {
   const chains = [...kernel.chains]
     .filter(([name, rules]) => rules.length > 0 || !/ [A-Z]+$/.test(name))
     .map(([name, rules]) => `${name}: ${rules.join(' | ')}`)
-  return [...lines, ...chains, ...[...kernel.things].map(([name, text]) => `${name} = ${text}`)].sort()
+  const tables = [...kernel.tables].map(([name, content]) => `${name}: ${content.join(' | ')}`)
+  return [...lines, ...chains, ...tables, ...[...kernel.things].map(([name, text]) => `${name} = ${text}`)].sort()
 }
 
 const GOOD: Output = { code: 0, stdout: '', stderr: '' }
@@ -90,6 +92,7 @@ function runOn(kernel: FakeKernel, command: Command): Output {
   if (program === 'ip' || program === 'bridge') return batch(kernel, command, lines)
   if (program === 'ipset') return each(lines, (line) => set(kernel.things, line.split(' ')))
   if (program.endsWith('tables-restore')) return restore(kernel, `${command.in ?? ''}: ${program}`, lines)
+  if (program === 'nft') return transaction(kernel.tables, (tables) => each(lines, (line) => nftLine(tables, `${command.in ?? ''}: `, line)))
   return { code: 127, stdout: '', stderr: `${program}: a fake machine does not have it` }
 }
 
@@ -230,11 +233,22 @@ function set(things: Map<string, string>, [verb = '', name = '', ...rest]: reado
   return undefined
 }
 
-/** One transaction: a refused line leaves everything as it was. */
-function restore(kernel: FakeKernel, prefix: string, lines: readonly string[]): Output {
-  const chains = new Map([...kernel.chains].map(([name, rules]) => [name, [...rules]]))
+/** A refused line leaves everything as it was. */
+function transaction(of: Map<string, string[]>, act: (copy: Map<string, string[]>) => Output): Output {
+  const copy = new Map([...of].map(([name, content]) => [name, [...content]]))
+  const ended = act(copy)
+  if (ended.code !== 0) return ended
+  of.clear()
+  for (const [name, content] of copy) of.set(name, content)
+  return ended
+}
+
+const restore = (kernel: FakeKernel, prefix: string, lines: readonly string[]): Output =>
+  transaction(kernel.chains, (chains) => restored(chains, prefix, lines))
+
+function restored(chains: Map<string, string[]>, prefix: string, lines: readonly string[]): Output {
   let table = ''
-  const ended = each(lines, (line) => {
+  return each(lines, (line) => {
     if (line.startsWith('*')) table = line
     if (line === 'COMMIT' || line.startsWith('*')) return undefined
     const [verb = '', chain = '', ...words] = line.split(' ')
@@ -251,8 +265,4 @@ function restore(kernel: FakeKernel, prefix: string, lines: readonly string[]): 
     else chains.set(nameOf(chain), verb === '-D' ? rules.toSpliced(at, 1) : verb === '-I' ? [rule, ...rules] : [...rules, rule])
     return undefined
   })
-  if (ended.code !== 0) return ended
-  kernel.chains.clear()
-  for (const [name, rules] of chains) kernel.chains.set(name, rules)
-  return ended
 }

@@ -142,6 +142,31 @@ COMMIT
 COMMIT
 EOF
 
+nft -f - <<'EOF'
+# proxy/nftables: rules of one owner
+add table ip sample { comment "a sample" ; }
+# proxy/nftables: every new connection asks the map
+add chain ip sample in { type nat hook prerouting priority -100 ; }
+# proxy/nftables: default/web
+add chain ip sample service-A-default/web
+# proxy/nftables: refuses at once
+add chain ip sample refuse
+# proxy/nftables: every Service by its address
+add map ip sample services { type ipv4_addr . inet_service : verdict ; }
+# proxy/nftables: who came
+add set ip sample seen { type ipv4_addr ; flags dynamic,timeout ; timeout 60s ; }
+# proxy/nftables: every new connection asks the map
+add rule ip sample in ip daddr . th dport vmap @services
+# proxy/nftables: default/web
+add rule ip sample service-A-default/web update @seen { ip saddr }
+add rule ip sample service-A-default/web meta l4proto tcp dnat to 10.244.0.3:8080
+# proxy/nftables: refuses at once
+add rule ip sample refuse drop
+# proxy/nftables: every Service by its address
+add element ip sample services { 10.96.0.10 . 80 : goto service-A-default/web }
+add element ip sample services { 10.96.0.11 . 80 comment "default/none" : goto refuse }
+EOF
+
 # kubelet: the names web sees
 mkdir -p /run/netlab/pods/default_web
 cat >/run/netlab/pods/default_web/etc-hosts <<'EOF'

@@ -10,22 +10,17 @@
  * The words are kube-proxy 1.30's to the byte, so that what is learnt here holds there.
  */
 import type { Step } from '#kernel/step.ts'
-import type { Node, ServiceEndpoint, ServicePort } from '#model/cluster.ts'
-import { type Cidr, contains, type Family, hostPort, type Ip, network } from '#net/net.ts'
-import { isExternal, usableEndpoints, usesLocal } from '../endpoints.ts'
-import { endpointChain, portNameOf, protocolOf, serviceChains } from './names.ts'
+import type { ServiceEndpoint, ServicePort } from '#model/cluster.ts'
+import { hostPort, type Ip } from '#net/net.ts'
+import { isExternal } from '../endpoints.ts'
+import { protocolOf } from '../names.ts'
+import { remembering, type Settings, sourcesOf, type View } from '../view.ts'
+import { endpointChain, serviceChains } from './names.ts'
 
 export const by = 'kube-proxy/iptables'
 
-/** What all Services of one family share. */
-export type Settings = {
-  readonly family: Family
-  readonly masqueradeAll: boolean
-  /** Senders from here are Pods (kube-proxy's local detector by cluster CIDR). Without it nobody is known to be a Pod. */
-  readonly podRange: Cidr | undefined
-  /** Many endpoints: the comments on endpoint rules are left out, which makes the rules 40 % shorter. */
-  readonly large: boolean
-}
+/** `large`: there are many endpoints, so the comments on endpoint rules are left out, which makes the rules 40 % shorter. */
+type Known = Settings & { readonly large: boolean }
 
 /** The chains that all Services share, table and name. */
 export type Shared =
@@ -41,57 +36,16 @@ export type ServiceRules = {
   readonly own: readonly Step[]
 }
 
-const remembered = new WeakMap<ServicePort, Map<string, ServiceRules>>()
-
-/** Worked out once per Service and kind of node: nodes that see the same endpoints get the same rules, and the same Step objects. */
-export function serviceRules(service: ServicePort, node: Node, settings: Settings): ServiceRules {
-  const known = remembered.get(service) ?? new Map<string, ServiceRules>()
-  remembered.set(service, known)
-  const key = [
-    usesLocal(service) && service.endpoints.some((endpoint) => endpoint.node === node.name) ? node.name : '',
-    service.endpoints.some(({ zones }) => zones.length > 0) ? node.zone : '',
-    service.sourceRanges.length > 0 ? node.ip : '',
-    settings.masqueradeAll,
-    settings.podRange,
-    settings.large,
-  ].join(' ')
-  const rules = known.get(key) ?? workOut(service, node, settings)
-  known.set(key, rules)
-  return rules
-}
-
-function workOut(service: ServicePort, node: Node, settings: Settings): ServiceRules {
-  const usable = usableEndpoints(service, node)
-  const forPolicy = (local: boolean): boolean => (local ? usable.local.length > 0 : usable.any)
-  const view: View = {
-    service,
-    settings,
-    node,
-    usable,
-    name: portNameOf(service),
-    chains: serviceChains(service),
-    inside: forPolicy(service.internalLocal),
-    outside: forPolicy(service.externalLocal),
-    firewalled: usable.any && service.loadBalancerIPs.length > 0 && service.sourceRanges.length > 0,
-  }
+export const serviceRules = remembering((seen: View<Known>): ServiceRules => {
+  const { service, usable } = seen
+  const firewalled = usable.any && service.loadBalancerIPs.length > 0 && service.sourceRanges.length > 0
+  const view = { ...seen, chains: serviceChains(service), firewalled }
   return { shared: sharedRules(view), own: ownChains(view) }
-}
+})
 
-type View = {
-  readonly service: ServicePort
-  readonly settings: Settings
-  readonly node: Node
-  readonly usable: ReturnType<typeof usableEndpoints>
-  readonly name: string
-  readonly chains: ReturnType<typeof serviceChains>
-  /** Traffic to the ClusterIP finds an endpoint. */
-  readonly inside: boolean
-  /** Traffic from outside the cluster finds an endpoint. */
-  readonly outside: boolean
-  readonly firewalled: boolean
-}
+type Chained = View<Known> & { readonly chains: ReturnType<typeof serviceChains>; readonly firewalled: boolean }
 
-function sharedRules({ service, usable, name, chains, inside, outside, firewalled }: View): ServiceRules['shared'] {
+function sharedRules({ service, usable, name, chains, inside, outside, firewalled }: Chained): ServiceRules['shared'] {
   const why = (what: string): string => comment(`"${name} ${what}"`)
   const to = (ip: Ip): string => destination(service, ip)
   /** An endpoint that only others may use is no refusal but silence: the balancer shall look elsewhere. */
@@ -119,7 +73,7 @@ function sharedRules({ service, usable, name, chains, inside, outside, firewalle
   return rules
 }
 
-function ownChains(view: View): readonly Step[] {
+function ownChains(view: Chained): readonly Step[] {
   const { service, usable, name, chains, inside } = view
   const chain = (chain: string, why: string, rules: readonly string[]): Step => ({ by, why, kind: 'chain', family: service.family, table: 'nat', chain, rules })
   const draw = (isInside: boolean, endpoints: readonly ServiceEndpoint[]): readonly string[] => [
@@ -141,12 +95,12 @@ function ownChains(view: View): readonly Step[] {
 const oneOf = ({ length }: readonly ServiceEndpoint[]): string => (length === 1 ? 'its only endpoint' : `one of ${length} endpoints`)
 
 /** Whoever is no Pod gets the node's address as sender, so that the answer comes back this way. */
-function clusterIPRules({ service, settings, name }: View): readonly string[] {
+function clusterIPRules({ service, settings, name }: Chained): readonly string[] {
   const sender = settings.masqueradeAll ? '' : settings.podRange === undefined ? undefined : ` ! -s ${settings.podRange}`
   return sender === undefined ? [] : [`${comment(`"${name} cluster IP"`)} ${destination(service, service.clusterIP)}${sender} -j ${MARK_MASQ}`]
 }
 
-function externalRules({ service, settings, name, chains, outside }: View): readonly string[] {
+function externalRules({ service, settings, name, chains, outside }: Chained): readonly string[] {
   const all = (what: string): string => comment(`"${what} for ${name} external destinations"`)
   const fromNode = '-m addrtype --src-type LOCAL'
   if (!service.externalLocal) return [`${all('masquerade traffic')} -j ${MARK_MASQ}`, `-j ${chains.cluster}`]
@@ -159,19 +113,16 @@ function externalRules({ service, settings, name, chains, outside }: View): read
 }
 
 /** What comes to the end here has no new destination and meets KUBE-PROXY-FIREWALL. */
-function firewallRules({ service, node, name, chains }: View): readonly string[] {
-  const from = (source: Ip | Cidr): string => `${comment(`"${name} loadbalancer IP"`)} -s ${source} -j ${chains.external}`
-  const ranges = service.sourceRanges.map(network)
+function firewallRules(view: Chained): readonly string[] {
+  const { name, chains } = view
   return [
-    ...ranges.map(from),
-    // The node may hold the balancer's address itself and then speaks from it.
-    ...(ranges.some((range) => contains(range, node.ip)) ? service.loadBalancerIPs.map(from) : []),
+    ...sourcesOf(view).map((source) => `${comment(`"${name} loadbalancer IP"`)} -s ${source} -j ${chains.external}`),
     comment(`"other traffic to ${name} will be dropped by KUBE-PROXY-FIREWALL"`),
   ]
 }
 
 /** The rules are asked in turn, so the i-th of n must say yes with odds 1/(n-i); the last one always does. */
-function endpointRules({ service, settings, name }: View, endpoints: readonly ServiceEndpoint[]): readonly string[] {
+function endpointRules({ service, settings, name }: Chained, endpoints: readonly ServiceEndpoint[]): readonly string[] {
   const all = endpoints.map((endpoint, at) => {
     const chain = endpointChain(service, endpoint)
     const left = endpoints.length - at
@@ -186,7 +137,7 @@ function endpointRules({ service, settings, name }: View, endpoints: readonly Se
 }
 
 /** A Pod that draws itself must not see its own address as sender, or it would answer itself directly. */
-function rewriteRules({ service, settings, name }: View, endpoint: ServiceEndpoint): readonly string[] {
+function rewriteRules({ service, settings, name }: Chained, endpoint: ServiceEndpoint): readonly string[] {
   const about = settings.large ? '' : comment(name)
   const remember = service.affinitySeconds === undefined ? '' : `-m recent --name ${endpointChain(service, endpoint)} --set`
   const protocol = protocolOf(service)

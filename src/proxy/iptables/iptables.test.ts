@@ -6,8 +6,8 @@ import type { NodeProgram } from '#kernel/step.ts'
 import { clusterWith } from '#model/build.ts'
 import type { Cluster, Node, ServicePort } from '#model/cluster.ts'
 import { cidr, type Family, ip } from '#net/net.ts'
+import { exposed, sampleCluster } from '../sample.ts'
 import { type Flags, kubeProxyIptables, proxySteps } from './iptables.ts'
-import { exposed, sampleCluster } from './sample.ts'
 
 const FLAGS: Flags = { masqueradeAll: false, localhostNodePorts: true }
 const at = (cluster: Cluster, index = 0): Node => cluster.nodes[index] ?? cluster.nodes[0] ?? fail()

@@ -2,7 +2,8 @@
 import type { Component, Step, Table } from '#kernel/step.ts'
 import type { Cluster, Node, ServicePort } from '#model/cluster.ts'
 import { type Family, familyOf, type Ip } from '#net/net.ts'
-import { by, type Settings, type Shared, serviceRules } from './chains.ts'
+import { familiesOf, podRangeOf } from '../view.ts'
+import { by, type Shared, serviceRules } from './chains.ts'
 
 /** kube-proxy's flags, as far as they change rules. */
 export type Flags = {
@@ -32,17 +33,14 @@ const ROUTE_LOCALNET: Step = {
   value: '1',
 }
 
-const familiesOf = ({ podCIDR, services }: Cluster): readonly Family[] =>
-  ([4, 6] as const).filter((family) => family === familyOf(podCIDR) || services.some((service) => service.family === family))
-
 /** kube-proxy's largeClusterEndpointsThreshold. */
 const LARGE = 1000
 
 function familySteps(cluster: Cluster, node: Node, flags: Flags & { readonly family: Family }): readonly Step[] {
   const { family, masqueradeAll } = flags
   const services = cluster.services.filter((service) => service.family === family)
-  const podRange = familyOf(cluster.podCIDR) === family ? cluster.podCIDR : undefined
-  const { shared, own } = allRules(services, node, { family, masqueradeAll, podRange, large: endpointCount(services) > LARGE })
+  const settings = { family, masqueradeAll, podRange: podRangeOf(cluster, family), large: endpointCount(services) > LARGE }
+  const { shared, own } = allRules(services, node, settings)
   const chain = (table: Table, chain: string, why: string, rules: readonly string[]): Step => ({ by, why, kind: 'chain', family, table, chain, rules })
   return [
     chain('filter', 'KUBE-SERVICES', 'a ClusterIP without endpoints refuses at once', shared['filter KUBE-SERVICES']),
@@ -69,7 +67,11 @@ function familySteps(cluster: Cluster, node: Node, flags: Flags & { readonly fam
 
 const endpointCount = (services: readonly ServicePort[]): number => services.reduce((sum, { endpoints }) => sum + endpoints.length, 0)
 
-function allRules(services: readonly ServicePort[], node: Node, settings: Settings): { shared: Readonly<Record<Shared, string[]>>; own: readonly Step[] } {
+function allRules(
+  services: readonly ServicePort[],
+  node: Node,
+  settings: Parameters<typeof serviceRules>[2],
+): { shared: Readonly<Record<Shared, string[]>>; own: readonly Step[] } {
   const shared: Record<Shared, string[]> = {
     'filter KUBE-SERVICES': [],
     'filter KUBE-EXTERNAL-SERVICES': [],

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import type { ServicePort } from '#model/cluster.ts'
 import { ip } from '#net/net.ts'
-import { endpointChain, portNameOf, serviceChains } from './names.ts'
+import { portNameOf } from '../names.ts'
+import { endpointChain, serviceChains } from './names.ts'
 
 const port = (name: string, protocol: ServicePort['protocol'] = 'TCP'): ServicePort => {
   const [, namespace = '', service = '', portName = ''] = /^(.+)\/([^:]+):?(.*)$/.exec(name) ?? []
