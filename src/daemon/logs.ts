@@ -28,8 +28,9 @@ export function podLog(engine: Engine, url: URL): Response | undefined {
   return text(following(log, past.map(print).join(''), print))
 }
 
-/** What a slow reader may be behind, before lines pass it by. */
-const BEHIND_MAX = 4 * 1024 * 1024
+/** Bytes that a slow reader may be behind, before lines pass it by; what a queued line takes besides its text counts too. */
+const BEHIND_MAX = 1024 * 1024
+const LINE_OVERHEAD = 256
 
 /** Goes on until the container ends. */
 function following(log: Log, past: string, print: (line: Line) => string): ReadableStream<Uint8Array> {
@@ -53,7 +54,7 @@ function following(log: Log, past: string, print: (line: Line) => string): Reada
       },
       cancel: () => stop?.(),
     },
-    new ByteLengthQueuingStrategy({ highWaterMark: BEHIND_MAX }),
+    { highWaterMark: BEHIND_MAX, size: (chunk) => chunk.byteLength + LINE_OVERHEAD },
   )
 }
 

@@ -17,6 +17,8 @@ const folder = process.env['NETLAB_FOLDER'] ?? ''
 const home = homeOf(import.meta.dirname)
 /** RFC 3339 without fractions, as Kubernetes writes times. */
 const now = (): string => `${new Date().toISOString().slice(0, 19)}Z`
+/** On a full disk nothing can be said, and the lab goes on. */
+process.stderr.on('error', () => {})
 const say = (words: string): void => {
   process.stderr.write(`${now()} ${words}\n`)
 }
@@ -41,10 +43,10 @@ const daemon: Daemon = {
   memory: () => process.memoryUsage().rss,
 }
 
-const handler = routes(daemon)
-const outside = serve(handler)
+const { verbs, kubernetes } = routes(daemon)
+const outside = serve(verbs)
 /** The API as the lab's machines see it: at the control plane's address. */
-const inside = serve(handler)
+const inside = serve(kubernetes)
 
 /** The other end is in the hand of whoever starts the lab: if they die before it is up, it ends too. */
 process.stdin.on('error', () => {})
