@@ -118,8 +118,13 @@ const HOPELESS = new Set(['ErrImagePull', 'ImagePullBackOff', 'CreateContainerCo
 
 const isTrue = (pod: PodObject, type: string): boolean => pod.status.conditions.some((condition) => condition.type === type && condition.status === 'True')
 
-/** Every Deployment has as many Pods as it wants, of its newest template. */
-const replicasThere = (engine: Engine): boolean => engine.store.list('Deployment').every(({ spec, status }) => (status.updatedReplicas ?? 0) >= spec.replicas)
+/** Every Deployment has as many Pods as it wants, of its newest template; StatefulSets and DaemonSets likewise. */
+const replicasThere = ({ store }: Engine): boolean =>
+  store.list('Deployment').every(({ spec, status }) => (status.updatedReplicas ?? 0) >= spec.replicas) &&
+  store.list('StatefulSet').every(({ spec, status }) => (status.replicas ?? 0) >= spec.replicas) &&
+  store
+    .list('DaemonSet')
+    .every(({ status, metadata }) => status.observedGeneration === metadata.generation && status.currentNumberScheduled >= status.desiredNumberScheduled)
 
 async function dnsAnswers(engine: Engine, signal: AbortSignal): Promise<Told> {
   const { dnsIP, nodes, domain } = engine.cluster()
