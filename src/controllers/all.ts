@@ -2,6 +2,7 @@
 import type { Controller } from './controller.ts'
 import { daemonset } from './daemonset.ts'
 import { deployment } from './deployment.ts'
+import { endpoints, mirroring } from './endpoints.ts'
 import { endpointslice } from './endpointslice.ts'
 import { ipam } from './ipam.ts'
 import { leftovers } from './leftovers.ts'
@@ -10,4 +11,16 @@ import { scheduler } from './scheduler.ts'
 import { service } from './service.ts'
 import { statefulset } from './statefulset.ts'
 
-export const controllers: readonly Controller[] = [leftovers, deployment, replicaset, statefulset, daemonset, scheduler, ipam, endpointslice, service]
+export const controllers: readonly Controller[] = [
+  leftovers,
+  deployment,
+  replicaset,
+  statefulset,
+  daemonset,
+  scheduler,
+  ipam,
+  endpoints,
+  mirroring,
+  endpointslice,
+  service,
+]
