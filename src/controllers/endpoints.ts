@@ -3,7 +3,7 @@
  * Pods. Endpoints that people wrote for a Service without one are mirrored into EndpointSlices, which are what proxies and DNS read.
  * What one direction writes carries a label by which the other leaves it alone.
  */
-import type { EndpointSlice, Endpoints, Metadata, ServiceObject } from '#api/kinds.ts'
+import type { EndpointSlice, Endpoints, Metadata, PodObject, ServiceObject } from '#api/kinds.ts'
 import { familyOf, parseIp } from '#net/net.ts'
 import { deleted, newMetadata, ownedReference, quiet, updated } from './change.ts'
 import type { Change, Controller, World } from './controller.ts'

@@ -127,8 +127,21 @@ export function endpointOf(
     ...(hostname && subdomain === service.metadata.name ? { hostname } : {}),
     ...(nodeName === undefined ? {} : { nodeName }),
     ...(zone === undefined ? {} : { zone }),
+    ...hintsOf(service, { ready, zone, nodeName }),
     targetRef: { kind: 'Pod', name, uid, ...(namespace === undefined ? {} : { namespace }) },
   }
+}
+
+/** Where traffic that prefers to stay near should go: to ready endpoints from their own zone, or with PreferSameNode from their own node. */
+function hintsOf(
+  { spec: { trafficDistribution } }: ServiceObject,
+  { ready, zone, nodeName }: { readonly ready: boolean; readonly zone: string | undefined; readonly nodeName: string | undefined },
+): Pick<Endpoint, 'hints'> {
+  if (trafficDistribution === undefined || !ready) return {}
+  const forZones = zone === undefined ? {} : { forZones: [{ name: zone }] }
+  const forNodes = trafficDistribution === 'PreferSameNode' && nodeName !== undefined ? { forNodes: [{ name: nodeName }] } : {}
+  const hints = { ...forZones, ...forNodes }
+  return Object.keys(hints).length === 0 ? {} : { hints }
 }
 
 /**
