@@ -307,6 +307,21 @@ Ctrl-C while a lab starts takes it away again.`,
     load: () => import('./trace.ts'),
   },
   {
+    name: 'explain',
+    aliases: [],
+    group: 'understand',
+    summary: 'why a Service answers nobody',
+    about: `Asked of objects and kernels: selector, readiness, ports, rules, forwarding, DNS. Each cause comes with its evidence and the next command.
+Exit code 0: nothing found; 1: something found.`,
+    args: [
+      { name: 'kind', what: 'kind' },
+      { name: 'name', what: 'name', optional: true, many: true },
+    ],
+    flags: [namespace, lab, output('json')],
+    examples: [['netlab explain svc/frontend', 'what is wrong with a Service']],
+    load: () => import('./explain.ts'),
+  },
+  {
     name: 'drift',
     aliases: [],
     group: 'understand',
