@@ -6,7 +6,7 @@
 import type { EndpointSlice, Endpoints, Metadata, PodObject, ServiceObject } from '#api/kinds.ts'
 import { familyOf, parseIp } from '#net/net.ts'
 import { deleted, newMetadata, ownedReference, quiet, updated } from './change.ts'
-import type { Change, Controller, World } from './controller.ts'
+import type { Change, Controller, Objects, World } from './controller.ts'
 import { endpointOf, HEADLESS, MANAGED_BY, portsOf, SERVICE_NAME } from './endpointslice.ts'
 import { canonical, suffix } from './hash.ts'
 import { named, podsWith } from './lookup.ts'
@@ -132,21 +132,25 @@ function truncated(all: readonly Subset[]): { readonly subsets: readonly Subset[
 
 export const mirroring: Controller = {
   name: 'endpointslicemirroring',
-  changes: ({ objects }) => {
-    const mine = Map.groupBy(
-      objects.EndpointSlice.filter(({ metadata }) => metadata.labels[MANAGED_BY] === MIRROR),
-      ({ metadata }) => `${metadata.namespace}/${metadata.labels[SERVICE_NAME]}`,
-    )
-    const mirrored = objects.Endpoints.filter((one) => {
-      const service = named(objects.Service, one.metadata.namespace, one.metadata.name)
-      return service !== undefined && !selects(service) && service.spec.type !== 'ExternalName' && isMirrored(one)
-    })
-    const keys = new Set(mirrored.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`))
-    return [
-      ...[...mine].filter(([key]) => !keys.has(key)).flatMap(([, slices]) => slices.map((slice) => deleted(slice))),
-      ...mirrored.flatMap((one) => mirror(one, mine.get(`${one.metadata.namespace}/${one.metadata.name}`) ?? [])),
-    ]
-  },
+  changes: ({ objects }) => unlessMirrorQuiet(objects.EndpointSlice, [objects.Endpoints, objects.Service], () => mirrors(objects)),
+}
+
+const unlessMirrorQuiet = quiet<readonly EndpointSlice[]>()
+
+function mirrors(objects: Objects): readonly Change[] {
+  const mine = Map.groupBy(
+    objects.EndpointSlice.filter(({ metadata }) => metadata.labels[MANAGED_BY] === MIRROR),
+    ({ metadata }) => `${metadata.namespace}/${metadata.labels[SERVICE_NAME]}`,
+  )
+  const mirrored = objects.Endpoints.filter((one) => {
+    const service = named(objects.Service, one.metadata.namespace, one.metadata.name)
+    return service !== undefined && !selects(service) && service.spec.type !== 'ExternalName' && isMirrored(one)
+  })
+  const keys = new Set(mirrored.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`))
+  return [
+    ...[...mine].filter(([key]) => !keys.has(key)).flatMap(([, slices]) => slices.map((slice) => deleted(slice))),
+    ...mirrored.flatMap((one) => mirror(one, mine.get(`${one.metadata.namespace}/${one.metadata.name}`) ?? [])),
+  ]
 }
 
 const isMirrored = (one: Endpoints): boolean => !isOurs(one) && one.metadata.labels[SKIP_MIRROR] !== 'true' && one.metadata.annotations[LEADER] === undefined
