@@ -1,5 +1,5 @@
 /** What an update may change, and what it keeps when it does not say. */
-import type { Deployment, KubeObject, ObjectOf, PodObject, PodSpec, ReplicaSet, ServiceObject } from './kinds.ts'
+import type { KubeObject, ObjectOf, PodObject, PodSpec, ServiceObject, StatefulSet, Workload } from './kinds.ts'
 import type { FieldError } from './validate.ts'
 
 /** Two values of plain data are the same; a field that is undefined is a field that is not there. */
@@ -47,7 +47,12 @@ export function forbiddenChanges(candidate: KubeObject, old: KubeObject): readon
       return serviceChanges(candidate, old as ServiceObject)
     case 'Deployment':
     case 'ReplicaSet':
-      return same(candidate.spec.selector, (old as Deployment | ReplicaSet).spec.selector) ? [] : [immutable(['spec', 'selector'])]
+    case 'DaemonSet':
+      return same(candidate.spec.selector, (old as Workload).spec.selector) ? [] : [immutable(['spec', 'selector'])]
+    case 'StatefulSet':
+      return statefulSetChanges(candidate.spec, (old as StatefulSet).spec)
+    case 'ControllerRevision':
+      return same(candidate.data, (old as ObjectOf<'ControllerRevision'>).data) ? [] : [immutable(['data'])]
     case 'EndpointSlice':
       return candidate.addressType === (old as ObjectOf<'EndpointSlice'>).addressType ? [] : [immutable(['addressType'])]
     case 'ConfigMap':
@@ -58,6 +63,7 @@ export function forbiddenChanges(candidate: KubeObject, old: KubeObject): readon
     }
     case 'Namespace':
     case 'Event':
+    case 'Endpoints':
       return []
     default:
       return candidate satisfies never
@@ -82,6 +88,20 @@ function podChanges(spec: PodSpec, before: PodSpec): readonly FieldError[] {
     path: ['spec', key],
     says: "a Pod's spec may not change after creation, its images excepted; delete the Pod and create it anew",
   }))
+}
+
+const STATEFUL_CHANGEABLE = ['replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'minReadySeconds']
+
+function statefulSetChanges(spec: StatefulSet['spec'], before: StatefulSet['spec']): readonly FieldError[] {
+  const fixed = (one: StatefulSet['spec']) => Object.fromEntries(Object.entries(one).filter(([field]) => !STATEFUL_CHANGEABLE.includes(field)))
+  return same(fixed(spec), fixed(before))
+    ? []
+    : [
+        {
+          path: ['spec'],
+          says: `updates to statefulset spec for fields other than ${STATEFUL_CHANGEABLE.map((field) => `'${field}'`).join(', ')} are forbidden`,
+        },
+      ]
 }
 
 function serviceChanges({ spec }: ServiceObject, { spec: before }: ServiceObject): readonly FieldError[] {

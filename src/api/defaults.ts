@@ -1,5 +1,5 @@
 /** Defaults that depend on other fields: what the API server fills in after the plain ones of the schemas. */
-import type { Container, Deployment, KubeObject, PodSpec, ReplicaSet, ServiceObject } from './kinds.ts'
+import type { Container, DaemonSet, Deployment, KubeObject, PodSpec, ServiceObject, StatefulSet, Workload } from './kinds.ts'
 
 const AFFINITY_SECONDS = 10_800
 
@@ -15,6 +15,10 @@ export function withDefaults(object: KubeObject): KubeObject {
       return deployment(object)
     case 'ReplicaSet':
       return labelled(object)
+    case 'StatefulSet':
+      return statefulSet(labelled(object))
+    case 'DaemonSet':
+      return daemonSet(labelled(object))
     default:
       return object
   }
@@ -59,10 +63,20 @@ const deployment = (object: Deployment): Deployment => ({
   },
 })
 
-const template = (object: Deployment | ReplicaSet) => ({ ...object.spec.template, spec: podSpec(object.spec.template.spec) })
+function statefulSet(object: StatefulSet): StatefulSet {
+  const { type, rollingUpdate = { partition: 0 } } = object.spec.updateStrategy
+  return { ...object, spec: { ...object.spec, updateStrategy: type === 'RollingUpdate' ? { type, rollingUpdate } : { ...object.spec.updateStrategy, type } } }
+}
+
+function daemonSet(object: DaemonSet): DaemonSet {
+  const { type, rollingUpdate = { maxUnavailable: 1, maxSurge: 0 } } = object.spec.updateStrategy
+  return { ...object, spec: { ...object.spec, updateStrategy: type === 'RollingUpdate' ? { type, rollingUpdate } : { ...object.spec.updateStrategy, type } } }
+}
+
+const template = (object: Workload) => ({ ...object.spec.template, spec: podSpec(object.spec.template.spec) })
 
 /** A workload without labels takes those of its template. */
-function labelled<O extends Deployment | ReplicaSet>(object: O): O {
+function labelled<O extends Workload>(object: O): O {
   const own = Object.keys(object.metadata.labels).length > 0
   return {
     ...object,

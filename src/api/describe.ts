@@ -3,6 +3,7 @@ import { hostPort, ip } from '#net/net.ts'
 import { age } from './age.ts'
 import { annotations, conditionLines, listed, pairs, row, sorted, when } from './describe-parts.ts'
 import { podLines, templateLines } from './describe-pod.ts'
+import { controllerRevisionLines, daemonSetLines, endpointsLines, podCounts, statefulSetLines } from './describe-workload.ts'
 import type { ConfigMap, Deployment, EndpointSlice, EventObject, KubeObject, NodeObject, PodObject, ReplicaSet, ServiceObject } from './kinds.ts'
 import { labelsLine, nodeRoles, selectorLine } from './show.ts'
 import { tabbed } from './tabs.ts'
@@ -31,12 +32,20 @@ function linesOf(object: KubeObject, related: Related): readonly string[] {
       return podLines(object, related.now)
     case 'Service':
       return serviceLines(object, related)
+    case 'Endpoints':
+      return [...head(object), ...endpointsLines(object)]
     case 'EndpointSlice':
       return sliceLines(object)
     case 'Deployment':
       return deploymentLines(object, related)
     case 'ReplicaSet':
       return replicaSetLines(object, related)
+    case 'StatefulSet':
+      return statefulSetLines(object, related.pods ?? [])
+    case 'DaemonSet':
+      return daemonSetLines(object, related.pods ?? [])
+    case 'ControllerRevision':
+      return [...head(object), ...controllerRevisionLines(object)]
     case 'Node':
       return nodeLines(object, related)
     case 'ConfigMap':
@@ -176,8 +185,6 @@ const REVISION = 'deployment.kubernetes.io/revision'
 function replicaSetLines(set: ReplicaSet, { pods = [] }: Related): readonly string[] {
   const { metadata, spec, status } = set
   const controller = metadata.ownerReferences.find((owner) => owner.controller === true)
-  const own = pods.filter((pod) => pod.metadata.ownerReferences.some(({ uid, controller: is }) => is === true && uid === metadata.uid))
-  const count = (phase: PodObject['status']['phase']) => own.filter((pod) => pod.status.phase === phase).length
   return [
     row(0, 'Name', metadata.name),
     row(0, 'Namespace', metadata.namespace ?? ''),
@@ -186,7 +193,7 @@ function replicaSetLines(set: ReplicaSet, { pods = [] }: Related): readonly stri
     ...annotations('Annotations', metadata.annotations),
     ...(controller === undefined ? [] : [row(0, 'Controlled By', `${controller.kind}/${controller.name}`)]),
     row(0, 'Replicas', `${status.replicas ?? 0} current / ${spec.replicas} desired`),
-    row(0, 'Pods Status', `${count('Running')} Running / ${count('Pending')} Waiting / ${count('Succeeded')} Succeeded / ${count('Failed')} Failed`),
+    podCounts(metadata.uid, pods),
     ...templateLines(spec.template),
     ...conditionLines(status.conditions ?? [], ['type', 'status', 'reason']),
   ]

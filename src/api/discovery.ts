@@ -48,10 +48,10 @@ function resourceList(parts: readonly string[]) {
   }
 }
 
-const SCALABLE = ['Deployment', 'ReplicaSet']
-const WITHOUT_STATUS = ['ConfigMap', 'Event', 'EndpointSlice']
+const SCALABLE = ['Deployment', 'ReplicaSet', 'StatefulSet']
+const WITHOUT_STATUS = ['ConfigMap', 'ControllerRevision', 'Event', 'Endpoints', 'EndpointSlice']
 /** Those that `kubectl get all` shows. */
-const IN_ALL = ['Pod', 'Service', 'Deployment', 'ReplicaSet']
+const IN_ALL = ['Pod', 'Service', 'DaemonSet', 'Deployment', 'ReplicaSet', 'StatefulSet']
 
 function entriesOf({ kind, plural, short, namespaced }: Resource): readonly object[] {
   const categories = IN_ALL.includes(kind) ? { categories: ['all'] } : {}

@@ -271,6 +271,7 @@ test('discovery names every resource, and aggregated discovery falls back to it'
       'services/status',
       'configmaps',
       'events',
+      'endpoints',
     ],
   ])
   expect([

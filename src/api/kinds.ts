@@ -14,9 +14,13 @@ export const schemas = {
   Service: service.Service,
   ConfigMap: cluster.ConfigMap,
   Event: cluster.Event,
+  Endpoints: service.Endpoints,
   EndpointSlice: service.EndpointSlice,
   Deployment: workload.Deployment,
   ReplicaSet: workload.ReplicaSet,
+  StatefulSet: workload.StatefulSet,
+  DaemonSet: workload.DaemonSet,
+  ControllerRevision: workload.ControllerRevision,
 } as const
 
 export type Kind = keyof typeof schemas
@@ -29,9 +33,15 @@ export type PodObject = ObjectOf<'Pod'>
 export type ServiceObject = ObjectOf<'Service'>
 export type ConfigMap = ObjectOf<'ConfigMap'>
 export type EventObject = ObjectOf<'Event'>
+export type Endpoints = ObjectOf<'Endpoints'>
 export type EndpointSlice = ObjectOf<'EndpointSlice'>
 export type Deployment = ObjectOf<'Deployment'>
 export type ReplicaSet = ObjectOf<'ReplicaSet'>
+export type StatefulSet = ObjectOf<'StatefulSet'>
+export type DaemonSet = ObjectOf<'DaemonSet'>
+export type ControllerRevision = ObjectOf<'ControllerRevision'>
+/** What makes Pods from a template. */
+export type Workload = Deployment | ReplicaSet | StatefulSet | DaemonSet
 export type Metadata = z.output<typeof parts.metadata>
 export type LabelSelector = z.output<typeof parts.labelSelector>
 export type PodSpec = z.output<typeof pod.podSpec>

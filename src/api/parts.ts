@@ -9,13 +9,15 @@ export async function part(call: Call): Promise<Response> {
   const { at, request } = call
   const { kind } = at.resource
   if (at.name === undefined) return refused(noSuchPath().status)
-  if (at.subresource === 'scale' && (kind === 'Deployment' || kind === 'ReplicaSet')) return scale(call, kind, at.name)
+  if (at.subresource === 'scale' && (kind === 'Deployment' || kind === 'ReplicaSet' || kind === 'StatefulSet')) return scale(call, kind, at.name)
   if (at.subresource === 'binding' && kind === 'Pod' && request.method === 'POST') return bind(call, at.name)
   if (at.subresource === 'eviction' && kind === 'Pod' && request.method === 'POST') return evict(call, at.name)
   return refused(noSuchPath().status)
 }
 
-async function scale(call: Call, kind: 'Deployment' | 'ReplicaSet', name: string): Promise<Response> {
+type Scalable = 'Deployment' | 'ReplicaSet' | 'StatefulSet'
+
+async function scale(call: Call, kind: Scalable, name: string): Promise<Response> {
   const { store, at, request } = call
   const object = store.get(kind, at.namespace, name)
   if (object === undefined) return refused(notFound(kind, name).status)
@@ -41,7 +43,7 @@ async function scale(call: Call, kind: 'Deployment' | 'ReplicaSet', name: string
   return changed.ok ? json(scaleOf(changed.value as typeof object)) : refused(changed.status)
 }
 
-const scaleOf = ({ metadata, spec, status }: Extract<KubeObject, { kind: 'Deployment' | 'ReplicaSet' }>) => ({
+const scaleOf = ({ metadata, spec, status }: Extract<KubeObject, { kind: Scalable }>) => ({
   kind: 'Scale',
   apiVersion: 'autoscaling/v1',
   metadata: {

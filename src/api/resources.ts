@@ -17,9 +17,13 @@ const paths: { readonly [K in Kind]: Omit<Resource, 'kind'> } = {
   Service: { group: '', version: 'v1', plural: 'services', short: ['svc'], namespaced: true },
   ConfigMap: { group: '', version: 'v1', plural: 'configmaps', short: ['cm'], namespaced: true },
   Event: { group: '', version: 'v1', plural: 'events', short: ['ev'], namespaced: true },
+  Endpoints: { group: '', version: 'v1', plural: 'endpoints', short: ['ep'], namespaced: true },
   EndpointSlice: { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices', short: [], namespaced: true },
   Deployment: { group: 'apps', version: 'v1', plural: 'deployments', short: ['deploy'], namespaced: true },
   ReplicaSet: { group: 'apps', version: 'v1', plural: 'replicasets', short: ['rs'], namespaced: true },
+  StatefulSet: { group: 'apps', version: 'v1', plural: 'statefulsets', short: ['sts'], namespaced: true },
+  DaemonSet: { group: 'apps', version: 'v1', plural: 'daemonsets', short: ['ds'], namespaced: true },
+  ControllerRevision: { group: 'apps', version: 'v1', plural: 'controllerrevisions', short: [], namespaced: true },
 }
 
 export const resources: readonly Resource[] = Object.entries(paths).map(([kind, names]) => ({ kind: kind as Kind, ...names }))

@@ -1,7 +1,7 @@
 /** Demands on Services and the slices that hold their endpoints. */
 import { type Family, familyOf, type Ip, parseCidr, parseIp } from '#net/net.ts'
 import { type Loose, labels, type Mistakes, named, unique } from './judge.ts'
-import type { EndpointSlice, ServiceObject } from './kinds.ts'
+import type { EndpointSlice, Endpoints, ServiceObject } from './kinds.ts'
 import { dnsLabel, dnsSubdomain, portName, qualifiedName } from './names.ts'
 import type { Path } from './validate.ts'
 
@@ -98,6 +98,26 @@ export function* endpointSlice(slice: Loose<EndpointSlice>): Mistakes {
     }
     if (endpoint?.hostname) yield* named(dnsLabel, endpoint.hostname, [...at, 'hostname'])
     if (endpoint?.nodeName) yield* named(dnsSubdomain, endpoint.nodeName, [...at, 'nodeName'])
+  }
+}
+
+export function* endpoints({ subsets = [] }: Loose<Endpoints>): Mistakes {
+  for (const [i, subset] of subsets.entries()) {
+    const at = ['subsets', i]
+    const { addresses = [], notReadyAddresses = [], ports: list = [] } = subset ?? {}
+    if (addresses.length + notReadyAddresses.length === 0) yield { path: at, says: 'required: addresses or notReadyAddresses' }
+    for (const [field, all] of [['addresses', addresses] as const, ['notReadyAddresses', notReadyAddresses] as const])
+      for (const [j, one] of all.entries()) {
+        if (one?.ip !== undefined) yield* usable(one.ip, [...at, field, j, 'ip'])
+        if (one?.hostname) yield* named(dnsLabel, one.hostname, [...at, field, j, 'hostname'])
+        if (one?.nodeName) yield* named(dnsSubdomain, one.nodeName, [...at, field, j, 'nodeName'])
+      }
+    yield* unique(list, (port) => port.name, [...at, 'ports'], 'name', 'port name')
+    for (const [j, port] of list.entries()) {
+      if (list.length > 1 && port !== undefined && !port.name)
+        yield { path: [...at, 'ports', j, 'name'], says: 'required: with more than one port each needs a name' }
+      if (port?.name) yield* named(dnsLabel, port.name, [...at, 'ports', j, 'name'])
+    }
   }
 }
 

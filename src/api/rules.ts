@@ -5,7 +5,7 @@ import type { Kind, KubeObject, Metadata, ObjectOf } from './kinds.ts'
 import { configMapKey, dns1035Label, dnsLabel, dnsSubdomain, type NameRule, qualifiedName } from './names.ts'
 import { resourceOf } from './resources.ts'
 import { podSpec } from './rules-pod.ts'
-import { endpointSlice, service } from './rules-service.ts'
+import { endpointSlice, endpoints, service } from './rules-service.ts'
 import { workload } from './rules-workload.ts'
 
 export function* rulesOf(object: Loose<KubeObject> | undefined): Mistakes {
@@ -16,10 +16,14 @@ export function* rulesOf(object: Loose<KubeObject> | undefined): Mistakes {
       return yield* podSpec(object.spec, ['spec'])
     case 'Service':
       return yield* service(object)
+    case 'Endpoints':
+      return yield* endpoints(object)
     case 'EndpointSlice':
       return yield* endpointSlice(object)
     case 'Deployment':
     case 'ReplicaSet':
+    case 'StatefulSet':
+    case 'DaemonSet':
       return yield* workload(object)
     case 'ConfigMap':
       return yield* configMap(object)
@@ -28,6 +32,7 @@ export function* rulesOf(object: Loose<KubeObject> | undefined): Mistakes {
     case 'Event':
       return yield* event(object)
     case 'Namespace':
+    case 'ControllerRevision':
     case undefined:
       return
     default:
@@ -35,7 +40,7 @@ export function* rulesOf(object: Loose<KubeObject> | undefined): Mistakes {
   }
 }
 
-const NAME_RULES: { readonly [K in Kind]?: NameRule } = { Namespace: dnsLabel, Service: dns1035Label }
+const NAME_RULES: { readonly [K in Kind]?: NameRule } = { Namespace: dnsLabel, Service: dns1035Label, StatefulSet: dnsLabel }
 const ANNOTATIONS_MAX = 256 * 1024
 const CONFIG_MAP_MAX = 1024 * 1024
 

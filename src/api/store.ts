@@ -6,6 +6,7 @@ import { type Kind, type KubeObject, type ObjectOf, schemas } from './kinds.ts'
 import { createOwnership } from './ownership.ts'
 import { patched } from './patch.ts'
 import { resourceOf } from './resources.ts'
+import { withoutFormer } from './service-type.ts'
 import { createShelf, type Shelf } from './shelf.ts'
 import { alreadyExists, badRequest, conflict, forbidden, invalid, notFound } from './status.ts'
 import { readObject } from './validate.ts'
@@ -166,7 +167,7 @@ export function createStore({ now, admit = (_verb, candidate) => ({ ok: true, va
     if (old === undefined) return notFound(kind, name)
     const given = addressed(kind, old.metadata.namespace, name, input)
     if (!given.ok) return given
-    const read = readObject(given.value)
+    const read = readObject(withoutFormer(given.value, old))
     if (!read.ok) return invalid(kind, name, read.errors)
     const { resourceVersion, uid } = read.value.metadata
     if (resourceVersion !== '' && resourceVersion !== old.metadata.resourceVersion) return conflict(kind, name)

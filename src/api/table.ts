@@ -1,6 +1,7 @@
 /** Objects as kubectl lists them: the API server's columns, kubectl's padding. */
 import { age } from './age.ts'
-import type { Kind, KubeObject, ObjectOf } from './kinds.ts'
+import { endpointTexts } from './endpoint-texts.ts'
+import type { Kind, KubeObject, ObjectOf, Workload } from './kinds.ts'
 import {
   eventSource,
   eventTimes,
@@ -77,7 +78,6 @@ const since: Definition<KubeObject> = { name: 'Age', cell: ({ metadata }, { now 
 const NAMESPACE: Definition<KubeObject> = { name: 'Namespace', cell: ({ metadata }) => metadata.namespace ?? '' }
 const LABELS: Definition<KubeObject> = { name: 'Labels', cell: ({ metadata }) => labelsLine(metadata.labels) }
 
-type Workload = ObjectOf<'Deployment'> | ObjectOf<'ReplicaSet'>
 const workload: readonly Definition<Workload>[] = [
   { name: 'Containers', wide: true, cell: ({ spec }) => spec.template.spec.containers.map((one) => one.name).join(',') },
   { name: 'Images', wide: true, cell: ({ spec }) => spec.template.spec.containers.map((one) => one.image).join(',') },
@@ -137,6 +137,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Definition<ObjectOf<K>>[] } = {
     { name: 'Count', wide: true, number: true, cell: ({ count }) => count || 1 },
     { name: 'Name', wide: true, cell: ({ metadata }) => metadata.name },
   ],
+  Endpoints: [name, { name: 'Endpoints', cell: ({ subsets }) => endpointsCell(endpointTexts(subsets)) }, since],
   EndpointSlice: [
     name,
     { name: 'AddressType', cell: ({ addressType }) => addressType },
@@ -160,6 +161,38 @@ const COLUMNS: { readonly [K in Kind]: readonly Definition<ObjectOf<K>>[] } = {
     since,
     ...workload,
   ],
+  StatefulSet: [
+    name,
+    { name: 'Ready', cell: ({ spec, status }) => `${status.readyReplicas ?? 0}/${spec.replicas}`, says: 'ready Pods of the wanted ones' },
+    since,
+    ...workload.slice(0, 2),
+  ],
+  DaemonSet: [
+    name,
+    { name: 'Desired', number: true, cell: ({ status }) => status.desiredNumberScheduled },
+    { name: 'Current', number: true, cell: ({ status }) => status.currentNumberScheduled },
+    { name: 'Ready', number: true, cell: ({ status }) => status.numberReady },
+    { name: 'Up-to-date', number: true, cell: ({ status }) => status.updatedNumberScheduled ?? 0 },
+    { name: 'Available', number: true, cell: ({ status }) => status.numberAvailable ?? 0 },
+    { name: 'Node Selector', cell: ({ spec }) => labelsLine(spec.template.spec.nodeSelector) },
+    since,
+    ...workload,
+  ],
+  ControllerRevision: [
+    name,
+    { name: 'Controller', cell: ({ metadata }) => controllerLine(metadata.ownerReferences) },
+    { name: 'Revision', number: true, cell: ({ revision }) => revision },
+    since,
+  ],
+}
+
+/** Endpoints are cut after three, however many more there are. */
+const endpointsCell = (texts: readonly string[]): string =>
+  texts.length === 0 ? '<none>' : texts.length > MORE_THAN ? `${texts.slice(0, MORE_THAN).join(',')} + ${texts.length - MORE_THAN} more...` : texts.join(',')
+
+function controllerLine(owners: KubeObject['metadata']['ownerReferences']): string {
+  const owner = owners.find(({ controller }) => controller)
+  return owner === undefined ? '<none>' : `${owner.kind.toLowerCase()}.${owner.apiVersion.split('/')[0]}/${owner.name}`
 }
 
 function readinessGates({ spec, status }: ObjectOf<'Pod'>): string {

@@ -24,6 +24,7 @@ const OMITTED_WHEN_EMPTY = new Set([
   'minReadySeconds',
   'nameservers',
   'namespace',
+  'notReadyAddresses',
   'nodeSelector',
   'options',
   'ownerReferences',
@@ -31,11 +32,12 @@ const OMITTED_WHEN_EMPTY = new Set([
   'publishNotReadyAddresses',
   'resourceVersion',
   'searches',
+  'subsets',
   'uid',
   'volumeMounts',
   'volumes',
 ])
-const COUNTED = new Set(['Deployment', 'ReplicaSet', 'EndpointSlice', 'Pod'])
+const COUNTED = new Set(['Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet', 'EndpointSlice', 'Pod'])
 
 export function wireOf(object: KubeObject): object {
   const { generation, ...metadata } = object.metadata

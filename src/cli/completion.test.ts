@@ -30,6 +30,6 @@ test('bash completes verbs, flags, their values and places', () => {
     ['--no-headers', '--no-color'],
     ['json'],
     ['pod/client'],
-    ['endpointslices'],
+    ['endpoints', 'endpointslices'],
   ])
 })

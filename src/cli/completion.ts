@@ -14,7 +14,7 @@ const ASK: Readonly<Partial<Record<What, string>>> = {
   'running-lab': 'netlab ls -o name 2>/dev/null',
   place: 'netlab get nodes,pods -o name 2>/dev/null',
 }
-const KINDS = 'pods services deployments replicasets endpointslices configmaps nodes namespaces events all'
+const KINDS = 'pods services deployments replicasets statefulsets daemonsets endpoints endpointslices configmaps nodes namespaces events all'
 
 const words = (verb: Verb): readonly string[] => [verb.name, ...verb.aliases]
 

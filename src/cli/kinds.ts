@@ -6,7 +6,7 @@ import { offer } from './nearest.ts'
 export type Named = { readonly resource: Resource; readonly names: readonly string[] }
 
 /** kubectl's `get all`. */
-const ALL = ['pods', 'services', 'deployments', 'replicasets']
+const ALL = ['pods', 'services', 'daemonsets', 'deployments', 'replicasets', 'statefulsets']
 
 export function findKind(word: string): Resource {
   const [name = '', ...group] = word.toLowerCase().split('.')

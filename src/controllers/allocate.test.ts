@@ -140,3 +140,40 @@ test('a range of IPv6 is no different', () => {
   const { make } = services(labWith({ serviceCIDR: cidr('fd00:10:96::/108') }))
   expect(make('web')).toMatchObject({ clusterIP: expect.stringMatching(/^fd00:10:96::/), ipFamilies: ['IPv6'] })
 })
+
+test('a patch of the type alone drops what only the former type has', () => {
+  const { make, change } = services()
+  make('a', { type: 'LoadBalancer', externalTrafficPolicy: 'Local' })
+  const [local, cluster, node, plain, external, back] = [
+    change('a', {}),
+    change('a', { externalTrafficPolicy: 'Cluster' }),
+    change('a', { type: 'NodePort' }),
+    change('a', { type: 'ClusterIP' }),
+    change('a', { type: 'ExternalName', externalName: 'x.example' }),
+    change('a', { type: 'ClusterIP' }),
+  ] as ServiceObject['spec'][]
+  const shape = (spec: ServiceObject['spec'] | undefined) => [
+    spec?.type,
+    spec?.externalTrafficPolicy,
+    spec?.healthCheckNodePort !== undefined,
+    spec?.ports[0]?.nodePort !== undefined,
+    spec?.clusterIP !== undefined,
+    spec?.externalName,
+  ]
+  expect([local, cluster, node, plain, external, back].map(shape)).toEqual([
+    ['LoadBalancer', 'Local', true, true, true, undefined],
+    ['LoadBalancer', 'Cluster', false, true, true, undefined],
+    ['NodePort', 'Cluster', false, true, true, undefined],
+    ['ClusterIP', undefined, false, false, true, undefined],
+    ['ExternalName', undefined, false, false, false, 'x.example'],
+    ['ClusterIP', undefined, false, false, true, undefined],
+  ])
+})
+
+test('a field of the former type that changes with the type is meant, and refused', () => {
+  const { make, change } = services()
+  make('a', { type: 'NodePort', ports: [{ port: 80, nodePort: 30080 }] })
+  expect(change('a', { type: 'ClusterIP', ports: [{ port: 80, nodePort: 30081 }] })).toBe(
+    'Service "a" is invalid: spec.ports[0].nodePort: not allowed with type ClusterIP; NodePort and LoadBalancer have it',
+  )
+})

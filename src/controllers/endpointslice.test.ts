@@ -161,3 +161,15 @@ test('a slice that nobody needs any more is deleted', () => {
   const left = pods.filter(({ metadata }) => keeps?.endpoints.some(({ targetRef }) => targetRef?.name === metadata.name))
   expect(changes(web(), ...left, ...full)).toEqual([{ verb: 'delete', kind: 'EndpointSlice', namespace: 'default', name: goes?.metadata.name }])
 })
+
+test('traffic that prefers to stay near has hints on every ready endpoint, and loses them with the wish', () => {
+  const nodes = ['west', 'east'].map((zone, at) => object('Node', { metadata: { name: `node-${at + 1}`, labels: { 'topology.kubernetes.io/zone': zone } } }))
+  const pods = [on('a', '10.244.0.2'), on('b', '10.244.1.2', { node: 'node-2' }), on('c', '10.244.0.3', { ready: false })]
+  const hints = (spec: object) => slices(web(spec), ...nodes, ...pods)[0]?.endpoints.map((one) => one.hints)
+  expect(['PreferClose', 'PreferSameZone', 'PreferSameNode'].map((trafficDistribution) => hints({ trafficDistribution })).concat([hints({})])).toEqual([
+    [{ forZones: [{ name: 'west' }] }, { forZones: [{ name: 'east' }] }, undefined],
+    [{ forZones: [{ name: 'west' }] }, { forZones: [{ name: 'east' }] }, undefined],
+    [{ forZones: [{ name: 'west' }], forNodes: [{ name: 'node-1' }] }, { forZones: [{ name: 'east' }], forNodes: [{ name: 'node-2' }] }, undefined],
+    [undefined, undefined, undefined],
+  ])
+})

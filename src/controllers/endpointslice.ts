@@ -11,10 +11,10 @@ import { named, podsWith, remembered } from './lookup.ts'
 import { isFinished, isReady, isTerminating, sameJson } from './objects.ts'
 
 const ENDPOINTS_MAX = 100
-const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by'
+export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by'
 const ME = 'endpointslice-controller.k8s.io'
-const SERVICE_NAME = 'kubernetes.io/service-name'
-const HEADLESS = 'service.kubernetes.io/headless'
+export const SERVICE_NAME = 'kubernetes.io/service-name'
+export const HEADLESS = 'service.kubernetes.io/headless'
 const ZONE = 'topology.kubernetes.io/zone'
 
 const unlessQuiet = quiet<ServiceObject>()
@@ -102,7 +102,7 @@ function addressOf({ status }: PodObject, family: Family): string | undefined {
 }
 
 /** A named target port is looked up in the Pod; a Pod that does not have it is an endpoint without that port. */
-const portsOf = (service: ServiceObject, pod: PodObject): Ports =>
+export const portsOf = (service: ServiceObject, pod: PodObject): Ports =>
   service.spec.ports.flatMap(({ name = '', protocol, port, targetPort = port, appProtocol }) => {
     const number = typeof targetPort === 'number' ? targetPort : portNamed(pod, { name: targetPort, protocol })
     return number === undefined ? [] : [{ name, protocol, port: number, ...(appProtocol === undefined ? {} : { appProtocol }) }]
@@ -111,7 +111,10 @@ const portsOf = (service: ServiceObject, pod: PodObject): Ports =>
 const portNamed = ({ spec }: PodObject, { name, protocol }: { readonly name: string; readonly protocol: string }): number | undefined =>
   spec.containers.flatMap(({ ports }) => ports).find((one) => one.name === name && one.protocol === protocol)?.containerPort
 
-function endpointOf(world: World, { service, pod, address }: { readonly service: ServiceObject; readonly pod: PodObject; readonly address: string }): Endpoint {
+export function endpointOf(
+  world: World,
+  { service, pod, address }: { readonly service: ServiceObject; readonly pod: PodObject; readonly address: string },
+): Endpoint {
   const { nodeName, hostname, subdomain } = pod.spec
   const { name, namespace, uid } = pod.metadata
   const serving = isReady(pod)
@@ -124,8 +127,21 @@ function endpointOf(world: World, { service, pod, address }: { readonly service:
     ...(hostname && subdomain === service.metadata.name ? { hostname } : {}),
     ...(nodeName === undefined ? {} : { nodeName }),
     ...(zone === undefined ? {} : { zone }),
+    ...hintsOf(service, { ready, zone, nodeName }),
     targetRef: { kind: 'Pod', name, uid, ...(namespace === undefined ? {} : { namespace }) },
   }
+}
+
+/** Where traffic that prefers to stay near should go: to ready endpoints from their own zone, or with PreferSameNode from their own node. */
+function hintsOf(
+  { spec: { trafficDistribution } }: ServiceObject,
+  { ready, zone, nodeName }: { readonly ready: boolean; readonly zone: string | undefined; readonly nodeName: string | undefined },
+): Pick<Endpoint, 'hints'> {
+  if (trafficDistribution === undefined || !ready) return {}
+  const forZones = zone === undefined ? {} : { forZones: [{ name: zone }] }
+  const forNodes = trafficDistribution === 'PreferSameNode' && nodeName !== undefined ? { forNodes: [{ name: nodeName }] } : {}
+  const hints = { ...forZones, ...forNodes }
+  return Object.keys(hints).length === 0 ? {} : { hints }
 }
 
 /**

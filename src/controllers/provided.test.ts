@@ -15,6 +15,7 @@ test('a lab has its namespaces, nodes and API, and CoreDNS when it wants DNS', (
     'Namespace /kube-system',
     'Node /node-1',
     'Service default/kubernetes',
+    'Endpoints default/kubernetes',
     'EndpointSlice default/kubernetes',
   ]
   expect([names(labWith({ nodes: 1 })), names(labWith({ nodes: 1, dns: 'coredns' }))]).toEqual([

@@ -59,7 +59,7 @@ function nodeObject(lab: Lab, { name, ip, labels, zone }: LabNode, o: { readonly
 
 const API_PORT = 443
 
-/** The first address of the Service range leads to the API; its endpoint is no Pod, so the slice is written by hand. */
+/** The first address of the Service range leads to the API; its endpoint is no Pod, so Endpoints and slice are written by hand. */
 const apiAddressOf = (lab: Lab) => nthIp(lab.serviceCIDR, 1)
 
 function apiService(lab: Lab): readonly KubeObject[] {
@@ -69,6 +69,10 @@ function apiService(lab: Lab): readonly KubeObject[] {
     object('Service', {
       metadata: { name: 'kubernetes', labels: { component: 'apiserver', provider: 'kubernetes' } },
       spec: { clusterIP, clusterIPs: [clusterIP], ports: [{ name: 'https', port: API_PORT, targetPort: port }] },
+    }),
+    object('Endpoints', {
+      metadata: { name: 'kubernetes', labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+      subsets: [{ addresses: [{ ip }], ports: [{ name: 'https', port }] }],
     }),
     object('EndpointSlice', {
       metadata: { name: 'kubernetes', labels: { 'kubernetes.io/service-name': 'kubernetes' } },

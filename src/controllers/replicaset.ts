@@ -1,19 +1,14 @@
-/**
- * The ReplicaSet controller: as many living Pods as asked for. An annotation counts the names it has used, so that a Pod's name follows
- * from its ReplicaSet's and none comes twice.
- */
+/** The ReplicaSet controller: as many living Pods as asked for. */
 import type { Metadata, PodObject, ReplicaSet } from '#api/kinds.ts'
 import { matchesSelector } from '#api/selectors.ts'
+import { isAvailable } from './available.ts'
 import { deleted, newMetadata, ownedReference, quiet, stated, updated } from './change.ts'
 import type { Change, Controller, World } from './controller.ts'
-import { suffix } from './hash.ts'
-import { controllerOf, named, ownedBy, podsWith } from './lookup.ts'
+import { controllerOf, ownedBy, podsWith } from './lookup.ts'
+import { counted, freshNames } from './naming.ts'
 import { conditionOf, isFinished, isReady, isTerminating, sameJson } from './objects.ts'
 
 const NAME = 'replicaset-controller'
-const CREATED = 'netlab.dev/pods-created'
-/** Names made from a base are cut so that with their five letters they fit a host name. */
-const GENERATED_MAX = 58 - 1
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost'
 
 const unlessQuiet = quiet<ReplicaSet>()
@@ -74,33 +69,16 @@ function claimed(pods: readonly PodObject[], set: ReplicaSet): { readonly mine: 
   }
 }
 
-/** Pods with the next names; how far the names are used up is seen from the Pods that are there. */
+/** Pods with the next names. */
 function created(pods: readonly PodObject[], set: ReplicaSet, count: number): readonly Change[] {
   const { metadata, spec } = set.spec.template
   const { namespace } = set.metadata
-  const first = usedUp(pods, set)
-  const names = Array.from({ length: count }, (_, at) => podName(set, first + at))
-  return names.flatMap((name): readonly Change[] => {
+  return freshNames(pods, set, count).flatMap((name): readonly Change[] => {
     const { labels, annotations, finalizers } = metadata
     const made = newMetadata({ labels, annotations, finalizers, name, generateName: `${set.metadata.name}-`, ownerReferences: [ownedReference(set)] })
     const pod: PodObject = { apiVersion: 'v1', kind: 'Pod', metadata: namespace === undefined ? made : { ...made, namespace }, spec, status: EMPTY_STATUS }
     return [{ verb: 'create', object: pod }, said(set, 'SuccessfulCreate', `Created pod: ${name}`)]
   })
-}
-
-const podName = ({ metadata: { namespace, name } }: ReplicaSet, index: number): string =>
-  `${name.slice(0, GENERATED_MAX)}-${suffix(`${namespace}/${name}/${index}`)}`
-
-function usedUp(pods: readonly PodObject[], set: ReplicaSet): number {
-  let used = Number(set.metadata.annotations[CREATED] ?? 0)
-  while (named(pods, set.metadata.namespace, podName(set, used)) !== undefined) used += 1
-  return used
-}
-
-function counted(pods: readonly PodObject[], set: ReplicaSet): readonly Change[] {
-  const used = String(usedUp(pods, set))
-  const { annotations } = set.metadata
-  return used === (annotations[CREATED] ?? '0') ? [] : [updated(set, { metadata: { annotations: { ...annotations, [CREATED]: used } } })]
 }
 
 const EMPTY_STATUS: PodObject['status'] = { phase: 'Pending', podIPs: [], conditions: [], containerStatuses: [] }
@@ -133,13 +111,6 @@ const negated = (at: string | null | undefined): number => -(Date.parse(at ?? ''
 function firstDifference(a: readonly (number | string)[], b: readonly (number | string)[]): number {
   const at = a.findIndex((key, index) => key !== b[index])
   return at < 0 ? 0 : Number(a[at]) - Number(b[at])
-}
-
-/** Ready for at least `minReadySeconds`. */
-function isAvailable(pod: PodObject, { minReadySeconds, now }: { readonly minReadySeconds: number; readonly now: string }): boolean {
-  if (!isReady(pod) || minReadySeconds === 0) return isReady(pod)
-  const since = Date.parse(conditionOf(pod.status.conditions, 'Ready')?.lastTransitionTime ?? '')
-  return since + minReadySeconds * 1000 <= Date.parse(now)
 }
 
 function statusOf({ now }: World, set: ReplicaSet, pods: readonly PodObject[]): readonly Change[] {

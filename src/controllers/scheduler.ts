@@ -47,16 +47,20 @@ function sit(seat: Seat, pod: PodObject): void {
 
 const appsOn = (seat: Seat, app: string): number => seat.apps.get(app) ?? 0
 
+/** Labels that tell one Pod of an app from another, or one revision from the next. */
+const OWN_LABELS = new Set(['pod-template-hash', 'controller-revision-hash', 'statefulset.kubernetes.io/pod-name', 'apps.kubernetes.io/pod-index'])
+
 /** Pods of one app carry the same labels, whatever the revision of their template; without labels each Pod is its own. */
 const appOf = remembered(({ metadata }: PodObject): string => {
-  const { 'pod-template-hash': _, ...labels } = metadata.labels
-  return Object.keys(labels).length === 0 ? `${metadata.namespace}/${metadata.name}` : `${metadata.namespace} ${canonical(labels)}`
+  const labels = Object.entries(metadata.labels).filter(([key]) => !OWN_LABELS.has(key))
+  return labels.length === 0 ? `${metadata.namespace}/${metadata.name}` : `${metadata.namespace} ${canonical(Object.fromEntries(labels))}`
 })
 
 /** Why the node cannot take the Pod, in the scheduler's words. */
 function refusal({ node, pods }: Seat, pod: PodObject): string | undefined {
-  if (node.spec.unschedulable) return 'node(s) were unschedulable'
-  const taint = node.spec.taints?.find((one) => ['NoSchedule', 'NoExecute'].includes(String(one['effect'])) && !tolerates(pod, one))
+  if (!isPinnedTo(pod, node)) return "node(s) didn't match Pod's node affinity/selector"
+  if (node.spec.unschedulable && !tolerates(pod.spec.tolerations, UNSCHEDULABLE)) return 'node(s) were unschedulable'
+  const taint = node.spec.taints?.find((one) => ['NoSchedule', 'NoExecute'].includes(String(one['effect'])) && !tolerates(pod.spec.tolerations, one))
   if (taint !== undefined) return `node(s) had untolerated taint {${taint['key']}: ${taint['value'] ?? ''}}`
   const fits = Object.entries(pod.spec.nodeSelector).every(([key, value]) => node.metadata.labels[key] === value)
   if (!fits) return "node(s) didn't match Pod's node affinity/selector"
@@ -65,10 +69,29 @@ function refusal({ node, pods }: Seat, pod: PodObject): string | undefined {
   return taken ? "node(s) didn't have free ports for the requested pod ports" : undefined
 }
 
+/** A DaemonSet says by node affinity which node a Pod is for. */
+type Pin = {
+  readonly nodeAffinity?: {
+    readonly requiredDuringSchedulingIgnoredDuringExecution?: {
+      readonly nodeSelectorTerms?: readonly { readonly matchFields?: readonly { readonly key: string; readonly values?: readonly string[] }[] }[]
+    }
+  }
+}
+
+/** The node whose name the Pod's affinity asks for. */
+export function pinOf({ spec }: PodObject): string | undefined {
+  const terms = (spec.affinity as Pin | undefined)?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []
+  return terms.flatMap(({ matchFields = [] }) => matchFields.find(({ key }) => key === 'metadata.name')?.values?.[0] ?? [])[0]
+}
+
+const isPinnedTo = (pod: PodObject, node: NodeObject): boolean => (pinOf(pod) ?? node.metadata.name) === node.metadata.name
+
 type Fields = Readonly<Record<string, unknown>>
 
-const tolerates = (pod: PodObject, taint: Fields): boolean =>
-  (pod.spec.tolerations ?? []).some(
+const UNSCHEDULABLE = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }
+
+export const tolerates = (tolerations: PodObject['spec']['tolerations'], taint: Fields): boolean =>
+  (tolerations ?? []).some(
     ({ key = '', operator = 'Equal', value = '', effect = '' }: Fields) =>
       (effect === '' || effect === taint['effect']) &&
       (key === '' ? operator === 'Exists' : key === taint['key'] && (operator === 'Exists' || value === (taint['value'] ?? ''))),

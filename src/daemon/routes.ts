@@ -7,6 +7,7 @@ import type { Event } from '#report/event.ts'
 import { check } from './check.ts'
 import { driftOf, repairAll } from './drift.ts'
 import { enter } from './enter.ts'
+import { explained } from './explain.ts'
 import { podLog } from './logs.ts'
 import { failureStatus, type Handler, lines } from './serve.ts'
 import { bringUp } from './up.ts'
@@ -71,6 +72,7 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
     'POST check': (request) => withEngine(daemon, (engine) => check(engine, request)),
     'GET drift': () => withEngine(daemon, async (engine) => json({ drift: await driftOf(engine) })),
     'POST repair': (request) => withEngine(daemon, (engine) => repairAll(engine, request)),
+    'GET explain': (_, url) => withEngine(daemon, (engine) => explained(engine, url)),
     'GET enter': (_, url) => withEngine(daemon, (engine) => enter(engine, url)),
     'GET programs': () => withEngine(daemon, (engine) => json(Object.fromEntries(engine.programs()))),
     'POST down': () => {

@@ -97,7 +97,7 @@ async function podsReady(engine: Engine, signal: AbortSignal): Promise<Told> {
   for (;;) {
     const late = notReady(engine)
     const over = Date.now() > deadline
-    if (over || (late.every(({ hopeless }) => hopeless) && replicasThere(engine))) {
+    if (over || (late.every(({ hopeless }) => hopeless) && replicasThere(engine, late))) {
       const [first] = late
       if (first === undefined) return { says: counted(engine.cluster().pods.length, 'Pod') }
       const says = `${counted(late.length, 'Pod')} not ready: ${late.map((pod) => `${pod.namespace}/${pod.name} (${pod.why})`).join(', ')}`
@@ -129,8 +129,18 @@ const HOPELESS = new Set(['ErrImagePull', 'ImagePullBackOff', 'CreateContainerCo
 
 const isTrue = (pod: PodObject, type: string): boolean => pod.status.conditions.some((condition) => condition.type === type && condition.status === 'True')
 
-/** Every Deployment has as many Pods as it wants, of its newest template. */
-const replicasThere = (engine: Engine): boolean => engine.store.list('Deployment').every(({ spec, status }) => (status.updatedReplicas ?? 0) >= spec.replicas)
+/** Every Deployment has as many Pods as it wants, of its newest template; DaemonSets likewise, and StatefulSets unless a Pod is stuck that the next one waits for. */
+const replicasThere = ({ store }: Engine, late: readonly Late[]): boolean =>
+  store.list('Deployment').every(({ spec, status }) => (status.updatedReplicas ?? 0) >= spec.replicas) &&
+  store
+    .list('StatefulSet')
+    .every(
+      ({ metadata, spec, status }) =>
+        (status.replicas ?? 0) >= spec.replicas || late.some(({ namespace, name }) => namespace === metadata.namespace && name.startsWith(`${metadata.name}-`)),
+    ) &&
+  store
+    .list('DaemonSet')
+    .every(({ status, metadata }) => status.observedGeneration === metadata.generation && status.currentNumberScheduled >= status.desiredNumberScheduled)
 
 async function dnsAnswers(engine: Engine, signal: AbortSignal): Promise<Told> {
   const { dnsIP, nodes, domain } = engine.cluster()

@@ -1,5 +1,5 @@
 /** A running lab: its objects, its machines, and the wheel between them. */
-import type { Deployment, KubeObject, PodObject } from '#api/kinds.ts'
+import type { DaemonSet, Deployment, KubeObject, PodObject, StatefulSet } from '#api/kinds.ts'
 import { createStore, type Snapshot, type Store } from '#api/store.ts'
 import { admitService } from '#controllers/allocate.ts'
 import { providedObjects } from '#controllers/provided.ts'
@@ -52,7 +52,8 @@ export type EngineOptions = {
 
 const SECOND_MS = 1_000
 /** A Pod counts as available only after it was ready for a while: then time alone changes what is to be done. */
-const waitsForTime = ({ spec, status }: Deployment): boolean => spec.minReadySeconds > 0 && (status.availableReplicas ?? 0) < spec.replicas
+const waitsForTime = ({ spec, status }: Deployment | StatefulSet): boolean => spec.minReadySeconds > 0 && (status.availableReplicas ?? 0) < spec.replicas
+const waitsForTimeToo = ({ spec, status }: DaemonSet): boolean => spec.minReadySeconds > 0 && (status.numberAvailable ?? 0) < status.desiredNumberScheduled
 
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000, 30_000]
 
@@ -121,7 +122,8 @@ export function createEngine(o: EngineOptions): Engine {
     const leaving = new Map(abandoned)
     const objects = objectsIn(store)
     clearTimeout(later)
-    if (objects.Deployment.some(waitsForTime)) later = setTimeout(kick, SECOND_MS).unref()
+    const waits = objects.Deployment.some(waitsForTime) || objects.StatefulSet.some(waitsForTime) || objects.DaemonSet.some(waitsForTimeToo)
+    if (waits) later = setTimeout(kick, SECOND_MS).unref()
     cluster = clusterOf(lab, { ...objects, Pod: objects.Pod.filter((pod) => !dead.has(pod.metadata.uid) && !leaving.has(placeOf(pod))) })
     programs = programsOf(cluster)
     pods.sync(cluster)

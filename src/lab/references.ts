@@ -59,7 +59,7 @@ function nodesOf(manifests: readonly Manifest[], lab: Judged | undefined): World
 function templatesOf({ object }: Manifest): readonly Template[] {
   const namespace = object.metadata.namespace ?? ''
   if (object.kind === 'Pod') return [{ namespace, labels: object.metadata.labels, spec: object.spec, path: ['spec'], pod: true }]
-  if (object.kind !== 'Deployment' && object.kind !== 'ReplicaSet') return []
+  if (object.kind !== 'Deployment' && object.kind !== 'ReplicaSet' && object.kind !== 'StatefulSet' && object.kind !== 'DaemonSet') return []
   const { metadata, spec } = object.spec.template
   return [{ namespace, labels: metadata.labels, spec, path: ['spec', 'template', 'spec'], pod: false }]
 }

@@ -52,23 +52,23 @@ const serviceStatus = z.strictObject({
   conditions: z.array(condition).optional(),
 })
 
+const targetRef = z.strictObject({
+  kind: text,
+  name: text,
+  namespace: text.optional(),
+  uid: text.optional(),
+  apiVersion: text.optional(),
+  resourceVersion: text.optional(),
+  fieldPath: text.optional(),
+})
+
 export const endpoint = z.strictObject({
   addresses: z.array(text).min(1),
   conditions: z.strictObject({ ready: z.boolean().nullish(), serving: z.boolean().nullish(), terminating: z.boolean().nullish() }).default({}),
   hostname: text.optional(),
   nodeName: text.optional(),
   zone: text.optional(),
-  targetRef: z
-    .strictObject({
-      kind: text,
-      name: text,
-      namespace: text.optional(),
-      uid: text.optional(),
-      apiVersion: text.optional(),
-      resourceVersion: text.optional(),
-      fieldPath: text.optional(),
-    })
-    .optional(),
+  targetRef: targetRef.optional(),
   hints: z
     .strictObject({ forZones: z.array(z.strictObject({ name: text })).optional(), forNodes: z.array(z.strictObject({ name: text })).optional() })
     .optional(),
@@ -85,6 +85,22 @@ export const EndpointSlice = object('discovery.k8s.io/v1', 'EndpointSlice', {
     .transform((at) => at ?? []),
   ports: z
     .array(z.strictObject({ name: text.default(''), protocol: protocol.default('TCP'), port: port.nullish(), appProtocol: text.optional() }))
+    .nullish()
+    .transform((at) => at ?? []),
+})
+
+const endpointAddress = z.strictObject({ ip: text, hostname: text.optional(), nodeName: text.optional(), targetRef: targetRef.optional() })
+
+/** The older form of a Service's endpoints: each subset is its addresses times its ports. */
+export const Endpoints = object('v1', 'Endpoints', {
+  subsets: z
+    .array(
+      z.strictObject({
+        addresses: z.array(endpointAddress).optional(),
+        notReadyAddresses: z.array(endpointAddress).optional(),
+        ports: z.array(z.strictObject({ name: text.optional(), port, protocol: protocol.default('TCP'), appProtocol: text.optional() })).optional(),
+      }),
+    )
     .nullish()
     .transform((at) => at ?? []),
 })

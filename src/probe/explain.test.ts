@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest'
+import { object, pod } from '#model/build.ts'
+import { type Evidence, explain, readListeners } from './explain.ts'
+
+const service = (spec: object = {}) =>
+  object('Service', { metadata: { name: 'web' }, spec: { clusterIP: '10.96.0.9', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }], ...spec } })
+const web = pod('a', { labels: { app: 'web' }, node: 'node-1', ip: '10.244.0.2' })
+const SS = 'tcp LISTEN 0 128 0.0.0.0:8080 0.0.0.0:*\n'
+const evidence = (o: Partial<Evidence> = {}, ss = SS): Evidence => ({
+  service: service(),
+  pods: [web],
+  slices: [],
+  events: [],
+  listeners: new Map([['default/a', readListeners(ss)]]),
+  drift: [],
+  forwarding: new Map([['node-1', '1']]),
+  dnsIP: undefined,
+  nodes: ['node-1', 'node-2'],
+  ...o,
+})
+const says = (o?: Partial<Evidence>, ss?: string) => explain(evidence(o, ss)).map((one) => [one.says, ...one.evidence])
+
+test('what ss says is read: families, wildcards, devices', () => {
+  const text = 'tcp LISTEN 0 128 127.0.0.53%lo:53 0.0.0.0:*\nudp UNCONN 0 0 [::]:53 [::]:*\ntcp LISTEN 0 4096 *:8080 *:*\n\nNetid State\n'
+  expect(readListeners(text)).toEqual([
+    { protocol: 'TCP', address: '127.0.0.53', port: 53 },
+    { protocol: 'UDP', address: '::', port: 53 },
+    { protocol: 'TCP', address: '*', port: 8080 },
+  ])
+})
+
+test('a Service that is well has nothing to explain', () => expect(says()).toEqual([]))
+
+test('a selector that matches nobody is told with the nearest label, or with those there are, or with where they are', () => {
+  const other = (labels: Record<string, string>, namespace = 'default') => [pod('a', { namespace, labels, node: 'node-1', ip: '10.244.0.2' })]
+  const title = 'its selector app=web matches no Pod in namespace default'
+  expect([other({ app: 'wbe' }), other({ app: 'shop' }), other({ apps: 'web' }), other({ app: 'web' }, 'shop')].map((pods) => says({ pods })[0])).toEqual([
+    [title, 'there are Pods with app=wbe: is that the one meant?'],
+    [title, 'Pods there have app=shop'],
+    [title, 'Pods there have a label apps, not app'],
+    [title, 'Pods with these labels are elsewhere: shop/a', 'there are no Pods in that namespace at all'],
+  ])
+})
+
+test('of a Service without selector and endpoints that is said', () => {
+  expect(says({ service: service({ selector: {} }) })).toEqual([
+    ['it has no selector, and nobody wrote endpoints for it', 'no EndpointSlice is labelled kubernetes.io/service-name=web'],
+  ])
+})
+
+test('Pods that are not ready are told with the probe that fails', () => {
+  const spec = { containers: [{ name: 'c', image: 'nginx', readinessProbe: { httpGet: { path: '/healthz', port: 8080 } } }] }
+  const status = {
+    phase: 'Running',
+    podIP: '10.244.0.2',
+    conditions: [{ type: 'Ready', status: 'False' }],
+    containerStatuses: [{ name: 'c', image: 'nginx', ready: false, restartCount: 0 }],
+  }
+  const sick = object('Pod', { metadata: { name: 'a', uid: 'u', labels: { app: 'web' } }, spec, status })
+  const failed = object('Event', {
+    metadata: { name: 'e' },
+    involvedObject: { kind: 'Pod', name: 'a', uid: 'u' },
+    reason: 'Unhealthy',
+    message: 'Readiness probe failed: HTTP probe failed with statuscode: 500',
+  })
+  expect(says({ pods: [sick], events: [failed] })).toEqual([
+    [
+      'none of its 1 Pod is ready, so there is no endpoint to send to',
+      'default/a: Running',
+      '  container c is asked by GET /healthz on port 8080 every 10 s',
+      '  Readiness probe failed: HTTP probe failed with statuscode: 500',
+    ],
+  ])
+})
+
+test('a target port nobody listens on, one with an unknown name, and an app that hears itself only', () => {
+  expect([
+    says({ service: service({ ports: [{ port: 80, targetPort: 9090 }] }) }),
+    says({ service: service({ ports: [{ port: 80, targetPort: 'http' }] }) }),
+    says({}, 'tcp LISTEN 0 128 127.0.0.1:8080 0.0.0.0:*\n'),
+  ]).toEqual([
+    [['nobody listens on targetPort 9090/TCP in default/a', 'open there: 8080/TCP']],
+    [['no container of default/a has a TCP port named "http"', 'their ports have no names']],
+    [['the app listens on port 8080/TCP for its own Pod only, in default/a', 'it listens on 127.0.0.1:8080; a Service sends to 10.244.0.2:8080']],
+  ])
+})
+
+test('a policy Local is told when nodes are left without a Pod', () => {
+  expect(says({ service: service({ internalTrafficPolicy: 'Local' }) })).toEqual([
+    ['internalTrafficPolicy Local: it does not answer on node-2, where none of its Pods is', 'its ready Pods are on node-1'],
+  ])
+})
+
+test('the kernel: a node that does not forward, and rules of this Service that are gone, not those of another', () => {
+  const row = (name: string) => ({
+    machine: 'node-1',
+    by: 'kube-proxy/iptables',
+    what: 'missing',
+    wanted: `chain nat KUBE-SVC-X: -m comment --comment "default/${name} cluster IP" -j X`,
+  })
+  expect([says({ forwarding: new Map([['node-2', '0']]) }), says({ drift: [row('other')] }), says({ drift: [row('web')] })]).toEqual([
+    [['node-2 does not forward packets', 'node-2: net.ipv4.ip_forward is 0']],
+    [],
+    [['the kernel of node-1 does not hold what the plan says', `node-1: kube-proxy/iptables: missing: ${row('web').wanted}`]],
+  ])
+})
+
+test('names that nobody answers for', () => {
+  const [first] = explain(evidence({ dnsIP: '10.96.0.10' }))
+  expect(first).toEqual({
+    says: 'CoreDNS is down: the name web cannot be looked up, its address 10.96.0.9 can still be used',
+    evidence: ['there is no Pod labelled k8s-app=kube-dns in kube-system'],
+    next: 'netlab get deployments,pods -n kube-system',
+  })
+})

@@ -1,0 +1,177 @@
+/** What Services, their endpoints and their names promise, seen in a running lab. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { home, netlab, until } from '../support/netlab.ts'
+
+const n = netlab()
+const folder = mkdtempSync(join(tmpdir(), 'netlab-manifests-'))
+beforeAll(async () => {
+  await n.ok('up', join(home, 'test/support/labs/services/lab.yaml'))
+})
+afterAll(async () => {
+  await n.clean()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const apply = async (name: string, text: string): Promise<string> => {
+  const file = join(folder, `${name}.yaml`)
+  writeFileSync(file, text)
+  return n.ok('apply', '-f', file)
+}
+const json = async (...args: string[]) => JSON.parse(await n.ok('get', ...args, '-o', 'json'))
+const sh = (place: string, script: string) => n.ok('exec', place, '--', 'sh', '-c', script)
+const dig = (...question: string[]) => sh('client', `dig +short +search ${question.join(' ')}`)
+const addresses = async (selector: string): Promise<string[]> =>
+  (await json('pods', '-l', selector)).items.map((pod: { status: { podIP: string } }) => pod.status.podIP)
+const lines = (text: string): string[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .sort()
+
+test('a StatefulSet’s Pods are found by their own names, and stay so when they are made anew', async () => {
+  const ips = await addresses('app=db')
+  expect([await dig('db-0.db'), await dig('db-1.db')]).toEqual(ips)
+  expect(lines(await dig('db'))).toEqual([...ips].sort())
+  expect(await sh('db-0', 'hostname; hostname -f')).toBe('db-0\ndb-0.db.default.svc.cluster.local')
+  const { uid } = (await json('pod', 'db-0')).metadata
+  await n.ok('delete', 'pod', 'db-0')
+  const again = await until(
+    () => json('pods', '-l', 'app=db'),
+    ({ items }) => items.length === 2 && items[0].metadata.uid !== uid && items[0].status.podIP !== undefined,
+    45_000,
+  )
+  await until(
+    () => dig('db-0.db'),
+    (answer) => answer === again.items[0].status.podIP,
+  )
+})
+
+test('SRV records name port and Pod of a headless Service, and PTR leads back', async () => {
+  const names = [0, 1].map((at) => `0 50 8080 db-${at}.db.default.svc.cluster.local.`)
+  expect(lines(await dig('SRV', '_http._tcp.db.default.svc.cluster.local'))).toEqual(names)
+  const [first] = await addresses('app=db')
+  expect(await dig('-x', first ?? '')).toBe('db-0.db.default.svc.cluster.local.')
+})
+
+test('an ExternalName is a CNAME, and becomes an address when the type changes', async () => {
+  expect(lines(await dig('CNAME', 'elsewhere'))).toEqual(['db.default.svc.cluster.local.'])
+  await n.ok('exec', 'node-1', '--', 'kubectl', 'patch', 'svc', 'elsewhere', '--type', 'merge', '-p', '{"spec":{"type":"ClusterIP","ports":[{"port":80}]}}')
+  const { spec } = await json('svc', 'elsewhere')
+  expect(spec.externalName).toBeUndefined()
+  await until(
+    () => dig('elsewhere'),
+    (answer) => answer === spec.clusterIP,
+  )
+})
+
+test('a node port answers from outside; with policy Local the client’s address is kept, and only where a Pod is', async () => {
+  const ask = (node: string, port: number) => sh('ext/internet', `curl -s -m 3 http://${node}:${port}/client-ip || echo none`)
+  expect(await ask('192.168.0.10', 30080)).not.toContain('203.0.113.10')
+  expect(await ask('192.168.0.10', 30081)).toContain('203.0.113.10')
+  await n.ok('scale', 'deploy/web', '--replicas', '1')
+  const [pod] = await until(
+    async () => (await json('pods', '-l', 'app=web')).items,
+    (items) => items.length === 1,
+    45_000,
+  )
+  const here = pod.spec.nodeName === 'node-1' ? '192.168.0.10' : '192.168.0.11'
+  const there = here === '192.168.0.10' ? '192.168.0.11' : '192.168.0.10'
+  expect([await ask(here, 30081), await ask(there, 30081), await ask(there, 30080)]).toEqual([
+    expect.stringContaining('203.0.113.10'),
+    'none',
+    expect.not.stringContaining('none'),
+  ])
+  await n.ok('scale', 'deploy/web', '--replicas', '2')
+  await until(
+    async () => (await addresses('app=web')).filter(Boolean).length,
+    (count) => count === 2,
+  )
+})
+
+test('with affinity a client stays with one Pod, without it meets them all', async () => {
+  const met = async (name: string) => new Set(lines(await sh('client', `for i in $(seq 20); do curl -s -m 2 http://${name}/hostname; echo; done`)))
+  expect([(await met('web-sticky')).size, (await met('web')).size]).toEqual([1, 2])
+})
+
+test('a patch of nothing but the type takes node ports away', async () => {
+  await n.ok('exec', 'node-1', '--', 'kubectl', 'patch', 'svc', 'web-local', '-p', '{"spec":{"type":"ClusterIP"}}')
+  const { spec } = await json('svc', 'web-local')
+  expect([spec.type, spec.ports[0].nodePort, spec.externalTrafficPolicy]).toEqual(['ClusterIP', undefined, undefined])
+})
+
+test('a load balancer’s address can be given by hand, and answers', async () => {
+  await apply(
+    'lb',
+    'apiVersion: v1\nkind: Service\nmetadata: {name: lb}\nspec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}\n',
+  )
+  const status = '{"status":{"loadBalancer":{"ingress":[{"ip":"198.51.100.7"}]}}}'
+  await n.ok('exec', 'node-1', '--', 'kubectl', 'patch', 'svc', 'lb', '--subresource', 'status', '--type', 'merge', '-p', status)
+  expect(await n.ok('get', 'svc', 'lb')).toContain('198.51.100.7')
+  await until(
+    () => sh('client', 'curl -s -m 2 -o /dev/null -w "%{http_code}" http://198.51.100.7 || true'),
+    (code) => code === '200',
+  )
+})
+
+test('Endpoints written by hand are mirrored into slices, and traffic follows them', async () => {
+  expect(await n.ok('get', 'endpoints', 'control', '--no-headers')).toMatch(/^control +192\.168\.0\.1:6443 /)
+  expect(await sh('client', 'curl -s -m 3 http://control/version')).toContain('gitVersion')
+  const mirrors = async () => (await json('endpointslices', '-l', 'endpointslice.kubernetes.io/managed-by=endpointslicemirroring-controller.k8s.io')).items
+  expect(await mirrors()).toHaveLength(1)
+  await n.ok('delete', 'endpoints', 'control')
+  await until(mirrors, (left) => left.length === 0)
+})
+
+test('a DaemonSet has one Pod on each node', async () => {
+  const { items } = await json('pods', '-l', 'app=agent')
+  expect(items.map((pod: { spec: { nodeName: string } }) => pod.spec.nodeName).sort()).toEqual(['node-1', 'node-2'])
+  expect(await n.ok('get', 'ds,sts', '--no-headers')).toMatch(/agent +2 +2 +2 +2 +2[\s\S]*db +2\/2/)
+})
+
+test('a Service that is well has nothing to explain', async () => {
+  expect(await n.run('explain', 'svc/web')).toMatchObject({ code: 0, out: 'default/web: nothing found that keeps it from answering; 2 endpoints ready' })
+})
+
+const broken = (name: string, spec: string) => apply(name, `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec: ${spec}\n`)
+
+test('a slip in a selector, a wrong target port and an app that hears itself only are told apart', async () => {
+  await broken('typo', '{selector: {app: wbe}, ports: [{port: 80}]}')
+  await broken('deaf', '{selector: {app: web}, ports: [{port: 80, targetPort: 9999}]}')
+  const server = 'use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1:8080", Listen => 5); sleep'
+  await apply(
+    'inward',
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'inward', labels: { app: 'inward' } },
+      spec: { containers: [{ name: 'c', image: 'busybox', command: ['perl', '-e', server] }] },
+    }),
+  )
+  await broken('inward', '{selector: {app: inward}, ports: [{port: 80, targetPort: 8080}]}')
+  const said = async (name: string) => n.run('explain', `svc/${name}`)
+  expect((await said('typo')).out).toMatch(
+    /selector app=wbe matches no Pod in namespace default\n +there are Pods with app=web: is that the one meant\?\n +next: netlab get pods --show-labels/,
+  )
+  expect((await said('deaf')).out).toMatch(/nobody listens on targetPort 9999\/TCP in default\/web-[\s\S]*open there: 8080\/TCP/)
+  const shy = await until(
+    () => said('inward'),
+    ({ out }) => out.includes('its own Pod only'),
+  )
+  expect([shy.code, shy.out]).toEqual([1, expect.stringMatching(/it listens on 127\.0\.0\.1:8080; a Service sends to 10\.244\./)])
+})
+
+test('rules that are gone and a node that does not forward are found in the kernel', async () => {
+  await sh('node-2', 'iptables -t nat -F KUBE-SERVICES; sysctl -qw net.ipv4.ip_forward=0')
+  const said = await n.run('explain', 'svc/web')
+  expect([said.code, said.out]).toEqual([
+    1,
+    expect.stringMatching(
+      /node-2 does not forward packets\n +node-2: net.ipv4.ip_forward is 0\n[\s\S]*the kernel of node-2 does not hold what the plan says\n +node-2: kube-proxy\/iptables: changed: chain nat KUBE-SERVICES/,
+    ),
+  ])
+  await n.ok('repair')
+  expect((await n.run('explain', 'svc/web')).code).toBe(0)
+})
