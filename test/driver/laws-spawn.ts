@@ -130,18 +130,27 @@ export const spawnLaws: readonly Law[] = [
         mount('/run/v/new/', '/data'),
         mount('/run/v/new/', '/usr/share/nginx/html/v', true),
         mount('/run/v/other folder/', '/srv/two words'),
+        ...['/etc/one', '/etc/two/more', '/etc/three', '/etc/app/more', '/usr/one', '/usr/two', '/usr/three', '/var/one/x', '/var/two'].map((to) =>
+          mount('/run/v/new/', to, true),
+        ),
       ]
       const script = [
         'cat /etc/hosts /etc/app/deep/app.conf',
         'echo written > /data/note; cat /usr/share/nginx/html/v/note',
         'echo more > "/srv/two words/x"',
         'for f in /etc/hosts /etc/app/deep/app.conf /usr/share/nginx/html/v/x; do (echo x > $f) 2>/dev/null && echo "$f is writable"; done',
-        'ls /etc/passwd /usr/bin/env',
+        'ls /etc/passwd /usr/bin/env /etc/three/note /usr/three/note /var/one/x/note',
       ].join('\n')
-      assert.equal(await whole(world, script, { mounts }), 'its\nconfig\nwritten\n/etc/passwd\n/usr/bin/env\n')
+      assert.equal(
+        await whole(world, script, { mounts }),
+        ['its', 'config', 'written', '/etc/passwd', '/etc/three/note', '/usr/bin/env', '/usr/three/note', '/var/one/x/note', ''].join('\n'),
+      )
       assert.equal(await ask(world, 'a', ['cat', '/run/v/new/note', '/run/v/other folder/x']), 'written\nmore\n')
       assert.deepEqual(
-        [(await run(world, 'a', ['ls', '/etc/app', '/usr/share/nginx/html/v', '/data/note'])).stdout, (await run(world, 'a', ['cat', '/etc/hosts'])).stdout],
+        [
+          (await run(world, 'a', ['ls', '/etc/app', '/usr/share/nginx/html/v', '/data/note', '/var/one'])).stdout,
+          (await run(world, 'a', ['cat', '/etc/hosts'])).stdout,
+        ],
         ['', '127.0.0.1\tlocalhost\n'],
       )
     },
