@@ -1,4 +1,5 @@
 import { settle } from '#controllers/settle.ts'
+import { ipvsText } from '#kernel/ipvs.ts'
 import { restoreText } from '#kernel/rules.ts'
 import { script } from '#kernel/sh.ts'
 import type { NodeProgram } from '#kernel/step.ts'
@@ -27,7 +28,7 @@ export const run: Run = async (args, io) => {
 /** A plan does not change with the hour it is made at. */
 const NOW = '2026-01-01T00:00:00Z'
 
-type Format = 'text' | 'sh' | 'json' | 'iptables'
+type Format = 'text' | 'sh' | 'json' | 'iptables' | 'ipvs'
 type Programs = readonly (readonly [machine: string, program: NodeProgram])[]
 
 /** With `-f` the manifests given take the place of the lab's own. */
@@ -52,6 +53,8 @@ export function printed(programs: Programs, format: Format): string {
       return `${JSON.stringify(Object.fromEntries(programs), null, 2)}\n`
     case 'iptables':
       return programs.map(([machine, program]) => `${programs.length > 1 ? `# ${machine}\n` : ''}${restoreText(program, 4)}${restoreText(program, 6)}`).join('')
+    case 'ipvs':
+      return programs.map(([machine, program]) => `${programs.length > 1 ? `# ${machine}\n` : ''}${ipvsText(program)}`).join('')
     default:
       return format satisfies never
   }

@@ -277,9 +277,9 @@ Ctrl-C while a lab starts takes it away again.`,
       {
         name: 'format',
         type: 'text',
-        value: 'text|sh|json|iptables',
-        choices: ['text', 'sh', 'json', 'iptables'],
-        says: 'prose, a shell script that builds the node by hand, JSON, or iptables-restore text',
+        value: 'text|sh|json|iptables|ipvs',
+        choices: ['text', 'sh', 'json', 'iptables', 'ipvs'],
+        says: 'prose, a shell script that builds the node by hand, JSON, iptables-restore text, or ipvsadm, ipset and iptables as saved',
       },
     ],
     examples: [

@@ -6,6 +6,7 @@ import { sameJson } from '#controllers/objects.ts'
 import { providedObjects } from '#controllers/provided.ts'
 import { objectsIn, recordEvent, settleControllers } from '#controllers/turn.ts'
 import type { NodeDriver } from '#driver/driver.ts'
+import { isDraining } from '#kernel/ipvs.ts'
 import type { NodeProgram } from '#kernel/step.ts'
 import { podDir } from '#kubelet/volumes.ts'
 import type { Lab } from '#lab/lab.ts'
@@ -54,6 +55,9 @@ const SECOND_MS = 1_000
 /** A Pod counts as available only after it was ready for a while: then time alone changes what is to be done. */
 const waitsForTime = ({ spec, status }: Deployment): boolean => spec.minReadySeconds > 0 && (status.availableReplicas ?? 0) < spec.replicas
 
+/** How often kube-proxy looks whether a leaving real server has lost its last connection. */
+const DRAIN_MS = 60_000
+
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000, 30_000]
 
 export function createEngine(o: EngineOptions): Engine {
@@ -71,6 +75,7 @@ export function createEngine(o: EngineOptions): Engine {
   let failure: Error | undefined
   let failures = 0
   let retry: NodeJS.Timeout | undefined
+  let draining: NodeJS.Timeout | undefined
   const fixed = new Set<() => Promise<void>>()
 
   const kick = (): void => {
@@ -113,6 +118,8 @@ export function createEngine(o: EngineOptions): Engine {
     programs = programsOf(cluster)
     pods.sync(cluster)
     const results = await Promise.allSettled([...programs].map(([machine, program]) => applyTo(machine, program)))
+    clearTimeout(draining)
+    if ([...applied.values()].some(isDraining)) draining = setTimeout(kick, DRAIN_MS).unref()
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
     await Promise.all(objects.Pod.filter((pod) => dead.has(pod.metadata.uid) || neverRan(pod)).map(bury))
@@ -231,6 +238,7 @@ export function createEngine(o: EngineOptions): Engine {
     async stop() {
       stopped = true
       clearTimeout(retry)
+      clearTimeout(draining)
       pods.stop()
       await turning
       await o.driver.down()

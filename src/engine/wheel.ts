@@ -3,6 +3,7 @@ import type { KubeObject } from '#api/kinds.ts'
 import type { NodeDriver } from '#driver/driver.ts'
 import { change } from '#kernel/compile.ts'
 import { failureOf } from '#kernel/failure.ts'
+import { askDraining, drained, withDraining } from '#kernel/ipvs.ts'
 import type { NodeProgram } from '#kernel/step.ts'
 
 export const nameOf = ({ metadata }: KubeObject): string => (metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`)
@@ -19,10 +20,25 @@ export async function applyProgram(driver: NodeDriver, machine: string, applied:
     await undo(driver, machine, applied, wanted)
     throw failure
   }
-  return wanted
+  return drain(driver, machine, withDraining(applied, wanted))
+}
+
+/** Real servers that lost their last connection go. What cannot be asked or done now is tried again at the next turn. */
+async function drain(driver: NodeDriver, machine: string, program: NodeProgram): Promise<NodeProgram> {
+  const questions = askDraining(program)
+  if (questions.length === 0) return program
+  const answers = await Promise.all(questions.map((question) => driver.run(machine, question)))
+  const left = drained(
+    program,
+    answers.map(({ stdout }) => stdout),
+  )
+  for (const command of left.commands) {
+    if (failureOf(machine, command, await driver.run(machine, command)) !== undefined) return program
+  }
+  return left.program
 }
 
 /** Going back is best effort: what is not there need not be removed. */
 async function undo(driver: NodeDriver, machine: string, applied: NodeProgram, wanted: NodeProgram): Promise<void> {
-  for (const command of change(wanted, applied)) await driver.run(machine, command)
+  for (const command of change(withDraining(applied, wanted), applied)) await driver.run(machine, command)
 }

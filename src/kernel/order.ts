@@ -7,6 +7,7 @@ const ORDER = [
   'inner sysctl',
   'bridge',
   'vxlan',
+  'dummy',
   'veth',
   'port',
   'addr',
@@ -18,6 +19,7 @@ const ORDER = [
   'ipset',
   'chain',
   'jump',
+  'virtual-server',
   'file',
   'process',
 ] as const satisfies readonly (Step['kind'] | 'inner sysctl' | 'device sysctl')[]
