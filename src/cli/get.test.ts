@@ -36,6 +36,10 @@ test.each([
   expect(findKind(word).kind).toBe(kind)
 })
 
+test('who asks for Endpoints is led to EndpointSlices', () => {
+  expect(() => findKind('ep')).toThrow(expect.objectContaining({ says: expect.stringContaining('netlab get endpointslices') }))
+})
+
 test('an unknown kind is refused with the nearest', () => {
   expect(() => findKind('pdos')).toThrow(expect.objectContaining({ says: 'no kind named "pdos"; did you mean pods?' }))
 })

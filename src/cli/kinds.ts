@@ -13,6 +13,8 @@ export function findKind(word: string): Resource {
   const found = resources.find(
     (each) => spellings(each).includes(name) && (group.length === 0 || each.group.startsWith(group.join('.')) || group.join('.').endsWith(each.group)),
   )
+  if (found === undefined && ['ep', 'endpoints'].includes(name))
+    throw stop(USAGE, 'Endpoints are the old form of what EndpointSlices say: netlab get endpointslices')
   if (found === undefined)
     throw stop(
       USAGE,

@@ -4,17 +4,27 @@ const MACHINE_PATH = '/opt/netlab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/
 /** All that programs on machines are told of this host: nothing of its user's environment, which may hold secrets; and messages that can be read. */
 export const MACHINE_ENV: Readonly<Record<string, string>> = { PATH: MACHINE_PATH, LC_ALL: 'C.UTF-8', HOME: '/root' }
 
+/** Settings of the whole kernel, not of a namespace. Only root of the host could write the first one. */
+export const HOST_SETTINGS = ['/proc/sys/kernel', '/proc/sys/vm', '/proc/sys/fs', '/proc/sysrq-trigger'] as const
+
 /**
- * First program of a container, in its own mount, uts and pid namespaces: $1 host name, $2 working folder, $3 how many triples (from, to, ro|rw) follow, then the program.
+ * First program of a container, in its own mount, uts and pid namespaces: $1 host name, $2 working folder, $3 the mounts as an
+ * fstab, $4 how many pairs (from, to) of them follow, then the program.
+ * Its stderr comes as 3: that of the programs that make the namespaces is not the container's.
  * A mount point that the read-only template lacks is made in an overlay over the top-level folder it belongs to. tini reaps, and passes signals on
  * to programs that would ignore them as pid 1.
  */
 export const LAUNCH_SCRIPT = `#!/bin/sh
+exec 2>&3 3>&-
 set -eu
-host=$1; dir=$2; n=$3; shift 3
+host=$1; dir=$2; mounts=$3; n=$4; shift 4
 [ -z "$host" ] || hostname "$host"
 read -r id < /proc/sys/kernel/random/uuid
 table=
+if [ -w /proc/sys/kernel/core_pattern ]; then
+  for f in ${HOST_SETTINGS.join(' ')}; do [ ! -e "$f" ] || table="$table$f $f none bind,ro 0 0
+"; done
+fi
 while [ "$n" -gt 0 ]; do
   case $1 in */) mkdir -p "$1" ;; esac
   if [ ! -e "$2" ]; then
@@ -25,10 +35,9 @@ while [ "$n" -gt 0 ]; do
     mount -t overlay overlay -o "lowerdir=$top,upperdir=$over/upper,workdir=$over/work" "$top"
     if [ -d "$1" ]; then mkdir -p "$2"; else mkdir -p "$(dirname "$2")"; : > "$2"; fi
   fi
-  table="$table$1 $2 none bind,$3 0 0
-"
-  shift 3; n=$((n - 1))
+  shift 2; n=$((n - 1))
 done
+table=$table$mounts
 if [ -n "$table" ]; then
   # mount takes no pipe for its table
   printf %s "$table" > "/run/netlab/mounts-$id"
