@@ -3,6 +3,7 @@ import { type Family, familyOf, type Ip, parseCidr, parseIp } from '#net/net.ts'
 import { type Loose, labels, type Mistakes, named, unique } from './judge.ts'
 import type { EndpointSlice, Endpoints, ServiceObject } from './kinds.ts'
 import { dnsLabel, dnsSubdomain, portName, qualifiedName } from './names.ts'
+import { isScheduler, SCHEDULER_ANNOTATION, SCHEDULERS } from './schedulers.ts'
 import type { Path } from './validate.ts'
 
 const ENDPOINTS_MAX = 1000
@@ -13,6 +14,7 @@ type Spec = Loose<ServiceObject['spec']>
 
 export function* service(object: Loose<ServiceObject>): Mistakes {
   const spec = object.spec
+  yield* scheduler(object)
   if (spec === undefined) return
   yield* labels(spec.selector, ['spec', 'selector'])
   yield* ports(spec)
@@ -23,6 +25,12 @@ export function* service(object: Loose<ServiceObject>): Mistakes {
     if (range !== undefined && parseCidr(range) === undefined)
       yield { path: ['spec', 'loadBalancerSourceRanges', i], says: `"${range}" is not a range such as 203.0.113.0/24` }
   if (spec.loadBalancerIP) yield* address(spec.loadBalancerIP, ['spec', 'loadBalancerIP'])
+}
+
+function* scheduler({ metadata }: Loose<ServiceObject>): Mistakes {
+  const given = metadata?.annotations?.[SCHEDULER_ANNOTATION]
+  if (given !== undefined && !isScheduler(given))
+    yield { path: ['metadata', 'annotations', SCHEDULER_ANNOTATION], says: `no scheduler "${given}"; IPVS has ${SCHEDULERS.join(', ')}` }
 }
 
 function* ports(spec: Spec): Mistakes {

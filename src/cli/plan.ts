@@ -1,4 +1,5 @@
 import { settle } from '#controllers/settle.ts'
+import { ipvsText } from '#kernel/ipvs.ts'
 import { nftText } from '#kernel/nft.ts'
 import { restoreText } from '#kernel/rules.ts'
 import { script } from '#kernel/sh.ts'
@@ -28,7 +29,7 @@ export const run: Run = async (args, io) => {
 /** A plan does not change with the hour it is made at. */
 const NOW = '2026-01-01T00:00:00Z'
 
-type Format = 'text' | 'sh' | 'json' | 'iptables' | 'nft'
+type Format = 'text' | 'sh' | 'json' | 'iptables' | 'nft' | 'ipvs'
 type Programs = readonly (readonly [machine: string, program: NodeProgram])[]
 
 /** With `-f` the manifests given take the place of the lab's own. */
@@ -55,6 +56,8 @@ export function printed(programs: Programs, format: Format): string {
       return titled(programs, (program) => restoreText(program, 4) + restoreText(program, 6))
     case 'nft':
       return titled(programs, (program) => nftText(program.filter((step) => step.in === undefined)))
+    case 'ipvs':
+      return titled(programs, (program) => ipvsText(program))
     default:
       return format satisfies never
   }

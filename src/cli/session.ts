@@ -8,6 +8,7 @@ import { daemonCommand, version } from './home.ts'
 import { ensurePrograms } from './install.ts'
 import { INTERRUPTED, type Io, isStop, NOT_STARTED, stop, USAGE } from './io.ts'
 import { checkFile, type LabPlace, labFiles } from './labs.ts'
+import { ensureNeeds } from './needs.ts'
 import type { Progress } from './progress.ts'
 
 export type Session = { readonly state: LabState; readonly fresh: boolean; readonly end: End }
@@ -26,6 +27,7 @@ export async function bringUp({ place, wait, install }: Wish, io: Io, progress: 
   if (running !== undefined && running.dir !== place.dir)
     throw stop(USAGE, `a lab named ${name} runs already, from ${running.dir}; netlab down ${name} stops it`)
   if (running === undefined) await ensurePrograms(io, install)
+  if (running === undefined) await ensureNeeds(read.value.lab, io)
   const state = running ?? (await started({ root, name, dir: place.dir, version: version(), daemon: daemonCommand(), signal: io.signal }))
   const fresh = running === undefined
   try {

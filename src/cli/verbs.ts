@@ -277,9 +277,9 @@ Ctrl-C while a lab starts takes it away again.`,
       {
         name: 'format',
         type: 'text',
-        value: 'text|sh|json|iptables|nft',
-        choices: ['text', 'sh', 'json', 'iptables', 'nft'],
-        says: 'prose, a shell script that builds the node by hand, JSON, iptables-restore text, or the text for nft -f',
+        value: 'text|sh|json|iptables|nft|ipvs',
+        choices: ['text', 'sh', 'json', 'iptables', 'nft', 'ipvs'],
+        says: 'prose, a shell script that builds the node by hand, JSON, iptables-restore text, the text for nft -f, or ipvsadm, ipset and iptables as saved',
       },
     ],
     examples: [

@@ -5,6 +5,7 @@ import { admitService } from '#controllers/allocate.ts'
 import { providedObjects } from '#controllers/provided.ts'
 import { objectsIn, recordEvent, settleControllers } from '#controllers/turn.ts'
 import type { NodeDriver } from '#driver/driver.ts'
+import { isDraining } from '#kernel/ipvs.ts'
 import type { NodeProgram } from '#kernel/step.ts'
 import { processId } from '#kubelet/containers.ts'
 import { podDir } from '#kubelet/volumes.ts'
@@ -55,6 +56,9 @@ const SECOND_MS = 1_000
 const waitsForTime = ({ spec, status }: Deployment | StatefulSet): boolean => spec.minReadySeconds > 0 && (status.availableReplicas ?? 0) < spec.replicas
 const waitsForTimeToo = ({ spec, status }: DaemonSet): boolean => spec.minReadySeconds > 0 && (status.numberAvailable ?? 0) < status.desiredNumberScheduled
 
+/** How often kube-proxy looks whether a leaving real server has lost its last connection. */
+const DRAIN_MS = 60_000
+
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000, 30_000]
 
 export function createEngine(o: EngineOptions): Engine {
@@ -75,6 +79,7 @@ export function createEngine(o: EngineOptions): Engine {
   let failure: Error | undefined
   let failures = 0
   let retry: NodeJS.Timeout | undefined
+  let draining: NodeJS.Timeout | undefined
   let later: NodeJS.Timeout | undefined
   /** Pods deleted without their grace, whose sandboxes still stand: nothing of them may be there when one of the same name comes. */
   const abandoned = new Map<string, PodObject>()
@@ -129,6 +134,8 @@ export function createEngine(o: EngineOptions): Engine {
     pods.sync(cluster)
     const machines = [...programs.keys()]
     const results = await Promise.allSettled([...programs].map(([machine, program]) => applyTo(machine, program)))
+    clearTimeout(draining)
+    if ([...applied.values()].some(isDraining)) draining = setTimeout(kick, DRAIN_MS).unref()
     const failed = new Map(results.flatMap((result, at) => (result.status === 'rejected' ? [[machines[at] ?? '', result.reason as Error]] : [])))
     const over = objects.Pod.filter((pod) => dead.has(pod.metadata.uid) || neverRan(pod))
     await Promise.all(over.filter(({ spec }) => !failed.has(spec.nodeName ?? '')).map(bury))
@@ -275,6 +282,7 @@ export function createEngine(o: EngineOptions): Engine {
     async stop() {
       stopped = true
       clearTimeout(retry)
+      clearTimeout(draining)
       clearTimeout(later)
       pods.stop()
       await turning

@@ -4,7 +4,9 @@ import type { NodeDriver } from '#driver/driver.ts'
 import type { Command } from '#kernel/command.ts'
 import { change, commandsOf } from '#kernel/compile.ts'
 import { difference, isLink } from '#kernel/difference.ts'
+import { failureOf } from '#kernel/failure.ts'
 import { keyOf } from '#kernel/identity.ts'
+import { askDraining, drained, withDraining } from '#kernel/ipvs.ts'
 import { speaksIpv6 } from '#kernel/lines.ts'
 import type { NodeProgram, Step } from '#kernel/step.ts'
 import { perform } from './perform.ts'
@@ -22,11 +24,26 @@ export async function applyProgram(driver: NodeDriver, machine: string, applied:
       await perform(driver, machine, command)
     } catch (failure) {
       // What is not there need not be removed: on the way back no answer is a failure.
-      for (const one of back(applied, wanted, commands.slice(0, index + 1))) await driver.run(machine, one)
+      for (const one of back(applied, withDraining(applied, wanted), commands.slice(0, index + 1))) await driver.run(machine, one)
       throw failure
     }
   }
-  return wanted
+  return drain(driver, machine, withDraining(applied, wanted))
+}
+
+/** Real servers that lost their last connection go. What cannot be asked or done now is tried again at the next turn. */
+async function drain(driver: NodeDriver, machine: string, program: NodeProgram): Promise<NodeProgram> {
+  const questions = askDraining(program)
+  if (questions.length === 0) return program
+  const answers = await Promise.all(questions.map((question) => driver.run(machine, question)))
+  const left = drained(
+    program,
+    answers.map(({ stdout }) => stdout),
+  )
+  for (const command of left.commands) {
+    if (failureOf(machine, command, await driver.run(machine, command)) !== undefined) return program
+  }
+  return left.program
 }
 
 /** From where a change stopped to what was there before it. `ran` ends with the command that failed, of which some lines may have been done. */

@@ -2,6 +2,7 @@
 import type { Family } from '#net/net.ts'
 import type { Command, Run } from './command.ts'
 import { type Difference, difference, type StepOf } from './difference.ts'
+import { serverRuns } from './ipvs.ts'
 import { adjustLines, type Line, makeLines, speaksIpv6, undoLines } from './lines.ts'
 import { NFT, nftLines } from './nft.ts'
 import { turnOf } from './order.ts'
@@ -64,6 +65,7 @@ function inSpace(space: string | undefined, work: Work, adjusted: readonly Line[
     ...batch('bridge', space, ofTool(undone, 'bridge'), ofTool(made, 'bridge')),
     ...rules(space, work),
     ...nft(space, work),
+    ...serverRuns(space, work),
   ]
 }
 

@@ -5,7 +5,7 @@ import { inOrder, inReverse } from './order.ts'
 import type { NodeProgram, Step } from './step.ts'
 
 export type StepOf<K extends Step['kind']> = Extract<Step, { kind: K }>
-export type Link = StepOf<'bridge' | 'vxlan' | 'veth'>
+export type Link = StepOf<'bridge' | 'vxlan' | 'dummy' | 'veth'>
 
 export type Difference = {
   /** In the order of undoing. */
@@ -62,7 +62,8 @@ const pick = (steps: ReadonlyMap<string, Step>, keys: ReadonlySet<string>): read
 
 /** Kinds that cannot simply be said again; the words of the others replace. A set found changed is filled anew, for its strangers are not known. */
 const isAdjustable = (step: Step, seen: 'adjust' | 'remake' | undefined): boolean =>
-  isLink(step) || ((step.kind === 'ipset' || (step.kind === 'nft' && (step.object === 'set' || step.object === 'map'))) && seen === undefined)
+  isLink(step) ||
+  ((step.kind === 'ipset' || step.kind === 'virtual-server' || (step.kind === 'nft' && (step.object === 'set' || step.object === 'map'))) && seen === undefined)
 
 function howToChange(from: Step, to: Step): 'adjust' | 'remake' {
   if (isLink(to)) return from.kind === to.kind && same(shape(from), shape(to)) ? 'adjust' : 'remake'
@@ -87,7 +88,7 @@ function shape(step: Step): Step {
   }
 }
 
-export const isLink = (step: Step): step is Link => step.kind === 'bridge' || step.kind === 'vxlan' || step.kind === 'veth'
+export const isLink = (step: Step): step is Link => step.kind === 'bridge' || step.kind === 'vxlan' || step.kind === 'dummy' || step.kind === 'veth'
 
 type Lost = { readonly devices: Set<string>; readonly spaces: ReadonlySet<string> }
 const device = (space: string | undefined, dev: string): string => `${space ?? ''} ${dev}`
@@ -178,7 +179,7 @@ function addDependants(o: {
   }
 }
 
-const macOf = (link: Link): string | undefined => (link.kind === 'veth' ? link.peerMac : link.mac)
+const macOf = (link: Link): string | undefined => (link.kind === 'veth' ? link.peerMac : link.kind === 'dummy' ? undefined : link.mac)
 const leadsTo = (addr: StepOf<'addr'>, route: StepOf<'route'>): boolean => route.via !== undefined && contains(addr.cidr, route.via)
 
 /** Jumps of one built-in chain keep the order of the plan: those said later than a new one are made again after it. */

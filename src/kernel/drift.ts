@@ -5,6 +5,7 @@ import { commandsOf, sysctlKey } from './compile.ts'
 import { difference, isLink, type Link, type StepOf } from './difference.ts'
 import { failureOf } from './failure.ts'
 import { keyOf } from './identity.ts'
+import { readServers, savedServer } from './ipvs.ts'
 import {
   type Device,
   type Forwarding,
@@ -44,7 +45,7 @@ export function drift(program: NodeProgram, outputs: readonly Output[], machine 
 export function repair(program: NodeProgram, drifts: readonly Drift[]): readonly Command[] {
   const found = new Map(
     drifts.map(({ step, what, inPlace }) => {
-      const isMadeAnew = step.kind === 'addr' || ((isLink(step) || step.kind === 'ipset') && inPlace !== true)
+      const isMadeAnew = step.kind === 'addr' || ((isLink(step) || step.kind === 'ipset' || step.kind === 'virtual-server') && inPlace !== true)
       return [keyOf(step), what === 'missing' ? 'missing' : isMadeAnew ? 'remake' : 'adjust'] as const
     }),
   )
@@ -57,6 +58,7 @@ type Seen = {
   readonly fdb?: readonly Forwarding[]
   readonly settings?: ReadonlyMap<string, string>
   readonly sets?: ReturnType<typeof readSets>
+  readonly servers?: ReturnType<typeof readServers>
   readonly files?: ReadonlyMap<string, string>
   readonly absentFiles?: ReadonlySet<string>
   readonly nft?: NftState
@@ -96,6 +98,8 @@ function readAnswer(question: Question, output: Output, machine: string, known: 
       return { settings: readSettings(output.stdout) }
     case 'sets':
       return { sets: readSets(output.stdout) }
+    case 'servers':
+      return { servers: readServers(output.stdout) }
     case 'files':
       return {
         files: readFiles(output.stdout),
@@ -125,6 +129,7 @@ function compare(step: Step, seen: Seen, state: State): Difference | undefined {
   switch (step.kind) {
     case 'bridge':
     case 'vxlan':
+    case 'dummy':
     case 'veth':
       return compareLink(step, seen.space?.devices.get(step.dev), state)
     case 'netns':
@@ -162,6 +167,8 @@ function compare(step: Step, seen: Seen, state: State): Difference | undefined {
     }
     case 'ipset':
       return compareSet(step, seen.sets?.get(step.name))
+    case 'virtual-server':
+      return compareServer(step, seen.servers)
     case 'file': {
       const text = seen.files?.get(step.path)
       if (seen.absentFiles?.has(step.path)) return missing(step)
@@ -186,6 +193,7 @@ function compareLink(step: Link, dev: Device | undefined, state: State): Differe
   if (step.kind === 'veth' && peer === undefined) return changed(step, `${step.dev} without its other end ${step.peer} in ${step.peerIn}`)
   const kind = dev.kind ?? 'a device of another kind'
   if (kind !== step.kind) return changed(step, `${kind} ${step.dev}`)
+  if (step.kind === 'dummy') return undefined
   if (step.kind === 'vxlan') {
     const { id, port, local, link, learning } = dev.vxlan ?? { id: 0, port: 0, local: '', link: '', learning: true }
     const isSame = id === step.vni && port === step.port && local === step.local && link === step.underlay && learning === step.learning
@@ -238,6 +246,16 @@ function compareSet(step: StepOf<'ipset'>, set: { readonly type: string; readonl
   const short = (member: string): string => member.replace(/\/(32|128)(?=$|,)/g, '')
   const [wanted, found] = [step.members.map(short).sort(), set.members.map(short).sort()]
   return wanted.join() === found.join() ? undefined : { what: 'changed', ...strangers(wanted, found, say(step)), inPlace: true }
+}
+
+/** Real servers of weight 0 that nobody wants are ending their connections. */
+function compareServer(step: StepOf<'virtual-server'>, servers: Seen['servers']): Difference | undefined {
+  const { name, settings, reals } = savedServer(step)
+  const found = servers?.get(name)
+  if (found === undefined) return missing(step)
+  if (found.settings !== settings) return changed(step, `virtual-server ${found.settings}`)
+  const there = found.reals.filter((one) => reals.includes(one) || !one.endsWith(' -w 0'))
+  return reals.toSorted().join() === there.toSorted().join() ? undefined : { what: 'changed', ...strangers(reals, there, say(step)) }
 }
 
 function compareChain(step: StepOf<'chain'>, seen: Seen): Difference | undefined {

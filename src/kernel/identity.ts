@@ -1,4 +1,5 @@
 /** Which thing on its machine a Step speaks of, and whether two Steps say the same about it. */
+import { hostPort } from '#net/net.ts'
 import type { Step } from './step.ts'
 
 const keys = new WeakMap<Step, string>()
@@ -18,6 +19,7 @@ function nameOf(step: Step): string {
       return `netns ${step.name}`
     case 'bridge':
     case 'vxlan':
+    case 'dummy':
     case 'veth':
       return `link ${step.dev}`
     case 'port':
@@ -42,6 +44,8 @@ function nameOf(step: Step): string {
     case 'nft':
       // A set and a map of one name are one thing to nft.
       return `nft ${step.family} ${step.table}${step.object === 'table' ? '' : ` ${step.object === 'chain' ? 'chain' : 'set'} ${step.name}`}`
+    case 'virtual-server':
+      return `virtual-server ${step.proto} ${hostPort(step.vip, step.port)}`
     case 'file':
       return `file ${step.path}`
     case 'process':

@@ -1,6 +1,6 @@
 /** Steps in the words of `ip -batch` and `bridge -batch`: one line per thing, always with the words `dev` and `name`, for ip reads a bare word as an abbreviation. */
 import { familyOf, prefixOf } from '#net/net.ts'
-import type { Link, StepOf } from './difference.ts'
+import { isLink, type Link, type StepOf } from './difference.ts'
 import { ANY_MAC } from './identity.ts'
 import type { NodeProgram, Step } from './step.ts'
 
@@ -29,6 +29,8 @@ export function makeLines(step: Step, ipv6: boolean): readonly Line[] {
           `link add name ${step.dev} mtu ${step.mtu} address ${step.mac} type vxlan id ${step.vni} dstport ${step.port} local ${step.local} dev ${step.underlay} ${step.learning ? 'learning' : 'nolearning'}`,
         ),
       ]
+    case 'dummy':
+      return [line(`link add name ${step.dev} type dummy`)]
     case 'veth':
       return [line(`link add name ${step.dev} mtu ${step.mtu} type veth peer name ${step.peer} netns ${step.peerIn} address ${step.peerMac} mtu ${step.mtu}`)]
     case 'port':
@@ -50,6 +52,7 @@ export function makeLines(step: Step, ipv6: boolean): readonly Line[] {
     case 'jump':
     case 'ipset':
     case 'nft':
+    case 'virtual-server':
     case 'file':
     case 'process':
       return []
@@ -60,7 +63,7 @@ export function makeLines(step: Step, ipv6: boolean): readonly Line[] {
 
 /** Lines that take steps of one namespace away again. */
 export function undoLines(steps: readonly Step[]): readonly Line[] {
-  const links = steps.filter((step): step is Link => step.kind === 'bridge' || step.kind === 'vxlan' || step.kind === 'veth')
+  const links = steps.filter(isLink)
   const single = (text: string, step: Step, tool: Line['tool'] = 'ip'): Line => ({ tool, in: step.in, text, step })
   return steps.flatMap((step): readonly Line[] => {
     switch (step.kind) {
@@ -68,6 +71,7 @@ export function undoLines(steps: readonly Step[]): readonly Line[] {
         return [single(`netns del ${step.name}`, step)]
       case 'bridge':
       case 'vxlan':
+      case 'dummy':
       case 'veth':
         return step === links.at(-1) ? linkDeletion(links, single) : []
       case 'port':

@@ -9,7 +9,7 @@ import { commandLine } from './shell.ts'
 import type { NodeProgram, Step } from './step.ts'
 
 export type Question =
-  | { readonly about: 'devices' | 'fdb' | 'sets' | 'settings' | 'files'; readonly in: string | undefined; readonly run: Run }
+  | { readonly about: 'devices' | 'fdb' | 'sets' | 'servers' | 'settings' | 'files'; readonly in: string | undefined; readonly run: Run }
   | { readonly about: 'nft' | 'nft plan'; readonly in: string | undefined; readonly run: Run }
   /** `rules`: what the kernel holds. `plan`: the plan's own rules in the kernel's way of printing. */
   | { readonly about: 'rules' | 'plan'; readonly family: Family; readonly in: string | undefined; readonly run: Run }
@@ -35,7 +35,7 @@ function inSpace(space: string | undefined, steps: readonly Step[]): readonly Qu
     does,
   })
   const asked = (
-    about: 'devices' | 'fdb' | 'sets' | 'settings' | 'files',
+    about: 'devices' | 'fdb' | 'sets' | 'servers' | 'settings' | 'files',
     its: readonly Step[],
     argv: readonly string[],
     stdin?: string,
@@ -45,7 +45,7 @@ function inSpace(space: string | undefined, steps: readonly Step[]): readonly Qu
   const sets = of('ipset')
   const settings = of('sysctl')
   const files = of('file')
-  const devices = of('netns', 'bridge', 'vxlan', 'veth', 'port', 'addr', 'up', 'route', 'neigh')
+  const devices = of('netns', 'bridge', 'vxlan', 'dummy', 'veth', 'port', 'addr', 'up', 'route', 'neigh')
   // The names of namespaces come last: of none at all `ip` prints nothing, not an empty list.
   const lines = space === undefined ? [...DEVICES, 'netns list'] : DEVICES
   return [
@@ -53,6 +53,7 @@ function inSpace(space: string | undefined, steps: readonly Step[]): readonly Qu
     ...asked('fdb', of('fdb'), ['bridge', '-j', 'fdb', 'show']),
     ...asked('settings', settings, ['sysctl', '-e', ...settings.map(sysctlKey)]),
     ...asked('sets', sets, ['ipset', 'save']),
+    ...asked('servers', of('virtual-server'), ['ipvsadm', '--save', '-n']),
     ...asked('files', files, ['grep', '-aHZ', '', '--', ...files.map((step) => step.path)]),
     ...FAMILIES.flatMap((family): readonly Question[] => {
       const chains = of('chain').filter((step) => step.family === family)

@@ -7,6 +7,7 @@ const ORDER = [
   'inner sysctl',
   'bridge',
   'vxlan',
+  'dummy',
   'veth',
   'port',
   'addr',
@@ -19,6 +20,7 @@ const ORDER = [
   'chain',
   'jump',
   'nft',
+  'virtual-server',
   'file',
   'process',
 ] as const satisfies readonly (Step['kind'] | 'inner sysctl' | 'device sysctl')[]

@@ -51,7 +51,7 @@ export const isJump = (step: Step): step is Jump => step.kind === 'jump'
 type IpSet = StepOf<'ipset'>
 
 export const setDeclaration = (set: IpSet): string =>
-  `create ${set.name} ${set.type}${set.type.startsWith('hash:') ? ` family ${set.family === 6 ? 'inet6' : 'inet'}` : ''}`
+  `create ${set.name} ${set.type}${set.type.startsWith('hash:') ? ` family ${set.family === 6 ? 'inet6' : 'inet'}` : set.type === 'bitmap:port' ? ' range 0-65535' : ''}`
 
 /** Lines for `ipset restore -exist`. */
 export const setLines = (set: IpSet): readonly string[] => [

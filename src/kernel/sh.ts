@@ -1,5 +1,6 @@
 /** A program as a shell script that builds the same machine by hand, to be read and to be run. */
 import { sysctlKey } from './compile.ts'
+import { serverLines } from './ipvs.ts'
 import { makeLines, speaksIpv6 } from './lines.ts'
 import { isNft, NFT, nftText } from './nft.ts'
 import { inOrder } from './order.ts'
@@ -58,6 +59,8 @@ function commands(step: Step, ipv6: boolean): readonly string[] {
       return [commandLine(inSpace(step.in, ['sysctl', '-q', '-w', `${sysctlKey(step)}=${step.value}`]))]
     case 'ipset':
       return [heredoc(commandLine(inSpace(step.in, ['ipset', 'restore', '-exist'])), setLines(step).join('\n'))]
+    case 'virtual-server':
+      return serverLines(step).map((line) => commandLine(inSpace(step.in, ['ipvsadm', ...line.split(' ')])))
     case 'file':
       return fileCommands(step.path, step.text, step.mode)
     case 'process':

@@ -19,6 +19,8 @@ export type What =
       readonly mtu: number
       readonly learning: boolean
     }
+  /** A device that leads nowhere: addresses on it are the machine's own. */
+  | { readonly kind: 'dummy'; readonly dev: IfName }
   /** A veth pair made from the node's side with its peer already in its final namespace. */
   | { readonly kind: 'veth'; readonly dev: IfName; readonly mtu: number; readonly peer: IfName; readonly peerIn: string; readonly peerMac: Mac }
   /** Settings of a bridge port; gives `dev` its master. */
@@ -46,6 +48,7 @@ export type What =
   | { readonly kind: 'jump'; readonly family: Family; readonly table: Table; readonly chain: string; readonly rule: string; readonly place: 'first' | 'last' }
   | { readonly kind: 'ipset'; readonly name: string; readonly type: string; readonly family: Family; readonly members: readonly string[] }
   | ({ readonly kind: 'nft'; readonly family: Family; readonly table: string } & NftObject)
+  | VirtualServer
   | { readonly kind: 'file'; readonly path: string; readonly text: string; readonly mode?: number }
   | Process
 
@@ -56,6 +59,22 @@ export type NftObject =
   | { readonly object: 'chain'; readonly name: string; readonly declared: string; readonly rules: readonly string[] }
   /** An element is `key`, or `key : value` in a map, perhaps with `comment "…"` behind the key. */
   | { readonly object: 'set' | 'map'; readonly name: string; readonly declared: string; readonly elements: readonly string[] }
+
+/**
+ * An address and port whose connections IPVS gives to real servers by masquerading. A real server that goes is first given weight 0, which
+ * lets its connections end; it is taken away when none is left.
+ */
+export type VirtualServer = {
+  readonly kind: 'virtual-server'
+  readonly proto: 'tcp' | 'udp' | 'sctp'
+  readonly vip: Ip
+  readonly port: number
+  readonly scheduler: string
+  /** For how many seconds a sender keeps its real server; absent: not at all. */
+  readonly persistence?: number
+  readonly reals: readonly RealServer[]
+}
+export type RealServer = { readonly ip: Ip; readonly port: number; readonly weight: number }
 
 /** A long-lived program. With `in` it runs inside that network namespace. */
 export type Process = {
@@ -82,5 +101,6 @@ export type NodeProgram = readonly Step[]
 export type Component = {
   readonly name: string
   readonly wanted: (cluster: Cluster) => boolean
-  readonly steps: (cluster: Cluster, node: Node) => readonly Step[]
+  /** `there` is what the components before it want in the same kernel, for a program that looks at its machine's interfaces. */
+  readonly steps: (cluster: Cluster, node: Node, there?: readonly Step[]) => readonly Step[]
 }

@@ -1,4 +1,5 @@
 /** A program as prose: component after component, each thing with the reason it is there. The golden plan.txt of every lab is made of this. */
+import { hostPort } from '#net/net.ts'
 import { routeWords } from './lines.ts'
 import { nftDeclaration } from './nft.ts'
 import { commandLine } from './shell.ts'
@@ -36,6 +37,8 @@ function what(step: Step): string {
       return `bridge ${step.dev}${step.mac === undefined ? '' : ` mac ${step.mac}`} mtu ${step.mtu}`
     case 'vxlan':
       return `vxlan ${step.dev} vni ${step.vni} port ${step.port} from ${step.local} over ${step.underlay} mac ${step.mac} mtu ${step.mtu}${step.learning ? '' : ' nolearning'}`
+    case 'dummy':
+      return `dummy ${step.dev}`
     case 'veth':
       return `veth ${step.dev} to ${step.peer} in ${step.peerIn} mac ${step.peerMac} mtu ${step.mtu}`
     case 'port':
@@ -60,6 +63,8 @@ function what(step: Step): string {
       return `ipset ${step.name} ${step.type}`
     case 'nft':
       return `nft ${nftDeclaration(step)}`
+    case 'virtual-server':
+      return `virtual-server ${step.proto} ${hostPort(step.vip, step.port)} ${step.scheduler}${step.persistence === undefined ? '' : ` persistent ${step.persistence} s`}`
     case 'file':
       return `file ${step.path}${step.mode === undefined ? '' : ` mode ${step.mode.toString(8).padStart(4, '0')}`}`
     case 'process':
@@ -79,6 +84,8 @@ function content(step: Step): readonly string[] {
       return step.members
     case 'nft':
       return step.object === 'table' ? [] : step.object === 'chain' ? step.rules : step.elements
+    case 'virtual-server':
+      return step.reals.map(({ ip, port, weight }) => `to ${hostPort(ip, port)} weight ${weight}`)
     case 'file':
       return step.text.replace(/\n$/, '').split('\n')
     case 'process':

@@ -1,5 +1,6 @@
 /** A lab as read: every default filled in, every address parsed. */
 import type { KubeObject } from '#api/kinds.ts'
+import type { Scheduler } from '#api/schedulers.ts'
 import type { Cidr, Ip } from '#net/net.ts'
 
 export type Lab = {
@@ -27,7 +28,10 @@ export type LabNode = { readonly name: string; readonly ip: Ip; readonly labels:
 export type LabHost = { readonly name: string; readonly ip: Ip }
 
 export type Cni = { readonly name: 'flannel-vxlan'; readonly vni: number; readonly port: number } | { readonly name: 'none' }
-export type KubeProxy = { readonly mode: 'iptables' | 'nftables'; readonly masqueradeAll: boolean } | { readonly mode: 'none' }
+export type KubeProxy =
+  | { readonly mode: 'iptables' | 'nftables'; readonly masqueradeAll: boolean }
+  | { readonly mode: 'ipvs'; readonly masqueradeAll: boolean; readonly scheduler: Scheduler; readonly strictARP: boolean }
+  | { readonly mode: 'none' }
 
 export type Underlay = { readonly segments: readonly Segment[] }
 /** One layer-2 network; its gateway is an address of the lab's router, which also carries the control plane. */

@@ -132,3 +132,11 @@ function labOf(spec: string, others: Readonly<Record<string, string>> = {}): Lab
   if (!read.ok) expect(read.errors).toEqual([])
   return read.ok ? read.value.lab : undefined
 }
+
+test.each([
+  ['ipvs', { mode: 'ipvs', masqueradeAll: false, scheduler: 'rr', strictARP: false }],
+  ['{mode: ipvs, scheduler: lc, strictARP: true, masqueradeAll: true}', { mode: 'ipvs', masqueradeAll: true, scheduler: 'lc', strictARP: true }],
+])('proxy %s needs IPVS, dummy devices and sets', (proxy, meant) => {
+  const lab = labOf(`spec: {nodes: 2, needs: [dummy], proxy: ${proxy}}`)
+  expect({ proxy: lab?.proxy, needs: lab?.needs }).toEqual({ proxy: meant, needs: ['dummy', 'ip_vs', 'ipset'] })
+})

@@ -1,11 +1,12 @@
 /** The shape of lab.yaml. What its words mean (addresses, ranges, names) is for settings.ts to judge. */
 import { z } from 'zod'
+import { SCHEDULERS } from '#api/schedulers.ts'
 import { shapeErrors } from '#api/structure.ts'
 import { type FieldError, type Path, without } from '#api/validate.ts'
 
 const API_VERSION = 'netlab.dev/v1'
 const CNI_NAMES = ['flannel-vxlan', 'none'] as const
-const PROXY_MODES = ['iptables', 'nftables', 'none'] as const
+const PROXY_MODES = ['iptables', 'nftables', 'ipvs', 'none'] as const
 
 const MTU_MIN = 576
 const MTU_MAX = 65_535
@@ -25,7 +26,12 @@ const nodeList = z
 const cniName = z.enum(CNI_NAMES)
 const cniOptions = z.strictObject({ name: cniName, vni: z.int().min(1).max(VNI_MAX).optional(), port: z.int().min(1).max(65_535).optional() })
 const proxyMode = z.enum(PROXY_MODES)
-const proxyOptions = z.strictObject({ mode: proxyMode, masqueradeAll: z.boolean().optional() })
+const proxyOptions = z.strictObject({
+  mode: proxyMode,
+  masqueradeAll: z.boolean().optional(),
+  scheduler: z.enum(SCHEDULERS).optional(),
+  strictARP: z.boolean().optional(),
+})
 
 const segment = z
   .strictObject({ name: name.optional(), cidr: range.optional(), gateway: address.optional(), mtu: z.int().min(MTU_MIN).max(MTU_MAX).default(1500) })

@@ -19,6 +19,8 @@ type Spec = LabFile['spec']
 type CniOptions = Exclude<Spec['cni'], string>
 type ProxyOptions = Exclude<Spec['proxy'], string>
 
+/** IPVS takes the connections, ipset's rules the rest, and the addresses stand on a dummy device. */
+const IPVS_NEEDS = ['ip_vs', 'dummy', 'ipset']
 const NODE_PREFIX = 24
 const VXLAN = { vni: 1, port: 8472 }
 
@@ -44,7 +46,8 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
   const [cni, proxy] = [yield* cniOf(spec.cni), yield* proxyOf(spec.proxy)]
   const known = { nodes, ...(serviceCIDR === undefined ? {} : { serviceCIDR }) }
   if (metadata.name === undefined || podCIDR === undefined || serviceCIDR === undefined) return known
-  const { dns, needs, driver } = spec
+  const { dns, driver } = spec
+  const needs = [...new Set([...spec.needs, ...(proxy.mode === 'ipvs' ? IPVS_NEEDS : [])])]
   const { name, labels: own } = { ...metadata, name: metadata.name }
   const places = { nodes: nodes.flatMap(machine), hosts: hosts.flatMap(machine).map((host) => ({ name: host.name, ip: host.ip })), underlay: { segments } }
   return { ...known, settings: { name, labels: own, ...places, podCIDR, nodePrefix, serviceCIDR, cni, proxy, dns, needs, driver } }
@@ -68,7 +71,11 @@ function* cniOf(given: Spec['cni']): Judging<Cni> {
 
 function* proxyOf(given: Spec['proxy']): Judging<KubeProxy> {
   const { mode, ...options }: ProxyOptions = typeof given === 'string' ? { mode: given } : given
-  if (mode !== 'none') return { mode, masqueradeAll: options.masqueradeAll ?? false }
+  const { masqueradeAll = false, scheduler, strictARP } = options
+  if (mode === 'ipvs') return { mode, masqueradeAll, scheduler: scheduler ?? 'rr', strictARP: strictARP ?? false }
+  for (const [name, value] of Object.entries({ scheduler, strictARP }))
+    if (mode !== 'none' && value !== undefined) yield { path: ['spec', 'proxy', name], says: `only with proxy ipvs, found ${mode}` }
+  if (mode === 'iptables' || mode === 'nftables') return { mode, masqueradeAll }
   const [extra] = Object.keys(options)
   if (extra !== undefined) yield { path: ['spec', 'proxy', extra], says: `proxy ${mode} has no options` }
   return { mode }

@@ -1,5 +1,6 @@
 /** The cluster as it should be at this moment: who lives where, under which address. Components read this and nothing else. */
 import type { ConfigMap, PodObject, ServiceObject } from '#api/kinds.ts'
+import type { Scheduler } from '#api/schedulers.ts'
 import type { Cni, KubeProxy, Segment } from '#lab/lab.ts'
 import type { Cidr, Family, IfName, Ip, Mac } from '#net/net.ts'
 
@@ -69,6 +70,8 @@ export type ServicePort = {
   readonly healthCheckNodePort?: number
   /** ClientIP affinity, in seconds; absent without affinity. */
   readonly affinitySeconds?: number
+  /** How IPVS shall choose among the endpoints, where the Service says it. */
+  readonly scheduler?: Scheduler
   /** All endpoints of this port, in `ip:port` string order, not ready ones included. */
   readonly endpoints: readonly ServiceEndpoint[]
 }

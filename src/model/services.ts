@@ -3,6 +3,7 @@
  * An entry keeps its identity as long as its Service and slices do, so that proxies may remember by identity what they made of it.
  */
 import type { EndpointSlice, ServiceObject } from '#api/kinds.ts'
+import { isScheduler, SCHEDULER_ANNOTATION } from '#api/schedulers.ts'
 import type { Objects } from '#controllers/controller.ts'
 import type { Cidr, Family, Ip } from '#net/net.ts'
 import { familyOf, hostPort, parseCidr, parseIp } from '#net/net.ts'
@@ -53,6 +54,7 @@ function portsOf(service: ServiceObject, slices: readonly EndpointSlice[]): read
   const { spec, metadata, status } = service
   const clusterIPs = (spec.clusterIPs?.length ? spec.clusterIPs : [spec.clusterIP ?? '']).flatMap((text) => parseIp(text) ?? [])
   const vips = (status.loadBalancer.ingress ?? []).flatMap(({ ip, ipMode = 'VIP' }) => (ipMode === 'VIP' && ip ? ip : []))
+  const scheduler = metadata.annotations[SCHEDULER_ANNOTATION]
   const outside = spec.type === 'NodePort' || spec.type === 'LoadBalancer' || spec.externalIPs.length > 0
   const externalLocal = outside && spec.externalTrafficPolicy === 'Local'
   return clusterIPs.flatMap((clusterIP) => {
@@ -69,6 +71,7 @@ function portsOf(service: ServiceObject, slices: readonly EndpointSlice[]): read
       externalLocal,
       ...(externalLocal && spec.type === 'LoadBalancer' && spec.healthCheckNodePort ? { healthCheckNodePort: spec.healthCheckNodePort } : {}),
       ...(spec.sessionAffinity === 'ClientIP' ? { affinitySeconds: spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS } : {}),
+      ...(isScheduler(scheduler) ? { scheduler } : {}),
     }
     return spec.ports.map(
       (port): ServicePort => ({

@@ -6,30 +6,28 @@ import { keyOf, same } from '#kernel/identity.ts'
 import type { Component, NodeProgram, Step } from '#kernel/step.ts'
 import { say } from '#kernel/text.ts'
 import { kubelet } from '#kubelet/kubelet.ts'
-import type { Cluster } from '#model/cluster.ts'
+import type { Cluster, Node } from '#model/cluster.ts'
 import { kubeProxyIptables } from '#proxy/iptables/iptables.ts'
+import { kubeProxyIpvs } from '#proxy/ipvs/ipvs.ts'
 import { kubeProxyNftables } from '#proxy/nftables/nftables.ts'
 import { hostSteps } from '#underlay/underlay.ts'
 
 /** THE list of components, in the order in which a reader should meet them. */
-export const components: readonly Component[] = [kubelet, bridge, hostLocal, flannel, kubeProxyIptables, kubeProxyNftables]
+export const components: readonly Component[] = [kubelet, bridge, hostLocal, flannel, kubeProxyIptables, kubeProxyNftables, kubeProxyIpvs]
 
 /** What every machine of the lab should hold, nodes before the hosts outside. */
 export function programsOf(cluster: Cluster): ReadonlyMap<string, NodeProgram> {
   const wanted = components.filter((component) => component.wanted(cluster))
   return new Map([
-    ...cluster.nodes.map(
-      (node) =>
-        [
-          node.name,
-          agreed(
-            node.name,
-            wanted.flatMap((component) => component.steps(cluster, node)),
-          ),
-        ] as const,
-    ),
+    ...cluster.nodes.map((node) => [node.name, agreed(node.name, allSteps(wanted, cluster, node))] as const),
     ...cluster.hosts.map((host) => [host.name, agreed(host.name, hostSteps(cluster, host))] as const),
   ])
+}
+
+function allSteps(wanted: readonly Component[], cluster: Cluster, node: Node): readonly Step[] {
+  const steps: Step[] = []
+  for (const component of wanted) for (const step of component.steps(cluster, node, steps)) steps.push(step)
+  return steps
 }
 
 /** Said twice alike counts once. @throws when two claim the same thing with different content: a bug, which no order could mend. */

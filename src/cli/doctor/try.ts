@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { aptCommand, hasProgram, isRequired, programs } from './programs.ts'
-import { type Outcome, readOutcomes, scriptOf, trials } from './trials.ts'
+import { type Outcome, readOutcomes, scriptOf, type Trial, trials } from './trials.ts'
 
 export type Diagnosis = {
   readonly programs: readonly Outcome[]
@@ -33,6 +33,13 @@ export async function diagnose(path: string | undefined, coredns: Outcome, root:
   }
   const broken = [...seen.programs, ...seen.user, ...seen.kernel].filter((each) => !each.works && isRequired(each.need, root))
   return { ...seen, required: broken.map((each) => each.id) }
+}
+
+/** Some trials only, for one lab. */
+export async function tryOut(tried: readonly Trial[], root: boolean): Promise<readonly Outcome[]> {
+  const user = root ? [] : ['--user', '--map-root-user']
+  const { stdout } = await run(['unshare', ...user, ...NAMESPACES, 'sh'], scriptOf(tried))
+  return readOutcomes(tried, stdout)
 }
 
 function programOutcome(program: (typeof programs)[number], path: string | undefined, root: boolean): Outcome {

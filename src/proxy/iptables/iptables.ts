@@ -2,6 +2,7 @@
 import type { Component, Step, Table } from '#kernel/step.ts'
 import type { Cluster, Node, ServicePort } from '#model/cluster.ts'
 import { type Family, familyOf, type Ip } from '#net/net.ts'
+import { FORWARD_RULES, MARK_RULES, POSTROUTING_RULES } from '../masquerade.ts'
 import { familiesOf, podRangeOf } from '../view.ts'
 import { by, type Shared, serviceRules } from './chains.ts'
 
@@ -45,7 +46,10 @@ function familySteps(cluster: Cluster, node: Node, flags: Flags & { readonly fam
   return [
     chain('filter', 'KUBE-SERVICES', 'a ClusterIP without endpoints refuses at once', shared['filter KUBE-SERVICES']),
     chain('filter', 'KUBE-EXTERNAL-SERVICES', 'external addresses without an endpoint for this node', shared['filter KUBE-EXTERNAL-SERVICES']),
-    chain('filter', 'KUBE-FORWARD', 'what belongs to a Service may be forwarded though the policy of FORWARD is DROP', FORWARD),
+    chain('filter', 'KUBE-FORWARD', 'what belongs to a Service may be forwarded though the policy of FORWARD is DROP', [
+      '-m conntrack --ctstate INVALID -j DROP',
+      ...FORWARD_RULES,
+    ]),
     chain('filter', 'KUBE-NODEPORTS', 'load balancers may ask whether this node has endpoints', shared['filter KUBE-NODEPORTS']),
     chain('filter', 'KUBE-PROXY-FIREWALL', 'senders that loadBalancerSourceRanges leaves out', shared['filter KUBE-PROXY-FIREWALL']),
     chain('filter', 'KUBE-FIREWALL', 'nobody from elsewhere may speak to 127.0.0.0/8', family === 4 && flags.localhostNodePorts ? LOCALNET_GUARD : []),
@@ -54,8 +58,8 @@ function familySteps(cluster: Cluster, node: Node, flags: Flags & { readonly fam
       ...nodePortEntries(flags),
     ]),
     chain('nat', 'KUBE-NODEPORTS', 'NodePorts: a port on every node', shared['nat KUBE-NODEPORTS']),
-    chain('nat', 'KUBE-POSTROUTING', 'what was marked leaves with the node’s own address as sender', POSTROUTING),
-    chain('nat', 'KUBE-MARK-MASQ', 'marks a packet to get the node’s address as sender when it leaves', [`-j MARK --or-mark ${MARK}`]),
+    chain('nat', 'KUBE-POSTROUTING', 'what was marked leaves with the node’s own address as sender', POSTROUTING_RULES),
+    chain('nat', 'KUBE-MARK-MASQ', 'marks a packet to get the node’s address as sender when it leaves', MARK_RULES),
     ...own,
     ...CANARY_TABLES.map((table) => chain(table, 'KUBE-PROXY-CANARY', 'when it is gone, somebody flushed the rules: kube-proxy writes all anew', [])),
     ...JUMPS.map(([table, chain, to, comment, match]): Step => {
@@ -88,22 +92,6 @@ function allRules(
   }
   return { shared, own }
 }
-
-/** Bit 14 (--iptables-masquerade-bit), printed as kube-proxy does; iptables shows it as 0x4000. */
-const MARK = '0x00004000'
-
-const FORWARD = [
-  '-m conntrack --ctstate INVALID -j DROP',
-  `-m comment --comment "kubernetes forwarding rules" -m mark --mark ${MARK}/${MARK} -j ACCEPT`,
-  '-m comment --comment "kubernetes forwarding conntrack rule" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
-]
-
-/** The mark is cleared so that a packet which passes through here again is not masqueraded again. */
-const POSTROUTING = [
-  `-m mark ! --mark ${MARK}/${MARK} -j RETURN`,
-  `-j MARK --xor-mark ${MARK}`,
-  '-m comment --comment "kubernetes service traffic requiring SNAT" -j MASQUERADE --random-fully',
-]
 
 /** The hole that route_localnet=1 would open. */
 const LOCALNET_GUARD = [
