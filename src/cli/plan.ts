@@ -7,6 +7,7 @@ import type { NodeProgram } from '#kernel/step.ts'
 import { prose } from '#kernel/text.ts'
 import { issueText } from '#lab/issue.ts'
 import type { Lab } from '#lab/lab.ts'
+import { slowToLoad } from '#lab/load.ts'
 import { readLab } from '#lab/read.ts'
 import { clusterOf } from '#model/model.ts'
 import { programsOf } from '#plan/plan.ts'
@@ -41,7 +42,10 @@ async function labOf(args: Args, io: Io): Promise<Lab> {
   if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
   for (const warning of read.value.warnings) io.err(`${issueText(warning)}\n`)
   if (others.length === 0) return read.value.lab
-  return { ...read.value.lab, objects: readGiven(await givenFiles(others, io.cwd, io.stdin), undefined).map(({ object }) => object) }
+  const objects = readGiven(await givenFiles(others, io.cwd, io.stdin), undefined).map(({ object }) => object)
+  const slow = slowToLoad(read.value.lab.proxy, objects)
+  if (slow !== undefined) io.err(`warning: ${slow}\n`)
+  return { ...read.value.lab, objects }
 }
 
 export function printed(programs: Programs, format: Format): string {

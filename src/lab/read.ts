@@ -5,20 +5,29 @@ import type { FieldError } from '#api/validate.ts'
 import { fail, ok, type Result } from '#net/result.ts'
 import { issue, issueAt } from './issue.ts'
 import type { Files, Issue, Lab } from './lab.ts'
+import { slowToLoad } from './load.ts'
 import { manifestsOf } from './manifests.ts'
 import type { Judging } from './ranges.ts'
 import { references } from './references.ts'
 import { labFileOf } from './schema.ts'
 import { type Judged, judge } from './settings.ts'
-import { type Document, readYaml } from './yaml.ts'
+import { type Document, type Place, readYaml } from './yaml.ts'
 
 /** `file` is the name of lab.yaml among the files; warnings do not keep a lab from coming up. */
 export function readLab(files: Files, file: string): Result<{ readonly lab: Lab; readonly warnings: readonly Issue[] }, Issue> {
-  const { judged, issues } = labOf(files.get(file), file)
+  const { judged, place, issues } = labOf(files.get(file), file)
   const others = manifestFiles(files, file)
   const read = manifestsOf(others)
-  const all = inOrder([...issues, ...read.issues, ...references(read, judged)], [file, ...others.keys()])
   const settings = judged?.settings
+  const slow =
+    settings === undefined
+      ? undefined
+      : slowToLoad(
+          settings.proxy,
+          read.manifests.map((one) => one.object),
+        )
+  const load = slow === undefined ? [] : [issue(place?.(['spec', 'proxy']) ?? `${file}:1:1`, ['spec', 'proxy'], slow, 'warning')]
+  const all = inOrder([...issues, ...load, ...read.issues, ...references(read, judged)], [file, ...others.keys()])
   if (settings === undefined || all.some((one) => one.severity !== 'warning')) return fail(...all)
   return ok({ lab: { ...settings, objects: namespacesFirst(read.manifests.map((one) => one.object)) }, warnings: all })
 }
@@ -36,7 +45,7 @@ const namespacesFirst = (objects: readonly KubeObject[]): readonly KubeObject[] 
   ...objects.filter((one) => one.kind !== 'Namespace'),
 ]
 
-type Reading = { readonly judged?: Judged; readonly issues: readonly Issue[] }
+type Reading = { readonly judged?: Judged; readonly place?: Place; readonly issues: readonly Issue[] }
 
 function labOf(text: string | undefined, file: string): Reading {
   const start = `${file}:1:1`
@@ -47,7 +56,7 @@ function labOf(text: string | undefined, file: string): Reading {
     return { issues: issues.length > 0 ? issues : [issue(start, [], 'the file is empty; expected a Lab with apiVersion, kind, metadata and spec')] }
   const more = second === undefined ? [] : [issue(second.place([]), [], 'a lab file holds one document; Kubernetes objects belong into manifests/ beside it')]
   const { judged, issues: own } = judgedOf(document)
-  return { ...(judged === undefined ? {} : { judged }), issues: [...issues, ...more, ...own] }
+  return { ...(judged === undefined ? {} : { judged }), place: document.place, issues: [...issues, ...more, ...own] }
 }
 
 function judgedOf({ value, place }: Document): Reading {
