@@ -39,14 +39,14 @@ async function briefly(named: string, args: Args, io: Io): Promise<number> {
 
 async function checked(lab: LabState, args: Args, io: Io): Promise<number> {
   const check = readCheck(lab.dir, args, io)
-  const progress = await openProgress(io)
+  const form = text(args, 'output')
+  const progress = await openProgress(io, form === undefined ? io.out : io.err)
   const only = list(args, 'only')
   const body = { ...check, ...(only.length > 0 && { only }) }
   const end = await follow(clientOf(lab.socket).lines<Event>({ method: 'POST', path: '/netlab/v1/check', body, signal: io.signal }), progress)
-  const form = text(args, 'output')
   if (form === 'json') io.out(json(progress.state()))
   else if (form === 'junit') io.out(junit(progress.state()))
-  else if (form === 'text') io.out(`${progress.state().over.flatMap(plain).join('\n')}\n`)
+  else if (form === 'text' || (progress.drawn && !io.outIsTty)) io.out(`${progress.state().over.flatMap(plain).join('\n')}\n`)
   return end.exit
 }
 

@@ -74,7 +74,7 @@ export function refused(reply: Reply) {
   const { reason, message } = statusOf(reply)
   const exit = reply.status === 400 ? USAGE : 1
   if (message === undefined) return stop(exit, reply.text.trim() || `the daemon answered ${reply.status}`)
-  return stop(exit, reason && exit !== USAGE ? `${reason}: ${message}` : message)
+  return stop(exit, reason && exit !== USAGE && reason !== 'InternalError' ? `${reason}: ${message}` : message)
 }
 
 function open(socketPath: string, call: Call): Promise<IncomingMessage> {

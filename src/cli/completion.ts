@@ -102,7 +102,7 @@ function fish(verbs: readonly Verb[]): string {
     const [first] = verb.args
     const args = first ? [`complete -c netlab ${seen} ${fishNames(first.what, first.choices)}`] : []
     const flags = flagsOf(verb).map((flag) => {
-      const value = flag.type === 'boolean' ? '' : ` -r ${fishNames(flag.what, flag.choices)}`
+      const value = flag.type === 'boolean' ? '' : ` ${flag.what === 'file' ? '-r' : '-x'} ${fishNames(flag.what, flag.choices)}`
       return `complete -c netlab ${seen} -l ${flag.name}${flag.short ? ` -s ${flag.short}` : ''}${value} -d ${fishText(flag.says)}`
     })
     return [`complete -c netlab -n __fish_use_subcommand -a ${verb.name} -d ${fishText(verb.summary)}`, ...args, ...flags]

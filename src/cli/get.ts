@@ -164,7 +164,9 @@ async function watch(client: Client, asked: readonly Asked[], args: Args, io: Io
   if (one === undefined || others.length > 0) throw stop(USAGE, 'watch one kind at a time')
   const form = text(args, 'output')
   const asTable = form === undefined || form === 'wide'
-  const [name] = one.names
+  const [name, another] = one.names
+  if (another !== undefined) throw stop(USAGE, 'watch one object at a time, or all of a kind')
+  if (name !== undefined) await client.json({ path: pathOf(one.resource, one.namespace, name) })
   const { fieldSelector, labelSelector } = selection(args)
   const fields = [fieldSelector, name === undefined ? undefined : `metadata.name=${name}`].filter((each) => each !== undefined).join(',')
   const path = `${pathOf(one.resource, one.namespace)}${query({ watch: 'true', labelSelector, fieldSelector: fields || undefined })}`

@@ -26,6 +26,17 @@ test('flags of every verb may stand before it', () => {
   })
 })
 
+test('without a verb there is help, or the version, and any other flag is a mistake', () => {
+  expect(['', '--help', '--no-color', '--version', '--frob', '-v'].map((line) => said(line))).toEqual([
+    'help',
+    'help',
+    'help',
+    { verb: 'version', words: [], rest: [], flags: {} },
+    ['--frob needs a verb beside it', 'netlab --help lists them'],
+    ['-v needs a verb beside it', 'netlab --help lists them'],
+  ])
+})
+
 test('short flags may be joined and carry their value', () => {
   expect(said('get pods -Aowide')).toEqual({ verb: 'get', words: ['pods'], rest: [], flags: { 'all-namespaces': true, output: 'wide' } })
 })

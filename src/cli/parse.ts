@@ -11,7 +11,7 @@ type Values = Record<string, string | boolean | string[]>
 
 export function parse(argv: readonly string[], env: Env): Result<Call, string> {
   const { before, name, after } = splitAtVerb(argv)
-  if (name === undefined) return before.includes('--version') ? ok({ kind: 'run', verb: called('version'), args: NO_ARGS }) : ok({ kind: 'help' })
+  if (name === undefined) return withoutVerb(before)
   const verb = findVerb(name)
   if (name === 'help') return helpFor(after)
   if (verb === undefined) {
@@ -26,6 +26,12 @@ function called(name: string): Verb {
   const verb = findVerb(name)
   if (verb === undefined) throw new Error(`no verb ${name} in the table`)
   return verb
+}
+
+function withoutVerb(flags: readonly string[]): Result<Call, string> {
+  if (flags.includes('--version')) return ok({ kind: 'run', verb: called('version'), args: NO_ARGS })
+  const strange = flags.find((flag) => !['--help', '-h', '--no-color'].includes(flag))
+  return strange === undefined ? ok({ kind: 'help' }) : fail(`${strange} needs a verb beside it`, 'netlab --help lists them')
 }
 
 const NO_ARGS: Args = { words: [], rest: [], flags: {} }

@@ -8,7 +8,9 @@ import { verbs } from './verbs.ts'
 const SIGPIPE_EXIT = 141
 
 export async function main(): Promise<void> {
-  process.exit(await run(process.argv.slice(2)))
+  const exit = await run(process.argv.slice(2))
+  // A stream tells a moment later that it could not write.
+  setImmediate(() => process.exit(exit))
 }
 
 async function run(argv: readonly string[]): Promise<number> {
@@ -43,8 +45,8 @@ function writer(stream: () => NodeJS.WriteStream): (text: string) => void {
     if (opened === undefined) {
       opened = stream()
       opened.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code === 'EPIPE') process.exit(SIGPIPE_EXIT)
-        throw error
+        if (error.code !== 'EPIPE') err(`netlab: cannot write the answer: ${error.message}\n`)
+        process.exit(error.code === 'EPIPE' ? SIGPIPE_EXIT : 1)
       })
     }
     opened.write(text)

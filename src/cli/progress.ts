@@ -1,4 +1,4 @@
-/** What a run shows while it goes on: a live screen on a terminal, plain lines elsewhere. Progress is no result, so it goes to stderr. */
+/** What a run shows while it goes on: a live screen on a terminal, plain lines elsewhere. */
 import type { Event } from '#report/event.ts'
 import { fold, initial, type RunState } from '#report/state.ts'
 import { lines } from '#report/text.ts'
@@ -9,10 +9,15 @@ export type Progress = {
   /** Leaves the terminal as it was. */
   readonly close: () => Promise<void>
   readonly state: () => RunState
+  /** On a live screen, on stderr. */
+  readonly drawn: boolean
 }
 
-/** The screen opens with the first event: a command that is refused before draws nothing. */
-export async function openProgress(io: Io): Promise<Progress> {
+/**
+ * The screen opens with the first event: a command that is refused before draws nothing. Progress is no result, so plain lines go to stderr;
+ * where they are the result, `plain` says so.
+ */
+export async function openProgress(io: Io, plain: (text: string) => void = io.err): Promise<Progress> {
   const ui = io.errIsTty && io.color ? await screenModule() : undefined
   let screen: ReturnType<NonNullable<typeof ui>['openScreen']> | undefined
   let state = initial
@@ -21,7 +26,7 @@ export async function openProgress(io: Io): Promise<Progress> {
       const before = state
       state = fold(state, event)
       if (ui === undefined)
-        return io.err(
+        return plain(
           lines(event, before, state)
             .map((line) => `${line}\n`)
             .join(''),
@@ -33,6 +38,7 @@ export async function openProgress(io: Io): Promise<Progress> {
       await screen?.close()
     },
     state: () => state,
+    drawn: ui !== undefined,
   }
 }
 

@@ -7,7 +7,7 @@ import { clientOf } from './client.ts'
 import { daemonCommand, version } from './home.ts'
 import { ensurePrograms } from './install.ts'
 import { INTERRUPTED, type Io, isStop, NOT_STARTED, stop, USAGE } from './io.ts'
-import { type LabPlace, labFiles } from './labs.ts'
+import { checkFile, type LabPlace, labFiles } from './labs.ts'
 import type { Progress } from './progress.ts'
 
 export type Session = { readonly state: LabState; readonly fresh: boolean; readonly end: End }
@@ -30,7 +30,9 @@ export async function bringUp({ place, wait, install }: Wish, io: Io, progress: 
   const fresh = running === undefined
   try {
     const body = { files: Object.fromEntries(files), lab: place.shown, wait }
-    const end = await follow(clientOf(state.socket).lines<Event>({ method: 'POST', path: '/netlab/v1/up', body, signal: io.signal }), progress)
+    const events = clientOf(state.socket).lines<Event>({ method: 'POST', path: '/netlab/v1/up', body, signal: io.signal })
+    const there = { name, alone: listLabs(root).length === 1, checks: checkFile(place.dir, io.cwd) !== undefined }
+    const end = await follow(hinting(events, there), progress)
     if (fresh && end.exit === NOT_STARTED) await stopLab(state)
     return { state, fresh, end }
   } catch (thrown) {
@@ -39,6 +41,16 @@ export async function bringUp({ place, wait, install }: Wish, io: Io, progress: 
     throw isStop(thrown) && thrown.exit === INTERRUPTED ? stop(INTERRUPTED, `interrupted; nothing of lab ${name} stays`) : thrown
   }
 }
+
+/** Which commands come next, as they must be typed here: a lab without probes is not checked, one of several is named. */
+async function* hinting(events: AsyncIterable<Event>, there: Parameters<typeof hints>[1]): AsyncIterable<Event> {
+  for await (const event of events) yield event.kind === 'end' ? { ...event, next: hints(event.next, there) } : event
+}
+
+export const hints = (next: readonly string[], { name, alone, checks }: { name: string; alone: boolean; checks: boolean }): readonly string[] =>
+  next
+    .filter((command) => checks || !command.startsWith('netlab check'))
+    .map((command) => (alone || command.split(' ').includes(name) ? command : `${command} --lab ${name}`))
 
 async function started(options: Parameters<typeof startLab>[0]): Promise<LabState> {
   try {

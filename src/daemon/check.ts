@@ -8,10 +8,10 @@ import type { Output } from '#kernel/command.ts'
 import { podDir } from '#kubelet/volumes.ts'
 import { issueText } from '#lab/issue.ts'
 import { readChecks } from '#probe/checks.ts'
-import type { ProbeResult } from '#probe/probe.ts'
 import type { Question } from '#probe/question.ts'
 import { type Act, runChecks, type World } from '#probe/run.ts'
 import type { Event } from '#report/event.ts'
+import { EXIT, exitOf, summary } from '#report/exit.ts'
 import { failureStatus, lines } from './serve.ts'
 
 /** As `POST check` takes it. */
@@ -25,21 +25,11 @@ export async function check(engine: Engine, request: Request): Promise<Response>
   return lines<Event>(async (send) => {
     send({ kind: 'begin', verb: 'check', lab: engine.cluster().lab, phases: [] })
     const results = await runChecks(read.value, worldOf(engine, { emit: send, signal: request.signal, ...(only === undefined ? {} : { only }) }))
-    send({ kind: 'end', ...summary(results, request.signal.aborted), next: [], ms: performance.now() - begun })
+    // A check in which no probe was run has found out nothing.
+    const exit = request.signal.aborted ? EXIT.interrupted : results.length === 0 ? EXIT.inconclusive : exitOf(results)
+    send({ kind: 'end', exit, says: results.length === 0 ? 'no probe was run' : summary(results), next: [], ms: performance.now() - begun })
   })
 }
-
-/** Exit codes of docs/LABS.md §4: an inconclusive run is neither passed nor failed. */
-function summary(results: readonly ProbeResult[], aborted: boolean): { readonly exit: number; readonly says: string } {
-  const count = (...verdicts: readonly ProbeResult['verdict'][]): number => results.filter(({ verdict }) => verdicts.includes(verdict)).length
-  const says = (['pass', 'fail', 'error', 'blocked', 'skip'] as const)
-    .flatMap((verdict) => (count(verdict) > 0 ? [`${count(verdict)} ${WORDS[verdict]}`] : []))
-    .join(', ')
-  const exit = aborted ? 130 : results.length === 0 || count('error') > 0 ? 3 : count('fail', 'blocked') > 0 ? 1 : 0
-  return { exit, says: says === '' ? 'no probe was run' : says }
-}
-
-const WORDS = { pass: 'passed', fail: 'failed', error: 'undecided', blocked: 'blocked', skip: 'skipped' } as const
 
 function worldOf(engine: Engine, o: Pick<World, 'emit' | 'signal' | 'only'>): World {
   const run = randomBytes(4).toString('hex')

@@ -3,7 +3,9 @@ import type { Engine } from '#engine/engine.ts'
 import { type Drift, drift, repair } from '#kernel/drift.ts'
 import { failureOf } from '#kernel/failure.ts'
 import { observe } from '#kernel/observe.ts'
+import type { NodeProgram } from '#kernel/step.ts'
 import type { Event } from '#report/event.ts'
+import { wireSteps } from '#underlay/underlay.ts'
 import { lines } from './serve.ts'
 
 /** As `netlab drift -o json` prints it. */
@@ -27,11 +29,18 @@ async function look(engine: Engine, only?: string): Promise<{ readonly machine: 
   const machines = [...engine.programs().keys()].filter((machine) => only === undefined || machine === only)
   return Promise.all(
     machines.map(async (machine) => {
-      const program = engine.applied(machine)
+      const program = heldBy(engine, machine)
       const outputs = await Promise.all(observe(program).map((command) => engine.driver.run(machine, command)))
       return { machine, drifts: drift(program, outputs, machine) }
     }),
   )
+}
+
+/** What netlab has put into a machine's kernel, beginning with its wire. */
+function heldBy(engine: Engine, name: string): NodeProgram {
+  const { nodes, hosts } = engine.cluster()
+  const machine = [...nodes, ...hosts].find((one) => one.name === name)
+  return [...(machine === undefined ? [] : wireSteps(machine)), ...engine.applied(name)]
 }
 
 export async function repairAll(engine: Engine, request: Request): Promise<Response> {
@@ -58,12 +67,20 @@ async function mend(engine: Engine, only: string | undefined, send: (event: Even
     if (differing.length === 0) return mended
     for (const { machine, drifts } of differing) {
       for (const one of drifts) send({ kind: 'note', level: 'info', says: `${machine}: ${one.step.by}: ${one.what}: ${one.wanted}` })
-      for (const command of repair(engine.applied(machine), drifts)) {
+      for (const command of repair(heldBy(engine, machine), drifts)) {
         const failure = failureOf(machine, command, await engine.driver.run(machine, command))
         if (failure !== undefined) throw failure
       }
+      for (const { step, what } of drifts) if (step.kind === 'netns' && what === 'missing') restartIn(engine, machine, step.name)
       mended += drifts.length
     }
   }
   return mended
+}
+
+/** Programs of a namespace that lost its name still run in the nameless one, where no wire leads: they start anew in the new one. */
+function restartIn(engine: Engine, machine: string, namespace: string): void {
+  for (const step of engine.programs().get(machine) ?? []) {
+    if (step.kind === 'process' && step.in === namespace) engine.supervisor.restart(machine, step.id)
+  }
 }

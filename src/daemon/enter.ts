@@ -1,4 +1,5 @@
 /** How one gets to a place of the lab: the argv prefix and the environment a program finds there. */
+import type { PodObject } from '#api/kinds.ts'
 import type { Engine } from '#engine/engine.ts'
 import { processId } from '#kubelet/containers.ts'
 import { failureStatus } from './serve.ts'
@@ -20,9 +21,15 @@ export function enter(engine: Engine, url: URL): Response {
   if (!names.includes(container)) return refuse(400, `container ${container} is not valid for pod ${name}, choose one of: [${names.join(' ')}]`)
   const known = engine.supervisor.get(pod.spec.nodeName ?? '', processId(pod, container))
   if (known?.state.kind !== 'running')
-    return refuse(409, `container ${container} of pod ${name} is not running (${pod.status.phase}); netlab describe pod ${name} -n ${namespace} tells why`)
+    return refuse(
+      409,
+      `container ${container} of pod ${name} is not running (${whyNot(pod, container)}); netlab describe pod ${name} -n ${namespace} tells why`,
+    )
   return json({ argv: engine.driver.enter(pod.spec.nodeName ?? '', { pid: known.state.pid }), env: known.program.env })
 }
+
+const whyNot = ({ status }: PodObject, container: string): string =>
+  status.containerStatuses.find(({ name }) => name === container)?.state.waiting?.reason ?? status.reason ?? status.phase ?? 'Pending'
 
 /** kubectl on a machine finds the control plane without being told. */
 const machineEnv = (engine: Engine): Record<string, string> => {

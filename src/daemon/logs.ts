@@ -1,6 +1,6 @@
 /** What a container printed, on Kubernetes' own path: …/pods/NAME/log?container=&follow=&tailLines=&previous=&timestamps=&sinceSeconds=. */
 import type { Engine } from '#engine/engine.ts'
-import type { Line } from '#engine/log.ts'
+import type { Line, Log } from '#engine/log.ts'
 import { processId } from '#kubelet/containers.ts'
 import { failureStatus } from './serve.ts'
 
@@ -25,16 +25,36 @@ export function podLog(engine: Engine, url: URL): Response | undefined {
   const past = tail === null ? log.lines() : Number(tail) === 0 ? [] : log.lines().slice(-Number(tail))
   if (url.searchParams.get('follow') !== 'true') return text(past.map(print).join(''))
 
+  return text(following(log, past.map(print).join(''), print))
+}
+
+/** Bytes that a slow reader may be behind, before lines pass it by; what a queued line takes besides its text counts too. */
+const BEHIND_MAX = 1024 * 1024
+const LINE_OVERHEAD = 256
+
+/** Goes on until the container ends. */
+function following(log: Log, past: string, print: (line: Line) => string): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let stop: (() => void) | undefined
-  return text(
-    new ReadableStream<Uint8Array>({
+  let missed = 0
+  return new ReadableStream<Uint8Array>(
+    {
       start(controller) {
-        controller.enqueue(encoder.encode(past.map(print).join('')))
-        stop = log.follow((line) => controller.enqueue(encoder.encode(print(line))))
+        controller.enqueue(encoder.encode(past))
+        const pass = (line: Line): void => {
+          if ((controller.desiredSize ?? 0) <= 0) {
+            missed += 1
+            return
+          }
+          const gap = missed > 0 ? `netlab: ${missed} lines came faster than they were read\n` : ''
+          missed = 0
+          controller.enqueue(encoder.encode(gap + print(line)))
+        }
+        stop = log.follow(pass, () => controller.close())
       },
       cancel: () => stop?.(),
-    }),
+    },
+    { highWaterMark: BEHIND_MAX, size: (chunk) => chunk.byteLength + LINE_OVERHEAD },
   )
 }
 

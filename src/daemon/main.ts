@@ -1,5 +1,6 @@
 /** The lab daemon: the lab's own process inside its namespaces. Started by state.ts, spoken to on its socket, gone with the lab. */
 import { existsSync, renameSync, writeFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { dirname, join } from 'node:path'
 import { netnsDriver } from '#driver/netns/netns.ts'
 import type { Engine } from '#engine/engine.ts'
@@ -16,6 +17,8 @@ const folder = process.env['NETLAB_FOLDER'] ?? ''
 const home = homeOf(import.meta.dirname)
 /** RFC 3339 without fractions, as Kubernetes writes times. */
 const now = (): string => `${new Date().toISOString().slice(0, 19)}Z`
+/** On a full disk nothing can be said, and the lab goes on. */
+process.stderr.on('error', () => {})
 const say = (words: string): void => {
   process.stderr.write(`${now()} ${words}\n`)
 }
@@ -40,10 +43,10 @@ const daemon: Daemon = {
   memory: () => process.memoryUsage().rss,
 }
 
-const handler = routes(daemon)
-const outside = serve(handler)
+const { verbs, kubernetes } = routes(daemon)
+const outside = serve(verbs)
 /** The API as the lab's machines see it: at the control plane's address. */
-const inside = serve(handler)
+const inside = serve(kubernetes)
 
 /** The other end is in the hand of whoever starts the lab: if they die before it is up, it ends too. */
 process.stdin.on('error', () => {})
@@ -51,6 +54,9 @@ process.stdin.on('close', () => {
   if (!daemon.standing) process.exit(0)
 })
 process.stdin.resume()
+
+/** By then a lab is up, and nobody waits. */
+const FLUSH_MS = 3_000
 
 /** Before anybody could have been told that the lab runs, any failure is its end. */
 let announced = false
@@ -72,6 +78,8 @@ outside.listen(join(folder, 'api.sock'), () => {
     userNamespace: process.env['NETLAB_USERNS'] === '1',
   })
   announced = true
+  // A daemon is ended by a kill, which would leave nothing to be kept.
+  setTimeout(flushCompileCache, FLUSH_MS).unref()
 })
 
 /** What the cluster holds, for whoever looks into the lab's folder after a crash; written at most twice a second, whole or not at all. */

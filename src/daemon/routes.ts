@@ -31,7 +31,8 @@ export type Daemon = {
 
 type Handle = (request: Request, url: URL) => Promise<Response> | Response
 
-export function routes(daemon: Daemon): Handler {
+/** `verbs` are answered to the user of the lab only: what runs inside it finds Kubernetes, and cannot take the lab down. */
+export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kubernetes: Handler } {
   /** The events of the present or last `up`, for whoever asks for them later. */
   let told: Event[] = []
   let queue: Promise<unknown> = Promise.resolve()
@@ -56,8 +57,9 @@ export function routes(daemon: Daemon): Handler {
       told.push(event)
       send(event)
     }
-    if (fresh) void listenSoon(daemon, engine)
-    const stands = await bringUp({ engine, lab, wait, emit, signal, clock: () => performance.now() })
+    // The control plane's address is there when the machines are.
+    const standing = fresh ? () => daemon.listen(engine.cluster().controlPlane) : async () => {}
+    const stands = await bringUp({ engine, lab, standing, wait, emit, signal, clock: () => performance.now() })
     daemon.standing ||= stands
     // Whoever started the lab and does not hear how it ended gets nothing: not even half a lab.
     if (!daemon.standing) setTimeout(daemon.end, 50)
@@ -79,29 +81,23 @@ export function routes(daemon: Daemon): Handler {
     },
   }
 
-  return async (request) => {
+  const kubernetes: Handler = (request) => {
     const url = new URL(request.url)
-    const own = /^\/netlab\/v1\/(\w+)$/.exec(url.pathname)
-    if (own !== null) return table[`${request.method} ${own[1]}`]?.(request, url) ?? json(failureStatus(404, `no ${request.method} ${url.pathname}`), 404)
     return withEngine(
       daemon,
       async (engine) =>
         podLog(engine, url) ?? (await handleApi(engine.store, request, { now: daemon.now })) ?? json(failureStatus(404, `no ${url.pathname}`), 404),
     )
   }
-}
 
-async function listenSoon(daemon: Daemon, engine: Engine): Promise<void> {
-  const { ip, port } = engine.cluster().controlPlane
-  // The address is there as soon as the wires are.
-  for (let tries = 0; tries < 400; tries += 1) {
-    try {
-      await daemon.listen({ ip, port })
-      return
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 5))
-    }
+  const verbs: Handler = async (request) => {
+    const url = new URL(request.url)
+    const own = /^\/netlab\/v1\/(\w+)$/.exec(url.pathname)
+    if (own === null) return kubernetes(request)
+    return table[`${request.method} ${own[1]}`]?.(request, url) ?? json(failureStatus(404, `no ${request.method} ${url.pathname}`), 404)
   }
+
+  return { verbs, kubernetes }
 }
 
 async function withEngine(daemon: Daemon, answer: (engine: Engine) => Promise<Response> | Response): Promise<Response> {

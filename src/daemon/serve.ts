@@ -1,6 +1,6 @@
 /** Carries web-standard requests and responses over node:http. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
+import { pipeline, Readable } from 'node:stream'
 
 export type Handler = (request: Request) => Promise<Response>
 
@@ -33,10 +33,8 @@ async function answer(handler: Handler, incoming: IncomingMessage, outgoing: Ser
     // Headers go out at once: a watch may stay silent for long.
     outgoing.flushHeaders()
     if (response.body === null) outgoing.end()
-    else
-      Readable.fromWeb(response.body as never)
-        .on('error', () => outgoing.destroy())
-        .pipe(outgoing)
+    // Whoever goes away early ends what was being told to them.
+    else pipeline(Readable.fromWeb(response.body as never), outgoing, () => {})
   } catch (error) {
     if (outgoing.headersSent) outgoing.destroy()
     else outgoing.writeHead(500, { 'content-type': 'application/json' }).end(JSON.stringify(failureStatus(500, (error as Error).message)))

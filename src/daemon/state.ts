@@ -55,7 +55,7 @@ const socketOf = (root: string, name: string): string => join(labFolder(root, na
 export function listLabs(root: string): LabState[] {
   if (!existsSync(root)) return []
   const entries = readdirSync(root, { withFileTypes: true })
-  for (const { name } of entries) if (/\.lock(\.\d+)?$/.test(name) && !heldBy(join(root, name))) rmSync(join(root, name), { force: true })
+  for (const { name } of entries) if (/\.lock(\.\d+(\.stale)?)?$/.test(name) && isStaleLock(join(root, name))) rmSync(join(root, name), { force: true })
   return entries
     .filter((entry) => entry.isDirectory())
     .flatMap((entry) => readLabState(root, entry.name) ?? [])
@@ -65,16 +65,22 @@ export function listLabs(root: string): LabState[] {
 function readLabState(root: string, name: string): LabState | undefined {
   const folder = labFolder(root, name)
   const saved = readSaved(join(folder, 'lab.json'))
-  if (saved === undefined) {
-    if (!lockHeld(folder)) rmSync(folder, { recursive: true, force: true })
-    return undefined
+  const init = saved !== undefined && alive(saved.keeper, saved.startTime) ? childOf(saved.keeper) : undefined
+  if (saved !== undefined && init !== undefined) return { ...saved, init, socket: socketOf(root, name) }
+  if ((saved !== undefined || !lockHeld(folder)) && isLitter(folder)) rmSync(folder, { recursive: true, force: true })
+  return undefined
+}
+
+/** What a lab leaves in its folder. */
+const LEFT = /^(lab\.json|api\.sock|daemon\.log|snapshot\.json|machine\.fstab|root)(\.tmp)?$/
+
+/** A folder with anything else in it is somebody's own: the state folder may be one that was in use before. */
+function isLitter(folder: string): boolean {
+  try {
+    return readdirSync(folder).every((name) => LEFT.test(name)) && (!existsSync(join(folder, 'root')) || readdirSync(join(folder, 'root')).length === 0)
+  } catch {
+    return false
   }
-  const init = alive(saved.keeper, saved.startTime) ? childOf(saved.keeper) : undefined
-  if (init === undefined) {
-    rmSync(folder, { recursive: true, force: true })
-    return undefined
-  }
-  return { ...saved, init, socket: socketOf(root, name) }
 }
 
 /** Written by the daemon once its socket answers. */
@@ -112,6 +118,7 @@ export async function startLab(o: StartOptions): Promise<LabState> {
 }
 
 async function launch(o: StartOptions, folder: string): Promise<LabState> {
+  if (existsSync(folder) && !isLitter(folder)) throw new Error(`${folder} holds files that are not a lab's: set NETLAB_STATE to a folder of netlab's own`)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const log = openSync(join(folder, 'daemon.log'), 'a', 0o600)
@@ -196,6 +203,8 @@ const lockFile = (folder: string): string => `${folder}.lock`
 
 const lockHeld = (folder: string): boolean => heldBy(lockFile(folder))
 
+const isStaleLock = (file: string): boolean => /^\d+ \d+$/.test(readQuietly(file)) && !heldBy(file)
+
 function heldBy(lock: string): boolean {
   const [pid = '', startTime = ''] = readQuietly(lock).split(' ')
   return pid !== '' && alive(Number(pid), startTime)
@@ -213,13 +222,24 @@ async function lock(folder: string, signal?: AbortSignal): Promise<() => void> {
       break
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      if (!lockHeld(folder)) rmSync(lockFile(folder), { force: true })
+      if (!lockHeld(folder)) takeAway(lockFile(folder), `${mine}.stale`)
     }
     if (signal?.aborted) throw new Error('interrupted')
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
   rmSync(mine, { force: true })
   return () => rmSync(lockFile(folder), { force: true })
+}
+
+/** Of several who find a lock stale one moves it away; if it was a new one by then, it is put back. */
+function takeAway(stale: string, aside: string): void {
+  try {
+    renameSync(stale, aside)
+    if (heldBy(aside)) linkSync(aside, stale)
+  } catch {
+    // another one was first
+  }
+  rmSync(aside, { force: true })
 }
 
 function readSaved(file: string): Saved | undefined {

@@ -1,4 +1,5 @@
 /** `up`, first and again: machines, objects, kernels, Pods, DNS, told as events. */
+import { same } from '#api/change.ts'
 import type { PodObject } from '#api/kinds.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { Lab } from '#lab/lab.ts'
@@ -19,7 +20,10 @@ const READY_MS = 30_000
 
 export type UpOptions = {
   readonly engine: Engine
-  readonly lab: Lab /** For Pods to be ready and names to be answered. */
+  readonly lab: Lab
+  /** Called when machines and wires are there. */
+  readonly standing: () => Promise<void>
+  /** For Pods to be ready and names to be answered. */
   readonly wait: boolean
   readonly emit: Emit
   readonly signal: AbortSignal
@@ -30,8 +34,9 @@ export type UpOptions = {
 type Told = { readonly says: string; readonly failed?: boolean; readonly next?: string }
 
 /** @returns whether the lab stands; a fresh lab that does not is to be taken down. */
-export async function bringUp({ engine, lab, wait, emit, signal, clock }: UpOptions): Promise<boolean> {
+export async function bringUp({ engine, lab, standing, wait, emit, signal, clock }: UpOptions): Promise<boolean> {
   const begun = clock()
+  const isSameLab = same({ ...engine.lab(), objects: [] }, { ...lab, objects: [] })
   const work: Readonly<Record<(typeof PHASES)[number]['id'], () => Promise<Told>>> = {
     objects: async () => {
       const changes = engine.declare(lab)
@@ -39,6 +44,7 @@ export async function bringUp({ engine, lab, wait, emit, signal, clock }: UpOpti
     },
     machines: async () => {
       await engine.build(lab, signal)
+      await standing()
       return { says: counted(lab.nodes.length, 'node') + (lab.hosts.length > 0 ? `, ${counted(lab.hosts.length, 'outside host')}` : '') }
     },
     kernel: async () => {
@@ -48,7 +54,7 @@ export async function bringUp({ engine, lab, wait, emit, signal, clock }: UpOpti
     pods: () => podsReady(engine, signal),
     dns: () => dnsAnswers(engine, signal),
   }
-  const phases = PHASES.filter(({ id }) => (wait || (id !== 'pods' && id !== 'dns')) && (id !== 'dns' || lab.dns !== 'none'))
+  const phases = PHASES.filter(({ id }) => (wait || (id !== 'pods' && id !== 'dns')) && (id !== 'dns' || hasNames(lab)))
   emit({ kind: 'begin', verb: 'up', lab: lab.name, phases })
   const failed: Told[] = []
   let unchanged = false
@@ -60,7 +66,7 @@ export async function bringUp({ engine, lab, wait, emit, signal, clock }: UpOpti
       const told = id === 'dns' && failed.length > 0 ? { says: 'not asked: Pods are not ready', failed: true } : await work[id]()
       emit({ kind: 'phase', id, state: told.failed ? 'fail' : 'done', ms: clock() - from, says: told.says })
       if (told.failed) failed.push(told)
-      if (id === 'objects') unchanged = told.says === 'unchanged'
+      if (id === 'objects') unchanged = isSameLab && told.says === 'unchanged'
     } catch (error) {
       const says = signal.aborted ? 'interrupted' : (error as Error).message
       emit({ kind: 'phase', id, state: 'fail', ms: clock() - from, says })
@@ -78,6 +84,9 @@ export async function bringUp({ engine, lab, wait, emit, signal, clock }: UpOpti
   })
   return true
 }
+
+/** Without kube-proxy nothing leads to the address of kube-dns, and without a network nothing to its Pods. */
+const hasNames = ({ dns, proxy, cni }: Lab): boolean => dns !== 'none' && proxy.mode !== 'none' && cni.name !== 'none'
 
 const counted = (count: number, name: string): string => `${count} ${name}${count === 1 ? '' : 's'}`
 const steps = (engine: Engine): number => [...engine.programs().values()].reduce((sum, program) => sum + program.length, 0)
@@ -105,7 +114,9 @@ function notReady(engine: Engine): Late[] {
   return engine.store.list('Pod').flatMap((pod) => {
     if (pod.metadata.deletionTimestamp !== undefined || pod.status.phase === 'Succeeded' || isTrue(pod, 'Ready')) return []
     const waits = pod.status.containerStatuses.map(({ state, restartCount }) => ({ reason: state.waiting?.reason, restartCount }))
-    const stuck = waits.find(({ reason, restartCount }) => reason !== undefined && (HOPELESS.has(reason) || restartCount >= 3))
+    const stuck = waits.find(
+      ({ reason, restartCount }) => reason !== undefined && (HOPELESS.has(reason) || (reason === 'CrashLoopBackOff' && restartCount >= 3)),
+    )
     const unscheduled = pod.status.conditions.find(({ type, status }) => type === 'PodScheduled' && status === 'False')
     const why = stuck?.reason ?? unscheduled?.reason ?? waits.find(({ reason }) => reason)?.reason ?? pod.status.reason ?? 'not ready'
     const hopeless = stuck !== undefined || unscheduled !== undefined || pod.status.phase === 'Failed'

@@ -26,8 +26,8 @@ export type Running = {
 export type RunOptions = { readonly signal?: AbortSignal; readonly timeoutMs?: number }
 
 export type NodeDriver = {
-  /** Makes the machines and wires that are not there yet and removes those no longer wanted. */
-  readonly up: (wiring: Wiring, signal: AbortSignal) => Promise<void>
+  /** Makes the machines and wires that are not there (any more) and removes those no longer wanted. Resolves with the names of those it made: they are bare. */
+  readonly up: (wiring: Wiring, signal: AbortSignal) => Promise<readonly string[]>
   /** A non-zero exit is an answer, not an exception. */
   readonly run: (machine: string, command: Command, options?: RunOptions) => Promise<Output>
   /** Starts a long-lived program; every chunk of its stdout and stderr goes to `log`. */

@@ -3,59 +3,79 @@
  * of the daemon's only thread. Commands run one after the other; each one's end is marked on both of the shell's outputs.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import type { Output, Run } from '#kernel/command.ts'
+import { quoted } from '#kernel/shell.ts'
+import { killGroup } from './kill.ts'
+import { FLOOD, OUTPUT_MAX } from './output.ts'
+
+type Asked = Pick<Run, 'argv' | 'stdin' | 'in'>
 
 export type Shell = {
-  readonly run: (command: Pick<Run, 'argv' | 'stdin' | 'in'>) => Promise<Output>
+  readonly run: (command: Asked) => Promise<Output>
+  /** Ends the shell and what runs in it; nothing is run any more. */
   readonly close: () => void
 }
 
 /** A command that never ends must not hold up the machine for ever: the shell is killed, and the next command gets a new one. */
 const LIMIT_MS = 60_000
-const MARK = '--netlab-end--'
+
+/** A shell's text has no zero bytes. */
+export const fitsShell = ({ argv, stdin = '' }: Asked): boolean => ![...argv, stdin].some((text) => text.includes('\0'))
 
 /** `argv` starts the shell on the machine; `env` is all it knows of this host. */
-export function openShell(argv: readonly string[], env: Readonly<Record<string, string>>): Shell {
+export function openShell(argv: readonly string[], env: Readonly<Record<string, string>>, limitMs = LIMIT_MS): Shell {
+  /** No program prints this by chance. */
+  const mark = `--netlab-end-${randomUUID()}--`
   let child: ChildProcess | undefined
+  let closed = false
   let queue: Promise<unknown> = Promise.resolve()
 
   const start = (): ChildProcess => {
     const [program = 'sh', ...args] = argv
     const fresh = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env })
     fresh.stdin?.on('error', () => {})
-    fresh.on('exit', () => {
+    fresh.stdout?.setEncoding('utf8')
+    fresh.stderr?.setEncoding('utf8')
+    const gone = (): void => {
       if (child === fresh) child = undefined
-    })
+    }
+    fresh.on('exit', gone).on('error', gone)
     child = fresh
     return fresh
   }
 
-  const one = (script: string): Promise<Output> =>
+  const one = (command: Asked): Promise<Output> =>
     new Promise((resolve) => {
+      if (closed) {
+        resolve({ code: undefined, signal: 'SIGKILL', stdout: '', stderr: ENDED })
+        return
+      }
       const shell = child ?? start()
-      const out = collect(shell, 'stdout', settle)
-      const err = collect(shell, 'stderr', settle)
+      const out = collect(shell, 'stdout', mark, settle)
+      const err = collect(shell, 'stderr', mark, settle)
+      let why = ENDED
       let timedOut = false
       const timer = setTimeout(() => {
         timedOut = true
-        stop(shell)
-      }, LIMIT_MS)
+        killGroup(shell)
+      }, limitMs)
       shell.once('close', broken)
       shell.once('error', broken)
-      shell.stdin?.write(script)
+      shell.stdin?.write(scriptOf(command, mark))
 
       function settle(): void {
-        if (out.ended === undefined || err.ended === undefined) return
-        finish({ code: out.ended, stdout: out.text(), stderr: err.text() })
+        if (out.size() + err.size() > OUTPUT_MAX) {
+          why = FLOOD
+          killGroup(shell)
+        }
+        if (out.ended() === undefined || err.ended() === undefined) return
+        finish({ code: Number(out.ended()), stdout: out.text(), stderr: err.text() })
       }
-      function broken(): void {
-        finish({
-          code: timedOut ? undefined : 127,
-          signal: 'SIGKILL',
-          stdout: out.text(),
-          stderr: `${err.text()}the machine's shell ended`,
-          ...(timedOut ? { timedOut } : {}),
-        })
+      function broken(error?: unknown): void {
+        const words = error instanceof Error ? error.message : why
+        const said = { stdout: out.text(), stderr: timedOut ? err.text() : `${err.text()}${words}` }
+        finish(error instanceof Error ? { code: 127, ...said } : { code: undefined, signal: 'SIGKILL', ...said, ...(timedOut ? { timedOut } : {}) })
       }
       function finish(output: Output): void {
         clearTimeout(timer)
@@ -69,50 +89,53 @@ export function openShell(argv: readonly string[], env: Readonly<Record<string, 
 
   return {
     run(command) {
-      const result = queue.then(() => one(scriptOf(command)))
+      const result = queue.then(() => one(command))
       queue = result
       return result
     },
     close() {
-      if (child !== undefined) stop(child)
+      closed = true
+      if (child !== undefined) killGroup(child)
     },
   }
 }
 
-const stop = (child: ChildProcess): void => {
-  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL')
-}
+const ENDED = "the machine's shell ended"
 
 /** Gathers one output until the mark, which carries the exit code. */
-function collect(shell: ChildProcess, name: 'stdout' | 'stderr', ended: () => void) {
-  let text = ''
-  const state = {
-    ended: undefined as number | undefined,
-    text: () => text,
-    close: () => shell[name]?.off('data', read),
-  }
-  function read(chunk: Buffer): void {
-    text += chunk.toString()
-    const at = text.lastIndexOf(`\n${MARK}`)
-    if (at < 0 || !text.endsWith('\n')) return
-    state.ended = Number(text.slice(at + 1 + MARK.length))
-    text = text.slice(0, at)
-    ended()
+function collect(shell: ChildProcess, name: 'stdout' | 'stderr', mark: string, heard: () => void) {
+  const end = new RegExp(`\\n${mark}(\\d+)\\n$`)
+  const longest = mark.length + 5
+  const chunks: string[] = []
+  let tail = ''
+  let size = 0
+  let code: number | undefined
+  function read(chunk: string): void {
+    size += chunk.length
+    if (size <= OUTPUT_MAX) chunks.push(chunk)
+    tail = (tail + chunk).slice(-longest)
+    const [ending, digits] = end.exec(tail) ?? []
+    if (ending !== undefined) {
+      code = Number(digits)
+      chunks.splice(0, chunks.length, chunks.join('').slice(0, -ending.length))
+    }
+    if (ending !== undefined || size > OUTPUT_MAX) heard()
   }
   shell[name]?.on('data', read)
-  return state
+  return { ended: () => code, size: () => size, text: () => chunks.join(''), close: () => shell[name]?.off('data', read) }
 }
 
-function scriptOf(command: Pick<Run, 'argv' | 'stdin' | 'in'>): string {
+/** `exec` never runs a builtin, and within brackets it leaves the shell as it is. */
+function scriptOf(command: Asked, mark: string): string {
   const argv = command.in === undefined ? command.argv : ['nsenter', `--net=/run/netns/${command.in}`, '--', ...command.argv]
-  const line = argv.map(quoted).join(' ')
-  const mark = `c=$?; printf '\\n${MARK}%d\\n' $c; printf '\\n${MARK}%d\\n' $c >&2\n`
-  if (command.stdin === undefined || command.stdin === '') return `${line} </dev/null\n${mark}`
-  const end = delimiter(command.stdin)
-  return `${line} <<'${end}'\n${command.stdin.endsWith('\n') ? command.stdin : `${command.stdin}\n`}${end}\n${mark}`
+  const line = `(exec ${argv.map(quoted).join(' ')})`
+  const ending = `c=$?; printf '\\n${mark}%d\\n' $c; printf '\\n${mark}%d\\n' $c >&2\n`
+  const { stdin = '' } = command
+  if (stdin === '') return `${line} </dev/null\n${ending}`
+  if (!stdin.endsWith('\n')) return `printf %s ${quoted(stdin)} | ${line}\n${ending}`
+  const end = delimiter(stdin)
+  return `${line} <<'${end}'\n${stdin}${end}\n${ending}`
 }
-
-const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
 function delimiter(text: string): string {
   let end = 'END'

@@ -2,11 +2,11 @@
 import type { DaemonSet, Deployment, KubeObject, PodObject, StatefulSet } from '#api/kinds.ts'
 import { createStore, type Snapshot, type Store } from '#api/store.ts'
 import { admitService } from '#controllers/allocate.ts'
-import { sameJson } from '#controllers/objects.ts'
 import { providedObjects } from '#controllers/provided.ts'
 import { objectsIn, recordEvent, settleControllers } from '#controllers/turn.ts'
 import type { NodeDriver } from '#driver/driver.ts'
 import type { NodeProgram } from '#kernel/step.ts'
+import { processId } from '#kubelet/containers.ts'
 import { podDir } from '#kubelet/volumes.ts'
 import type { Lab } from '#lab/lab.ts'
 import type { Cluster } from '#model/cluster.ts'
@@ -61,7 +61,10 @@ export function createEngine(o: EngineOptions): Engine {
   let lab = o.lab
   const store = createStore({ now: o.now, admit: (...args) => admitService(lab)(...args), ...(o.snapshot === undefined ? {} : { snapshot: o.snapshot }) })
   const applied = new Map<string, NodeProgram>()
-  const declared = new Set<string>()
+  /** What the lab file said last time, by kind and name. */
+  const declared = new Map<string, KubeObject>()
+  /** Machines made anew that hold nothing yet. */
+  const bare = new Set<string>()
   const listeners = new Set<() => void>()
   let programs: ReadonlyMap<string, NodeProgram> = new Map()
   let cluster = clusterOf(lab, objectsIn(store))
@@ -72,23 +75,31 @@ export function createEngine(o: EngineOptions): Engine {
   let failure: Error | undefined
   let failures = 0
   let retry: NodeJS.Timeout | undefined
+  let later: NodeJS.Timeout | undefined
+  /** Pods deleted without their grace, whose sandboxes still stand: nothing of them may be there when one of the same name comes. */
+  const abandoned = new Map<string, PodObject>()
   const fixed = new Set<() => Promise<void>>()
 
   const kick = (): void => {
     dirty = true
+    spin()
+  }
+
+  const spin = (): void => {
     if (!built || stopped) return
     turning ??= new Promise<void>((resolve) => setImmediate(resolve)).then(turns).finally(() => {
       turning = undefined
-      if (dirty || fixed.size > 0) kick()
+      if (dirty || fixed.size > 0) spin()
     })
   }
 
   const turns = async (): Promise<void> => {
-    for (const work of fixed) {
-      fixed.delete(work)
-      await work()
-    }
-    while (dirty && !stopped) {
+    while ((dirty || fixed.size > 0) && built && !stopped) {
+      for (const work of fixed) {
+        fixed.delete(work)
+        await work()
+      }
+      if (!dirty) return
       dirty = false
       clearTimeout(retry)
       try {
@@ -108,16 +119,26 @@ export function createEngine(o: EngineOptions): Engine {
   const turn = async (): Promise<void> => {
     settleControllers(store, { lab, now: o.now })
     const dead = new Set(pods.dead)
+    const leaving = new Map(abandoned)
     const objects = objectsIn(store)
+    clearTimeout(later)
     if (objects.Deployment.some(waitsForTime) || objects.StatefulSet.some(waitsForTime) || objects.DaemonSet.some(waitsForTimeToo))
-      setTimeout(kick, SECOND_MS).unref()
-    cluster = clusterOf(lab, { ...objects, Pod: objects.Pod.filter((pod) => !dead.has(pod.metadata.uid)) })
+      later = setTimeout(kick, SECOND_MS).unref()
+    cluster = clusterOf(lab, { ...objects, Pod: objects.Pod.filter((pod) => !dead.has(pod.metadata.uid) && !leaving.has(placeOf(pod))) })
     programs = programsOf(cluster)
     pods.sync(cluster)
+    const machines = [...programs.keys()]
     const results = await Promise.allSettled([...programs].map(([machine, program]) => applyTo(machine, program)))
-    const failed = results.find((result) => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
-    await Promise.all(objects.Pod.filter((pod) => dead.has(pod.metadata.uid) || neverRan(pod)).map(bury))
+    const failed = new Map(results.flatMap((result, at) => (result.status === 'rejected' ? [[machines[at] ?? '', result.reason as Error]] : [])))
+    const over = objects.Pod.filter((pod) => dead.has(pod.metadata.uid) || neverRan(pod))
+    await Promise.all(over.filter(({ spec }) => !failed.has(spec.nodeName ?? '')).map(bury))
+    for (const [place, pod] of leaving) {
+      if (failed.has(pod.spec.nodeName ?? '')) continue
+      await removeFolder(pod)
+      abandoned.delete(place)
+      dirty = true
+    }
+    for (const [, reason] of failed) throw reason
   }
 
   const applyTo = async (machine: string, program: NodeProgram): Promise<void> => {
@@ -131,6 +152,7 @@ export function createEngine(o: EngineOptions): Engine {
       throw error
     }
     await supervisor.sync(machine, processesOf(machine, program))
+    if (bare.delete(machine)) supervisor.hurry(machine)
   }
 
   const processesOf = (machine: string, program: NodeProgram): { program: Program; owner: string }[] => {
@@ -150,16 +172,16 @@ export function createEngine(o: EngineOptions): Engine {
     !cluster.pods.some((one) => one.object.metadata.uid === pod.metadata.uid) &&
     !pods.dead.has(pod.metadata.uid)
 
-  /** The Pod's folder goes with it: an emptyDir lives as long as its Pod. */
   const bury = async (pod: PodObject): Promise<void> => {
+    await removeFolder(pod)
+    store.delete('Pod', pod.metadata.namespace, pod.metadata.name, { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } })
+  }
+
+  /** The Pod's folder goes with it: an emptyDir lives as long as its Pod. */
+  const removeFolder = async (pod: PodObject): Promise<void> => {
     const machine = pod.spec.nodeName ?? ''
-    if (applied.has(machine))
-      await o.driver.run(machine, {
-        kind: 'run',
-        argv: ['rm', '-rf', podDir({ namespace: pod.metadata.namespace ?? 'default', name: pod.metadata.name })],
-        does: [],
-      })
-    store.delete('Pod', pod.metadata.namespace, pod.metadata.name, { gracePeriodSeconds: 0 })
+    const folder = podDir({ namespace: pod.metadata.namespace ?? 'default', name: pod.metadata.name })
+    if (applied.has(machine)) await o.driver.run(machine, { kind: 'run', argv: ['rm', '-rf', folder], does: [] })
   }
 
   const supervisor = createSupervisor({ driver: o.driver, now: o.now, onChange: (machine, id) => pods.changed(machine, id) })
@@ -168,15 +190,17 @@ export function createEngine(o: EngineOptions): Engine {
   store.onChange(({ type, object }) => {
     if (type === 'DELETED' && object.kind === 'Pod') {
       for (const { name } of [...object.spec.initContainers, ...object.spec.containers]) {
-        supervisor.forget(object.spec.nodeName ?? '', `${object.metadata.namespace}_${object.metadata.name}/${name}`)
+        supervisor.forget(object.spec.nodeName ?? '', processId(object, name))
       }
+      if (!pods.dead.has(object.metadata.uid) && applied.has(object.spec.nodeName ?? '')) abandoned.set(placeOf(object), object)
+      pods.buried(object.metadata.uid)
     }
     if (object.kind !== 'Event') kick()
     for (const listener of listeners) listener()
   })
 
   const settled = async (): Promise<void> => {
-    while (turning !== undefined || dirty) {
+    while (built && !stopped && (turning !== undefined || dirty)) {
       kick()
       await turning
       if (failure !== undefined) throw failure
@@ -195,18 +219,37 @@ export function createEngine(o: EngineOptions): Engine {
 
     async build(next, signal) {
       const wires = wiring(clusterOf(next, objectsIn(store)))
-      for (const machine of applied.keys()) if (!wires.machines.some(({ name }) => name === machine)) applied.delete(machine)
-      await o.driver.up(wires, signal)
-      built = true
-      kick()
+      const before = built
+      // No turn while machines come and go.
+      built = false
+      await turning
+      try {
+        for (const machine of applied.keys()) {
+          if (wires.machines.some(({ name }) => name === machine)) continue
+          applied.delete(machine)
+          void supervisor.sync(machine, [])
+        }
+        for (const machine of await o.driver.up(wires, signal)) {
+          applied.delete(machine)
+          bare.add(machine)
+        }
+        built = true
+      } finally {
+        built ||= before
+        kick()
+      }
     },
 
     declare(next) {
       lab = next
       const wanted = new Map<string, KubeObject>()
       for (const object of [...providedObjects(next, { now: o.now() }), ...next.objects]) wanted.set(`${object.kind} ${nameOf(object)}`, object)
-      const said = [...wanted.values()].flatMap((object) => declareOne(store, object))
-      for (const key of declared) {
+      const said = [...wanted].flatMap(([key, object]) => {
+        const changes = declareOne(store, object, declared.get(key))
+        declared.set(key, object)
+        return changes
+      })
+      for (const key of declared.keys()) {
         if (wanted.has(key)) continue
         const [kind = '', name = ''] = key.split(' ')
         const [namespace, own] = name.includes('/') ? name.split('/') : [undefined, name]
@@ -214,7 +257,6 @@ export function createEngine(o: EngineOptions): Engine {
         if (answer.ok) said.push(`${kind.toLowerCase()}/${own} deleted`)
         declared.delete(key)
       }
-      for (const key of wanted.keys()) declared.add(key)
       kick()
       return said
     },
@@ -227,12 +269,13 @@ export function createEngine(o: EngineOptions): Engine {
     exclusively: (work) =>
       new Promise((resolve, reject) => {
         fixed.add(() => work().then(resolve, reject))
-        kick()
+        spin()
       }),
 
     async stop() {
       stopped = true
       clearTimeout(retry)
+      clearTimeout(later)
       pods.stop()
       await turning
       await o.driver.down()
@@ -241,7 +284,7 @@ export function createEngine(o: EngineOptions): Engine {
 }
 
 /** @throws what the API would answer, when the object is refused. */
-function declareOne(store: Store, object: KubeObject): string[] {
+function declareOne(store: Store, object: KubeObject, last: KubeObject = object): string[] {
   const { kind, metadata } = object
   const label = `${kind.toLowerCase()}/${metadata.name}`
   const before = store.get(kind, metadata.namespace, metadata.name)
@@ -251,11 +294,29 @@ function declareOne(store: Store, object: KubeObject): string[] {
     return [`${label} created`]
   }
   // What the cluster filled in (addresses, ports, status) stays unless the manifest says otherwise.
-  const answer = store.patch(kind, metadata.namespace, metadata.name, patchOf(object), 'merge')
+  const answer = store.patch(kind, metadata.namespace, metadata.name, changed(saidBy(last), saidBy(object)), 'merge')
   if (!answer.ok) throw new Error(answer.status.message)
-  return sameJson({ ...before, metadata: undefined }, { ...answer.value, metadata: undefined }) ? [] : [`${label} configured`]
+  // Of a Node the lab file says the address too, which is no part of its spec.
+  const whole =
+    object.kind === 'Node' ? store.patch('Node', undefined, metadata.name, { status: { addresses: object.status.addresses } }, 'merge', 'status') : answer
+  if (!whole.ok) throw new Error(whole.status.message)
+  return whole.value.metadata.resourceVersion === before.metadata.resourceVersion ? [] : [`${label} configured`]
 }
 
-function patchOf({ metadata: { labels, annotations }, ...object }: KubeObject): unknown {
+/** What an author says of an object: not its status. */
+function saidBy({ metadata: { labels, annotations }, ...object }: KubeObject): object {
   return { ...Object.fromEntries(Object.entries(object).filter(([field]) => field !== 'status')), metadata: { labels, annotations } }
 }
+
+/** A merge patch to what is said now, and without what was said last time and no longer is. */
+function changed(last: unknown, now: unknown): unknown {
+  if (!isMap(now)) return now
+  const before = isMap(last) ? last : {}
+  const said = Object.entries(now).filter(([, value]) => value !== undefined)
+  const gone = Object.keys(before).filter((key) => before[key] !== undefined && now[key] === undefined)
+  return Object.fromEntries([...gone.map((key) => [key, null]), ...said.map(([key, value]) => [key, changed(before[key], value)])])
+}
+
+const isMap = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const placeOf = ({ metadata, spec }: PodObject): string => `${spec.nodeName} ${metadata.namespace}/${metadata.name}`

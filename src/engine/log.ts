@@ -2,42 +2,58 @@
 
 /** kubelet keeps 10 MiB a container; a lab of many Pods keeps less. */
 const KEPT = 1024 * 1024
+/** What a line takes in memory besides its text: short ones count too. */
+const LINE_OVERHEAD = 96
 
 export type Line = { readonly at: string; readonly text: string }
 
 export type Log = {
   readonly add: (chunk: string) => void
   readonly lines: () => readonly Line[]
-  /** Calls back for each line to come, until the returned function is called. */
-  readonly follow: (listener: (line: Line) => void) => () => void
+  /** Nothing more will come. */
+  readonly end: () => void
+  /** Calls back for each line to come, until the returned function is called, and once when nothing more will come. */
+  readonly follow: (listener: (line: Line) => void, atEnd?: () => void) => () => void
 }
+
+const sizeOf = ({ text }: Line): number => text.length + LINE_OVERHEAD
 
 export function createLog(now: () => string): Log {
   const lines: Line[] = []
-  const listeners = new Set<(line: Line) => void>()
+  const listeners = new Map<(line: Line) => void, () => void>()
+  let ended = false
   let partial = ''
   let size = 0
-  const push = (text: string): void => {
-    const line = { at: now(), text }
+  const push = (text: string, at: string): void => {
+    const line = { at, text }
     lines.push(line)
-    size += text.length + 1
-    while (size > KEPT && lines.length > 1) size -= (lines.shift()?.text.length ?? 0) + 1
-    for (const listener of listeners) listener(line)
+    size += sizeOf(line)
+    if (size > KEPT) size -= lines.splice(0, Math.ceil(lines.length / 4)).reduce((sum, one) => sum + sizeOf(one), 0)
+    for (const listener of listeners.keys()) listener(line)
   }
   return {
     add(chunk) {
+      const at = now()
       const parts = (partial + chunk).split('\n')
       partial = parts.pop() ?? ''
-      for (const part of parts) push(part)
+      for (const part of parts) push(part, at)
       // A program that never ends its line must not fill the memory.
       if (partial.length > 16_384) {
-        push(partial)
+        push(partial, at)
         partial = ''
       }
     },
     lines: () => (partial === '' ? lines : [...lines, { at: now(), text: partial }]),
-    follow(listener) {
-      listeners.add(listener)
+    end() {
+      if (partial !== '') push(partial, now())
+      partial = ''
+      ended = true
+      for (const atEnd of listeners.values()) atEnd()
+      listeners.clear()
+    },
+    follow(listener, atEnd = () => {}) {
+      if (ended) atEnd()
+      else listeners.set(listener, atEnd)
       return () => listeners.delete(listener)
     },
   }

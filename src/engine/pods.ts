@@ -31,6 +31,8 @@ export type Pods = {
   readonly changed: (machine: string, id: string) => void
   /** Uids of Pods whose containers have ended for good: their sandbox may go. */
   readonly dead: ReadonlySet<string>
+  /** The Pod of this uid is no more. */
+  readonly buried: (uid: string) => void
   readonly stop: () => void
 }
 
@@ -60,7 +62,20 @@ export function createPods(o: PodsOptions): Pods {
     const containers = [...current.spec.initContainers, ...current.spec.containers]
     const runtimes = new Map(containers.map((container) => [container.name, runtimeOf(worker, container)]))
     const status = podStatus(current, runtimes, o.now())
-    if (!sameJson(status, current.status)) o.store.update('Pod', pod.namespace, pod.name, { ...current, status }, 'status')
+    if (sameJson(status, current.status)) return
+    o.store.update('Pod', pod.namespace, pod.name, { ...current, status }, 'status')
+    for (const { name, state } of [...(status.initContainerStatuses ?? []), ...status.containerStatuses]) {
+      const before = [...(current.status.initContainerStatuses ?? []), ...current.status.containerStatuses].find((one) => one.name === name)
+      if (state.waiting?.reason !== before?.state.waiting?.reason) tellWhyItWaits(current, name, state.waiting)
+    }
+  }
+
+  /** In kubelet's words, so that `describe` tells why a container does not run. */
+  const tellWhyItWaits = (pod: PodObject, container: string, waiting: { reason?: string | undefined; message?: string | undefined } | undefined): void => {
+    const { name, namespace, uid } = pod.metadata
+    if (waiting?.reason === 'CrashLoopBackOff')
+      tell(pod, 'Warning', 'BackOff', `Back-off restarting failed container ${container} in pod ${name}_${namespace}(${uid})`)
+    else if (waiting?.message !== undefined) tell(pod, 'Warning', 'Failed', `Error: ${waiting.message}`)
   }
 
   const runtimeOf = (worker: Worker, container: Container): ContainerRuntime => {
@@ -153,7 +168,8 @@ export function createPods(o: PodsOptions): Pods {
     if (target.kind !== 'exec') return prober.ask(pod.node, target, timeoutMs)
     const state = processOf(pod, container.name)?.state
     if (state?.kind !== 'running') return { ok: false, says: 'container not running' }
-    const output = await o.driver.run(pod.node, { kind: 'run', argv: target.argv, view: state.pid, does: [] }, { timeoutMs })
+    const asked = o.driver.run(pod.node, { kind: 'run', argv: target.argv, view: state.pid, does: [] }, { timeoutMs })
+    const output = await asked.catch((error: Error) => ({ code: 1, stdout: '', stderr: error.message, timedOut: false }))
     return { ok: output.code === 0, says: output.timedOut ? 'command timed out' : (output.stderr || output.stdout).trim() || `exit code ${output.code}` }
   }
 
@@ -175,11 +191,15 @@ export function createPods(o: PodsOptions): Pods {
       pod.object.spec.containers.map(async (container) => {
         const known = processOf(pod, container.name)
         const preStop = container.lifecycle?.preStop
-        if (known?.state.kind === 'running' && preStop !== undefined) await beforeStop(pod, known.state.pid, preStop, graceMs)
+        if (known?.state.kind === 'running' && preStop !== undefined) await beforeStop(pod, known.state.pid, preStop, graceMs).catch(() => {})
+        // Deleted without grace in between, its name may be another Pod's by now.
+        if (processOf(pod, container.name) === undefined) return
         await o.supervisor.end(pod.node, processId(pod.object, container.name), Math.max(0, graceMs - (Date.now() - begun)))
       }),
     )
-    await Promise.all(pod.object.spec.initContainers.map(({ name }) => o.supervisor.end(pod.node, processId(pod.object, name), 0)))
+    const inits = pod.object.spec.initContainers.filter(({ name }) => processOf(pod, name) !== undefined)
+    await Promise.all(inits.map(({ name }) => o.supervisor.end(pod.node, processId(pod.object, name), 0)))
+    if (o.store.get('Pod', pod.namespace, pod.name)?.metadata.uid !== uidOf(pod)) return
     dead.add(uidOf(pod))
     o.kick()
   }
@@ -191,6 +211,7 @@ export function createPods(o: PodsOptions): Pods {
 
   return {
     dead,
+    buried: (uid) => dead.delete(uid),
     mayRun(pod, id) {
       const inits = initContainers(pod.object)
       const before = inits.includes(id) ? inits.slice(0, inits.indexOf(id)) : inits

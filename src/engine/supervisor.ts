@@ -36,6 +36,8 @@ export type Supervisor = {
   readonly end: (machine: string, id: string, graceMs: number) => Promise<void>
   /** SIGKILL at once; restarted as its policy says. */
   readonly restart: (machine: string, id: string) => void
+  /** What waits on the machine for its next start begins now, as if it had never failed: the machine was made anew. */
+  readonly hurry: (machine: string) => void
   readonly write: (machine: string, id: string, text: string) => void
   /** Drops a process that has ended, and what it printed. */
   readonly forget: (machine: string, id: string) => void
@@ -97,6 +99,7 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
 
   const ended = (entry: Entry, begun: number, last: Ended): void => {
     entry.last = last
+    entry.log.end()
     delete entry.running
     if (entry.ending || !restarts(entry.program.restart, last.code)) {
       entry.state = { kind: 'ended', ...last }
@@ -106,12 +109,14 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
     entry.failures = failuresAfter(entry.failures, Date.now() - begun)
     const pauseMs = backoffMs(entry.failures)
     entry.state = { kind: 'backoff', pauseMs }
-    entry.timer = setTimeout(() => {
-      entry.restarts += 1
-      entry.previousLog = entry.log
-      entry.launch = start(entry)
-    }, pauseMs)
+    entry.timer = setTimeout(() => again(entry), pauseMs)
     o.onChange(entry.machine, entry.program.id)
+  }
+
+  const again = (entry: Entry): void => {
+    entry.restarts += 1
+    entry.previousLog = entry.log
+    entry.launch = start(entry)
   }
 
   const end = async (entry: Entry, graceMs: number): Promise<void> => {
@@ -167,6 +172,16 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
       if (entry !== undefined) await end(entry, graceMs)
     },
     restart: (machine, id) => entries.get(keyOf(machine, id))?.running?.kill('SIGKILL'),
+    hurry(machine) {
+      for (const entry of entries.values()) {
+        if (entry.machine !== machine) continue
+        entry.failures = 0
+        if (entry.state.kind !== 'backoff') continue
+        clearTimeout(entry.timer)
+        again(entry)
+        o.onChange(machine, entry.program.id)
+      }
+    },
     write: (machine, id, text) => entries.get(keyOf(machine, id))?.running?.write(text),
     forget(machine, id) {
       const entry = entries.get(keyOf(machine, id))

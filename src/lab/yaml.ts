@@ -107,7 +107,7 @@ function endless(cause: unknown): string {
 /** What makes a text no text: too much of it, or bytes that are no UTF-8 (they arrive here as U+FFFD). */
 function unreadable(file: string, text: string): Issue | undefined {
   const bytes = text.length > FILE_MAX ? text.length : new TextEncoder().encode(text).length
-  if (bytes > FILE_MAX) return issue(`${file}:1:1`, [], `the file has ${(bytes / FILE_MAX).toFixed(1)} MiB; netlab reads files of at most 1 MiB`)
+  if (bytes > FILE_MAX) return issue(`${file}:1:1`, [], `the file is larger than 1 MiB, which is the most netlab reads of one`)
   const broken = text.search(/[\0\uFFFD]/)
   if (broken < 0) return undefined
   const before = text.slice(0, broken).split('\n')

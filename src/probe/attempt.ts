@@ -73,7 +73,7 @@ async function counted(of: Specs['iptables'], scene: Scene, hands: Hands): Promi
   const before = await answersOf(grew(expanded.value, scene, []).questions, hands)
   const other = await meanwhile(of.grew ?? '', scene, hands)
   const finding = await found(grew(expanded.value, scene, before), hands)
-  return { ...finding, evidence: [...finding.evidence, other] }
+  return { ...finding, ...besides(finding, other) }
 }
 
 async function captured(of: Specs['capture'], scene: Scene, hands: Hands): Promise<Finding> {
@@ -110,19 +110,24 @@ async function watchDuring({ tcpdump, mark }: Watch, { of, scene, hands }: Watch
     tap.kill('SIGTERM')
     await exit
     if (of.absent && dropped(seen())) return unsure('packets came too fast for tcpdump, some were not seen')
-    const finding = judgeCapture(seen(), of)
-    return { ...finding, evidence: [...finding.evidence, other] }
+    return besides(judgeCapture(seen(), of), other)
   } finally {
     if (!ended) tap.kill('SIGKILL')
   }
 }
 
-/** One attempt at the probe that makes the packets; its own verdict is only told. */
-async function meanwhile(id: string, scene: Scene, hands: Hands): Promise<string> {
+/** One attempt at the probe that makes the packets. */
+async function meanwhile(id: string, scene: Scene, hands: Hands): Promise<Finding> {
   const probe = hands.probes.get(id)
-  if (probe === undefined) return `there is no probe ${id}`
-  const { verdict, observed } = await found(inquire(probe, { ...scene, nonce: hands.nonce() }), hands)
-  return `meanwhile ${id}: ${verdict}, ${observed}`
+  return probe === undefined ? open(id, [`there is no probe ${id}`]) : found(inquire(probe, { ...scene, nonce: hands.nonce() }), hands)
+}
+
+/** The other probe's verdict is only told, unless it could not be asked: then perhaps nothing was sent. */
+function besides(judged: Judged, other: Finding): Judged {
+  const evidence = [...judged.evidence, `meanwhile: ${other.verdict}, ${other.observed}`]
+  return other.verdict === 'error'
+    ? { verdict: 'error', observed: `the probe meanwhile could not be asked: ${other.observed}`, evidence }
+    : { ...judged, evidence }
 }
 
 async function eventually(holds: () => boolean, ms: number, { clock, signal }: Hands): Promise<void> {

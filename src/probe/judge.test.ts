@@ -143,6 +143,49 @@ test.each<[names: string, probe: string, verdict: string, observed: string]>([
   expect([inquiry.questions.map(argvOf), finding.verdict, finding.observed]).toEqual([heard.map((one) => one?.argv), verdict, observed])
 })
 
+const CALL = { call: 'pod/web', ip: '10.244.0.3', outcome: 'answer', by: 'pod/web', saw: '10.244.0.2', local: '10.244.0.2' }
+const BACK = { call: 'pod/client', ip: '10.244.0.2', outcome: 'answer', by: 'pod/client', saw: '10.244.0.3', local: '10.244.0.3' }
+test.each<[string, string, object, string, string]>([
+  ['hear each other', 'own', {}, 'pass', 'all 2 pairs of 2 places'],
+  [
+    'are seen under another address',
+    'own',
+    { saw: '192.168.0.10' },
+    'fail',
+    '1 of 2 pairs of 2 places do not: pod/client to pod/web: the target sees 192.168.0.10 instead of 10.244.0.2',
+  ],
+  ['are seen under another address, and may be', 'any', { saw: '192.168.0.10' }, 'pass', 'all 2 pairs of 2 places'],
+  [
+    'have another address than they think',
+    'own',
+    { local: '10.244.0.7' },
+    'fail',
+    '1 of 2 pairs of 2 places do not: pod/client to pod/web: the source calls itself 10.244.0.7 instead of 10.244.0.2',
+  ],
+  ['share an address with somebody', 'own', { by: 'pod/other' }, 'fail', '1 of 2 pairs of 2 places do not: pod/client to pod/web: somebody else answered'],
+  [
+    'are refused',
+    'any',
+    { outcome: 'refused', errno: 'ECONNREFUSED' },
+    'fail',
+    '1 of 2 pairs of 2 places do not: pod/client to pod/web: refused (ECONNREFUSED)',
+  ],
+])('a matrix of Pods that %s (source: %s)', (_, source, o, verdict, observed) => {
+  const inquiry = inquire(read(`matrix: {from: [pod/client, pod/web], source: ${source}}`), { cluster: two, was: {}, nonce: 'n0' })
+  const says = (...lines: readonly object[]): Output => ({ code: 0, stdout: lines.map((line) => `${JSON.stringify(line)}\n`).join(''), stderr: '' })
+  const finding = inquiry.judge([says({ ...CALL, ...o }, { done: 1 }), says(BACK, { done: 1 })])
+  expect([finding.verdict, finding.observed]).toEqual([verdict, observed])
+})
+
+test('an address that the model gives to two Pods fails the matrix', () => {
+  const doubled = { ...two, pods: two.pods.map((one) => ({ ...one, ip: two.pods[0]?.ip ?? one.ip })) }
+  const inquiry = inquire(read('matrix: {from: pods}'), { cluster: doubled, was: {}, nonce: 'n0' })
+  const says = (line: object): Output => ({ code: 0, stdout: `${JSON.stringify(line)}\n{"done":1}\n`, stderr: '' })
+  expect(inquiry.judge([says(CALL), says({ ...BACK, saw: '10.244.0.2', local: '10.244.0.2' })]).observed).toBe(
+    '10.244.0.2 is the address of pod/client and pod/web',
+  )
+})
+
 test.each<[string, readonly string[]]>([
   ['ping: {from: pod/client, to: pod/frontend-a, expect: silence}', ['ping node/node-1 10.244.0.2', 'ping node/node-2 10.244.1.3']],
   ['tcp: {from: pod/client, to: svc/frontend, expect: timeout}', ['ping node/node-1 10.244.0.2', 'tcp node/node-2 10.244.1.3 8080']],

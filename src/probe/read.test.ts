@@ -40,6 +40,10 @@ test.each<[string, unknown]>([
   expect(readPing(answer(name))).toEqual(seen)
 })
 
+test('an exit code that says one thing and statistics that say another are no answer', () => {
+  expect([readPing({ ...answer('ping answer'), code: 1 }), readPing({ ...answer('ping silence'), code: 0 })]).toEqual([undefined, undefined])
+})
+
 test.each<[string, unknown]>([
   ['tcp connected', { kind: 'connected', errno: '' }],
   ['tcp refused', { kind: 'refused', errno: 'ECONNREFUSED' }],

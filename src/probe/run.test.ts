@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { Output } from '#kernel/command.ts'
 import type { Event } from '#report/event.ts'
 import { readChecks } from './checks.ts'
+import { patience } from './defaults.ts'
 import type { ProbeResult } from './probe.ts'
 import type { Question } from './question.ts'
 import { type Act, runChecks, type World } from './run.ts'
@@ -131,6 +132,34 @@ test('silence holds three times over three seconds while its controls are answer
   ]).toEqual(['pass', true, true, 2])
 })
 
+test('silence is asked for three times, however long each takes', async () => {
+  const told = await run(
+    '{id: p, ping: {from: pod/client, to: pod/frontend-a, expect: silence}, control: q}, {id: q, ping: {from: pod/client, to: pod/frontend-b}}',
+    {
+      answer: (word) => (word === '10.244.1.3' ? SILENCE : ANSWER),
+      costs: 4000,
+    },
+  )
+  expect([verdicts(told), told.results[0]?.attempts.length]).toEqual([{ p: 'pass', q: 'pass' }, 3])
+})
+
+test.each<[string, number, number]>([
+  ['ping: {from: pod/client, to: node-1}', 20_000, 0],
+  ['ping: {from: pod/client, to: node-1, expect: silence}', 5000, 3000],
+  ['not: {tcp: {from: pod/client, to: pod/frontend-a, port: 80}}', 5000, 3000],
+  ['not: {tcp: {from: pod/client, to: pod/frontend-a, port: 80, expect: timeout}}', 20_000, 0],
+  ['capture: {at: node-1, during: q}', 20_000, 0],
+  ['capture: {at: node-1, during: q, absent: true}', 5000, 3000],
+  ['neigh: {node: node-1, ip: 10.0.0.1, absent: true}', 5000, 0],
+  ['iptables: {node: node-1, rule: [-j, DROP]}', 5000, 0],
+  ['iptables: {node: node-1, rule: [-j, DROP], grew: q}', 20_000, 0],
+  ['ping: {from: pod/client, to: node-1}, within: 2s, for: 1s', 2000, 1000],
+])('%s has %i ms to come true and %i ms to stay so', (text, within, stays) => {
+  const checks = readChecks(`apiVersion: netlab.dev/v1\nkind: Check\nspec: {groups: [{id: g, probes: [{id: p, ${text}}, ${ping('q')}]}]}`, 'check.yaml', lab)
+  const probe = checks.ok ? checks.value.groups[0]?.probes[0] : undefined
+  expect(probe && patience(probe)).toEqual({ within, for: stays })
+})
+
 test('silence proves nothing when the control is silent too', async () => {
   const told = await run('{id: p, ping: {from: pod/client, to: pod/frontend-a, expect: silence}}', { answer: () => SILENCE })
   expect(verdicts(told)).toEqual({ p: 'error' })
@@ -249,6 +278,7 @@ function tapping(o: {
   readonly listens: boolean
   readonly marks: boolean
   readonly sees: boolean
+  readonly drops?: boolean
 }): Partial<Omit<World, 'act'>> & { answer: (word: string) => Output } {
   let log: (chunk: string) => void = () => {}
   const hex = (bytes: readonly number[]): string => `x\n\t0x0000:  ${bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')}\n`
@@ -261,7 +291,11 @@ function tapping(o: {
       const exit = new Promise<void>((resolve) => {
         end = resolve
       })
-      return { exit, kill: end }
+      const kill = (): void => {
+        if (o.drops) log('3 packets dropped by kernel\n')
+        end()
+      }
+      return { exit, kill }
     },
     answer: (word) => {
       if (word !== 'perl') {
@@ -278,6 +312,7 @@ test.each<[string, Parameters<typeof tapping>[0], string, string]>([
   ['sees the packet', { listens: true, marks: true, sees: true }, 'pass', 'fail'],
   ['sees nothing but its mark', { listens: true, marks: true, sees: false }, 'fail', 'pass'],
   ['does not see its mark', { listens: true, marks: false, sees: false }, 'error', 'error'],
+  ['sees nothing but drops some', { listens: true, marks: true, sees: false, drops: true }, 'fail', 'error'],
   ['never listens', { listens: false, marks: true, sees: true }, 'error', 'error'],
 ])('a capture that %s: %j', async (_, tcpdump, seen, absent) => {
   const told = await run(
@@ -285,6 +320,15 @@ test.each<[string, Parameters<typeof tapping>[0], string, string]>([
     tapping(tcpdump),
   )
   expect(verdicts(told)).toEqual({ p: 'pass', seen, absent })
+})
+
+test('absence proves nothing while the other probe could not send', async () => {
+  const { answer, ...tcpdump } = tapping({ listens: true, marks: true, sees: false })
+  const told = await run('{id: p, ping: {from: pod/client, to: pod/frontend-a}}, {id: absent, capture: {at: node-1/eth0, during: p, absent: true}}', {
+    ...tcpdump,
+    answer: (word) => (word === 'perl' ? answer(word) : MISSING),
+  })
+  expect(verdicts(told)).toEqual({ p: 'error', absent: 'error' })
 })
 
 test('what a Pod is called is looked up anew at each attempt', async () => {

@@ -10,7 +10,7 @@ import type { Spot } from './scene.ts'
 import type { CheckFile, Group, Probe, Step } from './schema.ts'
 import type { Act, World } from './world.ts'
 
-export type { Act, Clock, Tap, World } from './world.ts'
+export type { Act, World } from './world.ts'
 
 const SIDE_BY_SIDE = 4
 

@@ -2,7 +2,8 @@
 import type { Wiring } from '#driver/driver.ts'
 import type { Step } from '#kernel/step.ts'
 import { ECHO_PROGRAM } from '#kubelet/images.ts'
-import type { Cluster, Host } from '#model/cluster.ts'
+import type { Cluster, Host, Node } from '#model/cluster.ts'
+import { cidr, familyOf, ifName, prefixOf, withPrefix } from '#net/net.ts'
 
 const by = 'underlay'
 
@@ -12,6 +13,30 @@ export const wiring = ({ lab, segments, nodes, hosts }: Pick<Cluster, 'lab' | 's
   segments,
   machines: [...nodes, ...hosts].map(({ name, ip, segment }) => ({ name, ip, segment: segment.name })),
 })
+
+const LO = ifName('lo')
+const WIRE = ifName('eth0')
+
+/** What a machine was given with its wire, by whoever built it. No plan holds it; said as steps, so that drift sees when it is gone. */
+export const wireSteps = ({ ip, segment }: Node | Host): readonly Step[] => [
+  { by, why: 'a machine reaches itself', kind: 'up', dev: LO },
+  { by, why: `the wire to segment ${segment.name} must be switched on`, kind: 'up', dev: WIRE },
+  {
+    by,
+    why: `under this address the others of segment ${segment.name} find the machine`,
+    kind: 'addr',
+    dev: WIRE,
+    cidr: withPrefix(ip, prefixOf(segment.cidr)),
+  },
+  {
+    by,
+    why: 'what is not on the segment goes by its router',
+    kind: 'route',
+    to: cidr(familyOf(ip) === 6 ? '::/0' : '0.0.0.0/0'),
+    via: segment.gateway,
+    dev: WIRE,
+  },
+]
 
 const HTTP = 80
 /** RFC 862 and its UDP twin. */

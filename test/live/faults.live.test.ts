@@ -1,9 +1,9 @@
 /** A running lab under hands that break it: what is killed comes back, what is torn out is seen and put back, what never starts is told. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { netlab, until } from '../support/netlab.ts'
+import { familyOf, netlab, stateOf, until } from '../support/netlab.ts'
 
 const n = netlab()
 beforeAll(async () => {
@@ -40,6 +40,24 @@ test('a deleted flannel.1 is seen and put back with all that stood on it', async
   const seen = await n.run('drift')
   expect({ code: seen.code, names: /flannel\.1/.test(seen.out) }).toEqual({ code: 1, names: true })
   await n.ok('repair')
+  expect(await drift()).toBe(0)
+})
+
+test('a machine whose wire lost its address, or was switched off, is named by drift and mended by repair', async () => {
+  for (const words of ['addr flush dev eth0', 'link set dev eth0 down']) {
+    await n.ok('exec', 'node-1', '--', 'ip', ...words.split(' '))
+    const seen = await n.run('drift')
+    expect({ words, code: seen.code, names: /underlay/.test(seen.out) }).toEqual({ words, code: 1, names: true })
+    await n.ok('repair')
+    expect(await drift()).toBe(0)
+    expect((await frontend()).out).toMatch(/^frontend-/)
+  }
+})
+
+test('containers of a Pod whose namespace was deleted are started again in the new one', async () => {
+  await n.ok('exec', 'node-1', '--', 'ip', 'netns', 'delete', 'default_client')
+  await n.ok('repair')
+  await until(frontend, ({ out }) => out.startsWith('frontend-'))
   expect(await drift()).toBe(0)
 })
 
@@ -91,6 +109,7 @@ spec:
   )
   expect(told).toMatch(/crash\s+0\/1\s+CrashLoopBackOff/)
   expect((await n.ok('logs', 'crash')).trim()).toBe('no luck')
+  expect(await n.ok('describe', 'pod', 'crash')).toMatch(/Warning +BackOff .*Back-off restarting failed container main in pod crash_default/)
   await n.ok('delete', 'pod', 'crash')
 })
 
@@ -120,4 +139,16 @@ test('two applies at once both count', async () => {
   const file = (name: string) => manifest(name, `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata: {a: b}\n`)
   await Promise.all([n.ok('apply', '-f', file('one')), n.ok('apply', '-f', file('two'))])
   expect(await names('configmaps')).toEqual(expect.arrayContaining(['configmap/one', 'configmap/two']))
+})
+
+test('a node whose first process was killed is made anew by up, with everything on it', async () => {
+  const first = familyOf(stateOf(n.root, 'flannel-vxlan').keeper).find(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('tini\0-g'))
+  process.kill(first?.pid ?? 0, 'SIGKILL')
+  await until(
+    () => n.run('status'),
+    ({ out }) => !/10 of 10 Pods ready/.test(out),
+  )
+  await n.ok('up', 'flannel-vxlan')
+  expect(await drift()).toBe(0)
+  expect((await frontend()).out).toMatch(/^frontend-/)
 })

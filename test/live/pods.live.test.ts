@@ -109,3 +109,17 @@ test('inside a node one sees that node only', async () => {
   expect(seen).toMatch(/^node-1\ndefault_/)
   expect(seen).toMatch(/Read-only file system/)
 })
+
+test('of the host a node has programs and a few devices, and can change neither', async () => {
+  const seen = await sh('node-1', 'cd /dev; ls -d * net/*; touch /opt/netlab/bin/netlab-echo 2>&1; chown 1 /dev/null 2>&1; echo x >/dev/null && echo written')
+  expect(seen.split('\n').filter((line) => !line.startsWith('net'))).toEqual([
+    ...['fd', 'full', 'null', 'ptmx', 'pts', 'random', 'shm', 'stderr', 'stdin', 'stdout', 'tty', 'urandom', 'zero'],
+    expect.stringMatching(/netlab-echo.*Read-only file system/),
+    expect.stringMatching(/null.*Read-only file system/),
+    'written',
+  ])
+})
+
+test('what runs inside a lab cannot take it down', async () => {
+  expect(await sh('pair', 'curl -sS -m 3 -X POST http://192.168.0.1:6443/netlab/v1/down')).toContain('"code":404')
+})

@@ -14,8 +14,8 @@ export function fakeDriver(): FakeDriver {
   const machines = new Map<string, FakeKernel>()
   const commands = new Map<string, Command[]>()
   const kernelOf = (name: string): FakeKernel => {
-    const kernel = machines.get(name) ?? emptyKernel()
-    machines.set(name, kernel)
+    const kernel = machines.get(name)
+    if (kernel === undefined) throw new Error(`no machine named ${name}`)
     return kernel
   }
   return {
@@ -23,17 +23,23 @@ export function fakeDriver(): FakeDriver {
     holds: (name) => describe(kernelOf(name)),
     async up(wiring) {
       for (const name of machines.keys()) if (!wiring.machines.some((machine) => machine.name === name)) machines.delete(name)
-      for (const { name } of wiring.machines) kernelOf(name)
+      const made = wiring.machines.map(({ name }) => name).filter((name) => !machines.has(name))
+      for (const name of made) machines.set(name, emptyKernel())
+      return made
     },
     async run(name, command) {
       commands.set(name, [...(commands.get(name) ?? []), command])
       return runOn(kernelOf(name), command)
     },
-    async spawn(_, program) {
+    async spawn(name, program) {
+      kernelOf(name)
       const ended = Promise.withResolvers<Awaited<Running['exit']>>()
       return { pid: 1 + program.id.length, exit: ended.promise, kill: (signal) => ended.resolve({ code: undefined, signal }), write: () => undefined }
     },
-    enter: (name) => ['true', name],
+    enter(name) {
+      kernelOf(name)
+      return ['true', name]
+    },
     async down() {
       machines.clear()
     },

@@ -1,27 +1,40 @@
 /** Long-lived programs on a machine: a container is a process with its own view of files, host name and processes in its Pod's network namespace. */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import type { Readable } from 'node:stream'
 import type { Process } from '#kernel/step.ts'
 import type { Running } from '../driver.ts'
+import { fstabText } from './fstab.ts'
 import { LAUNCHER, MACHINE_ENV } from './launcher.ts'
+
+/** So unshare of util-linux 2.38 tells that its child ended by SIGKILL, and exits 1. */
+const KILLED = /^unshare: sigprocmask unblock failed/m
 
 /** Resolves when the program's own pid is known. @throws when it cannot even be launched. */
 export async function spawnContainer(machine: number, netFlag: string, program: Process, log: (chunk: string) => void): Promise<Running> {
-  const mounts = program.mounts.flatMap((mount) => [mount.from, mount.to, mount.readOnly ? 'ro' : 'rw'])
+  const { mounts } = program
+  const table = mounts.map(({ from, to, readOnly }) => `${fstabText(from)} ${fstabText(to)} none bind,${readOnly ? 'ro' : 'rw'} 0 0\n`).join('')
+  const pairs = mounts.flatMap(({ from, to }) => [from, to])
   const view = ['unshare', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc', '--']
-  const launch = [LAUNCHER, program.hostname ?? '', program.cwd ?? '/', `${program.mounts.length}`, ...mounts, ...program.argv]
+  const launch = [LAUNCHER, program.hostname ?? '', program.cwd ?? '/', table, `${mounts.length}`, ...pairs, ...program.argv]
   const child = spawn('nsenter', ['-t', `${machine}`, '-m', '-u', '-p', netFlag, '--', ...view, ...launch], {
     env: { ...MACHINE_ENV, ...program.env },
-    stdio: [program.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    stdio: [program.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'],
   })
-  child.stdout?.on('data', (chunk: Buffer) => log(chunk.toString()))
-  child.stderr?.on('data', (chunk: Buffer) => log(chunk.toString()))
+  // A letter of several bytes may come in two pieces.
+  for (const output of [child.stdout, child.stdio[3] as Readable]) output?.setEncoding('utf8').on('data', log)
   child.stdin?.on('error', () => {})
   let ended = false
+  let complaint = ''
+  child.stderr?.on('data', (chunk: Buffer) => {
+    complaint += chunk.toString()
+  })
   const exit = new Promise<{ code: number | undefined; signal?: string }>((resolve) => {
     child.on('close', (code, signal) => {
       ended = true
-      resolve(signal === null ? { code: code ?? undefined } : { code: undefined, signal })
+      const killed = signal ?? (KILLED.test(complaint) ? 'SIGKILL' : undefined)
+      if (killed === undefined && complaint !== '') log(complaint)
+      resolve(killed === undefined ? { code: code ?? undefined } : { code: undefined, signal: killed })
     })
     child.on('error', (error) => {
       ended = true

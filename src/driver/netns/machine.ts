@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { MACHINE_ENV } from './launcher.ts'
 
 export type MachineProcess = {
-  readonly name: string
   /** Pid of the machine's pid 1 as the lab sees it. */
   readonly pid: number
   readonly keeper: ChildProcess
@@ -46,9 +45,9 @@ export function startMachine(name: string, template: string, fstab: string, sign
     })
     keeper.stdout.once('data', (chunk: Buffer) => {
       signal.removeEventListener('abort', stop)
-      resolve({ name, pid: Number(chunk.toString()), keeper })
+      resolve({ pid: Number(chunk.toString()), keeper })
     })
     keeper.once('error', reject)
-    keeper.once('exit', (code, by) => reject(new Error(`machine ${name} did not start (${by ?? code}): ${words.trim()}`)))
+    keeper.once('close', (code, by) => reject(new Error(`machine ${name} did not start (${by ?? code}): ${words.trim()}`)))
   })
 }

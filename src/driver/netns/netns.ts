@@ -1,12 +1,14 @@
 /** Machines as plain Linux namespaces, inside the namespaces of the lab's keeper. Needs no root and no Docker. */
 import { createHash } from 'node:crypto'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import type { Output, Run, Write } from '#kernel/command.ts'
-import { IF_NAME_MAX, prefixOf } from '#net/net.ts'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Run } from '#kernel/command.ts'
+import type { Segment } from '#lab/lab.ts'
+import { IF_NAME_MAX, macOf, prefixOf } from '#net/net.ts'
 import type { Machine, NodeDriver, Wiring } from '../driver.ts'
-import { openShell, type Shell } from '../shell.ts'
+import { fitsShell, openShell, type Shell } from '../shell.ts'
 import { spawnContainer } from './container.ts'
+import { writing } from './files.ts'
 import { MACHINE_ENV } from './launcher.ts'
 import { type MachineProcess, startMachine } from './machine.ts'
 import { mustRun, runProcess } from './run.ts'
@@ -21,10 +23,12 @@ export type NetnsOptions = {
 export function netnsDriver(o: NetnsOptions): NodeDriver {
   const template = join(o.folder, 'root')
   const fstab = join(o.folder, 'machine.fstab')
-  const machines = new Map<string, MachineProcess>()
+  const machines = new Map<string, Machine & MachineProcess>()
   const shells = new Map<string, Shell>()
-  const segments = new Set<string>()
-  const prepared = prepare(template, fstab, o.programs)
+  const segments = new Map<string, Segment>()
+  /** Machines that have or had a wire: that of a dead one hangs about for a moment after it. */
+  const wired = new Set<string>()
+  let prepared: Promise<void> | undefined = prepare(template, fstab, o.programs)
 
   const pidOf = (name: string): number => {
     const machine = machines.get(name)
@@ -38,6 +42,20 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     return open
   }
 
+  const keep = (machine: Machine, started: MachineProcess): void => {
+    machines.set(machine.name, { ...machine, ...started })
+    started.keeper.on('exit', () => {
+      if (machines.get(machine.name)?.keeper === started.keeper) forget(machine.name)
+    })
+  }
+
+  const forget = (name: string): void => {
+    machines.get(name)?.keeper.kill('SIGKILL')
+    machines.delete(name)
+    shells.get(name)?.close()
+    shells.delete(name)
+  }
+
   const enter: NodeDriver['enter'] = (name, inside = {}) => {
     const pid = pidOf(name)
     if (inside.pid !== undefined) return ['nsenter', '-t', `${inside.pid}`, '-m', '-n', '-u', '-p']
@@ -46,31 +64,35 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
 
   return {
     async up(wiring, signal) {
+      prepared ??= prepare(template, fstab, o.programs)
       await prepared
+      signal.throwIfAborted()
+      const gone = [...segments.values()].filter((known) => !wiring.segments.some((segment) => isSame(segment, known))).map(({ name }) => name)
+      for (const known of machines.values()) if (gone.includes(known.segment) || !wiring.machines.some((machine) => isAt(machine, known))) forget(known.name)
+      await unwire(gone.map(bridgeOf))
+      for (const name of gone) segments.delete(name)
       await wireSegments(wiring, segments)
-      const gone = [...machines.keys()].filter((name) => !wiring.machines.some((machine) => machine.name === name))
-      for (const name of gone) {
-        machines.get(name)?.keeper.kill('SIGKILL')
-        machines.delete(name)
-        shells.get(name)?.close()
-        shells.delete(name)
+      signal.throwIfAborted()
+      const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
+      const started = await Promise.allSettled(fresh.map(async (machine) => keep(machine, await startMachine(machine.name, template, fstab, signal))))
+      try {
+        for (const one of started) if (one.status === 'rejected') throw one.reason
+        await unwire(fresh.filter(({ name }) => wired.has(name)).map(({ name }) => wireOf(name)))
+        for (const { name } of fresh) wired.add(name)
+        await wireMachines(wiring, fresh, pidOf)
+      } catch (error) {
+        // Half a machine is none: the next `up` makes a whole one.
+        for (const { name } of fresh) forget(name)
+        throw error
       }
-      const fresh = wiring.machines.filter((machine) => !machines.has(machine.name))
-      const started = await Promise.all(fresh.map((machine) => startMachine(machine.name, template, fstab, signal)))
-      for (const machine of started) {
-        machines.set(machine.name, machine)
-        machine.keeper.on('exit', () => {
-          if (machines.get(machine.name) === machine) machines.delete(machine.name)
-        })
-      }
-      await wireMachines(wiring, fresh, pidOf)
+      return fresh.map(({ name }) => name)
     },
 
     async run(name, command, options) {
       const pid = pidOf(name)
-      if (command.kind === 'write') return write(pid, command)
+      if (command.kind === 'write') return shellOf(name, pid).run(writing(command))
       // What may have to be stopped, or is to see a container's files, gets a process of its own.
-      if (options === undefined && command.view === undefined) return shellOf(name, pid).run(command)
+      if (options === undefined && command.view === undefined && fitsShell(command)) return shellOf(name, pid).run(command)
       return runProcess(wrap(pid, command), { ...options, ...(command.stdin === undefined ? {} : { stdin: command.stdin }) })
     },
 
@@ -78,8 +100,14 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     enter,
 
     async down() {
-      for (const machine of machines.values()) machine.keeper.kill('SIGKILL')
-      machines.clear()
+      const ends = [...machines.values()].map(({ keeper }) => new Promise((resolve) => keeper.once('exit', resolve)))
+      for (const name of machines.keys()) forget(name)
+      await Promise.all(ends)
+      await unwire([...[...wired].map(wireOf), ...[...segments.keys()].map(bridgeOf)])
+      wired.clear()
+      segments.clear()
+      await prepared?.then(() => mustRun(['umount', '--lazy', template]))
+      prepared = undefined
     },
   }
 }
@@ -93,6 +121,7 @@ async function prepare(template: string, fstab: string, programs: Programs): Pro
 /** nsenter opens its files before it enters anything, hence the way through the machine's root. */
 const netnsFlag = (pid: number, netns: string | undefined): string => (netns === undefined ? '-n' : `--net=/proc/${pid}/root/run/netns/${netns}`)
 const bridgeOf = (segment: string): string => deviceName('seg-', segment)
+const wireOf = (machine: string): string => deviceName('to-', machine)
 
 /** Names of machines may be longer than those of devices: such a one is cut and told from others by a hash. */
 function deviceName(prefix: string, name: string): string {
@@ -100,8 +129,11 @@ function deviceName(prefix: string, name: string): string {
   return whole.length <= IF_NAME_MAX ? whole : `${whole.slice(0, IF_NAME_MAX - 6)}-${createHash('sha256').update(name).digest('hex').slice(0, 5)}`
 }
 
-/** A bridge per segment in the lab's own namespace, which is also the router between segments and the control plane's machine. */
-async function wireSegments(wiring: Wiring, known: Set<string>): Promise<void> {
+/**
+ * A bridge per segment in the lab's own namespace, which is also the router between segments and the control plane's machine. Its MAC, and those of
+ * machines, follow from their addresses: neighbours remember them, and one that was drawn would be another after every change.
+ */
+async function wireSegments(wiring: Wiring, known: Map<string, Segment>): Promise<void> {
   const fresh = wiring.segments.filter((segment) => !known.has(segment.name))
   if (fresh.length === 0) return
   if (known.size === 0) {
@@ -112,27 +144,37 @@ async function wireSegments(wiring: Wiring, known: Set<string>): Promise<void> {
       'net.ipv6.conf.default.disable_ipv6=1',
       'net.bridge.bridge-nf-call-iptables=0',
     ]
-    await mustRun(['sysctl', '-q', '-w', ...sysctls])
+    // A kernel that lacks IPv6, or has not loaded br_netfilter, lacks their settings too.
+    await mustRun(['sysctl', '-q', '-e', '-w', ...sysctls])
   }
   const lines = fresh.flatMap((segment) => {
     const dev = bridgeOf(segment.name)
     return [
-      `link add name ${dev} mtu ${segment.mtu} type bridge`,
+      `link add name ${dev} address ${macOf(segment.gateway)} mtu ${segment.mtu} type bridge`,
       `address add ${segment.gateway}/${prefixOf(segment.cidr)} dev ${dev}`,
       `link set dev ${dev} up`,
     ]
   })
   await mustRun(['ip', '-batch', '-'], ['link set dev lo up', ...lines])
-  for (const segment of fresh) known.add(segment.name)
+  for (const segment of fresh) known.set(segment.name, segment)
+}
+
+const isAt = (a: Machine, b: Machine): boolean => a.name === b.name && a.ip === b.ip && a.segment === b.segment
+
+const isSame = (a: Segment, b: Segment): boolean => a.name === b.name && a.cidr === b.cidr && a.gateway === b.gateway && a.mtu === b.mtu
+
+/** Those that are gone already are as good as taken away. */
+async function unwire(devices: readonly string[]): Promise<void> {
+  if (devices.length > 0) await runProcess(['ip', '-force', '-batch', '-'], { stdin: devices.map((dev) => `link delete dev ${dev}\n`).join('') })
 }
 
 async function wireMachines(wiring: Wiring, fresh: readonly Machine[], pidOf: (name: string) => number): Promise<void> {
   if (fresh.length === 0) return
   const outside = fresh.flatMap((machine) => {
     const segment = segmentOf(wiring, machine)
-    const dev = deviceName('to-', machine.name)
+    const dev = wireOf(machine.name)
     return [
-      `link add name ${dev} mtu ${segment.mtu} type veth peer name eth0 mtu ${segment.mtu} netns ${pidOf(machine.name)}`,
+      `link add name ${dev} mtu ${segment.mtu} type veth peer name eth0 address ${macOf(machine.ip)} mtu ${segment.mtu} netns ${pidOf(machine.name)}`,
       `link set dev ${dev} master ${bridgeOf(segment.name)} up`,
     ]
   })
@@ -163,21 +205,4 @@ function segmentOf(wiring: Wiring, machine: Machine): Wiring['segments'][number]
 function wrap(pid: number, command: Run): readonly string[] {
   if (command.view !== undefined) return ['nsenter', '-t', `${command.view}`, '-m', '-n', '-u', '-p', '--', ...command.argv]
   return ['nsenter', '-t', `${pid}`, '-m', '-u', '-p', netnsFlag(pid, command.in), '--', ...command.argv]
-}
-
-function write(pid: number, command: Write): Output {
-  for (const file of command.files) {
-    const path = join(`/proc/${pid}/root`, file.path)
-    if (file.text === undefined) {
-      rmSync(path, { force: true })
-      continue
-    }
-    try {
-      mkdirSync(dirname(path), { recursive: true })
-      writeFileSync(path, file.text, { mode: file.mode ?? 0o644 })
-    } catch (error) {
-      return { code: 1, stdout: '', stderr: `${file.path}: ${(error as Error).message}` }
-    }
-  }
-  return { code: 0, stdout: '', stderr: '' }
 }

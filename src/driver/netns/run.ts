@@ -1,24 +1,32 @@
 /** Runs one program to its end. */
-import { spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import type { Output } from '#kernel/command.ts'
 import type { RunOptions } from '../driver.ts'
+import { killGroup } from '../kill.ts'
+import { FLOOD, OUTPUT_MAX } from '../output.ts'
 import { MACHINE_ENV } from './launcher.ts'
 
-/** What one program may print before it is cut: a flood must not fill the daemon's memory. */
-const OUTPUT_MAX = 32 * 1024 * 1024
+/** What a stopped program printed last still arrives; children of its that hide may keep its outputs open for ever. */
+const LAST_WORDS_MS = 100
 
 /** Never throws: a program that cannot be started ends with 127 and says why, as a shell would. */
 export function runProcess(argv: readonly string[], o: RunOptions & { readonly stdin?: string } = {}): Promise<Output> {
-  const [program = '', ...args] = argv
+  if (o.signal?.aborted) return Promise.resolve({ code: undefined, signal: 'SIGKILL', stdout: '', stderr: '' })
   return new Promise((resolve) => {
-    // A process group of its own: nsenter's child is stopped together with it.
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: MACHINE_ENV })
+    let child: ChildProcessWithoutNullStreams
+    try {
+      child = start(argv)
+    } catch (error) {
+      resolve({ code: 127, stdout: '', stderr: (error as Error).message })
+      return
+    }
     const out: Buffer[] = []
     const err: Buffer[] = []
     let size = 0
     let timedOut = false
     const stop = (): void => {
-      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL')
+      child.once('exit', () => setTimeout(() => [child.stdout, child.stderr].map((stream) => stream.destroy()), LAST_WORDS_MS))
+      killGroup(child)
     }
     const timer =
       o.timeoutMs === undefined
@@ -29,6 +37,7 @@ export function runProcess(argv: readonly string[], o: RunOptions & { readonly s
           }, o.timeoutMs)
     o.signal?.addEventListener('abort', stop, { once: true })
     const keep = (into: Buffer[]) => (chunk: Buffer) => {
+      if (size > OUTPUT_MAX) return
       size += chunk.length
       if (size <= OUTPUT_MAX) into.push(chunk)
       else stop()
@@ -51,8 +60,13 @@ export function runProcess(argv: readonly string[], o: RunOptions & { readonly s
       })
     }
     child.on('error', (error) => end(127, undefined, error.message))
-    child.on('close', (code, signal) => end(code ?? undefined, signal ?? undefined))
+    child.on('close', (code, signal) => end(code ?? undefined, signal ?? undefined, size > OUTPUT_MAX ? FLOOD : ''))
   })
+}
+
+/** A process group of its own: nsenter's child is stopped together with it. */
+function start([program = '', ...args]: readonly string[]): ChildProcessWithoutNullStreams {
+  return spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: MACHINE_ENV })
 }
 
 /** @throws with the command and its last words when it fails: for set-up that has no owner among the steps. */

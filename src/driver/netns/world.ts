@@ -2,9 +2,10 @@
  * The root file system every machine of a lab sees: the host's programs read-only, an /etc without secrets, empty home folders.
  * It is made once as a tree of mounts in the lab's own mount namespace; a machine copies that namespace, adds its own /run, /tmp, /var, /proc and /sys, and pivots into it.
  */
-import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { LAUNCH_SCRIPT, LAUNCHER } from './launcher.ts'
+import { fstabText } from './fstab.ts'
+import { HOST_SETTINGS, LAUNCH_SCRIPT, LAUNCHER } from './launcher.ts'
 import { mustRun } from './run.ts'
 
 /** Programs netlab brings along, at /opt/netlab/bin on every machine: name there → file on the host. */
@@ -23,7 +24,6 @@ const ETC = [
   'debian_version',
   'default',
   'dpkg',
-  'environment',
   'ethertypes',
   'fonts',
   'gai.conf',
@@ -60,8 +60,17 @@ const ETC = [
   'terminfo',
   'timezone',
   'vim',
-  'wgetrc',
   'xtables.conf',
+] as const
+
+/** Of this host's devices a machine has those that every container has, and the one that tunnels are made with: no disks, no memory, no terminals. */
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'net/tun'] as const
+const DEVICE_LINKS = [
+  ['fd', '/proc/self/fd'],
+  ['stdin', '/proc/self/fd/0'],
+  ['stdout', '/proc/self/fd/1'],
+  ['stderr', '/proc/self/fd/2'],
+  ['ptmx', 'pts/ptmx'],
 ] as const
 
 /** Folders a container may mount a volume on besides those of the host. */
@@ -78,32 +87,33 @@ export async function makeTemplate(root: string, fstab: string, programs: Progra
   mkdirSync(join(root, 'opt/netlab/bin'), { recursive: true })
   writeFileSync(join(root, LAUNCHER), LAUNCH_SCRIPT, { mode: 0o755 })
   for (const name of Object.keys(programs)) writeFileSync(join(root, 'opt/netlab/bin', name), '')
-  const table = [
-    ...systemMounts(root),
-    `/dev ${root}/dev none rbind 0 0`,
-    ...Object.entries(programs).map(([name, file]) => `${fstabText(file)} ${root}/opt/netlab/bin/${name} none bind 0 0`),
-  ]
-  await mountAll(table, fstab)
+  const programMounts = Object.entries(programs).map(([name, file]) => bindMount(file, join(root, 'opt/netlab/bin', name)))
+  await mountAll([...systemMounts(root), ...deviceMounts(root), ...programMounts], fstab)
   await mountAll(
-    [...SYSTEM_FOLDERS.map((name) => join(root, name)).filter((path) => existsSync(path) && !lstatSync(path).isSymbolicLink()), root].map(
-      (path) => `none ${path} none remount,bind,ro,${lockedFlags(path)} 0 0`,
-    ),
+    mountsOf(root).map(({ point, flags }) => `none ${point} none remount,bind,ro,${flags} 0 0`),
     fstab,
   )
 }
 
 /** The mounts a machine adds for itself, as one fstab for one `mount -a`. */
-export const machineTable = (root: string): string =>
-  [
-    `tmpfs ${root}/run tmpfs mode=755 0 0`,
-    `tmpfs ${root}/tmp tmpfs mode=1777 0 0`,
-    `tmpfs ${root}/var tmpfs mode=755 0 0`,
+export function machineTable(template: string): string {
+  const root = fstabText(template)
+  return [
+    `tmpfs ${root}/run tmpfs mode=755,nodev 0 0`,
+    `tmpfs ${root}/tmp tmpfs mode=1777,nodev 0 0`,
+    `tmpfs ${root}/var tmpfs mode=755,nodev 0 0`,
+    `tmpfs ${root}/dev/shm tmpfs mode=1777,nodev 0 0`,
     `proc ${root}/proc proc defaults 0 0`,
     `sysfs ${root}/sys sysfs defaults 0 0`,
     // `ip netns exec` puts a sysfs of its own in place of /sys; in a user namespace the kernel allows that only while another one is in sight.
     `sysfs ${root}/run/netlab/sys sysfs X-mount.mkdir 0 0`,
+    ...hostSettings().map((path) => `${root}${path} ${root}${path} none bind,ro 0 0`),
     '',
   ].join('\n')
+}
+
+/** Root may write these, user namespaces may not: outside of one they are shown read-only. */
+const hostSettings = (): readonly string[] => (isWritable(`${HOST_SETTINGS[0]}/core_pattern`) ? HOST_SETTINGS.filter((path) => existsSync(path)) : [])
 
 function systemMounts(root: string): string[] {
   return SYSTEM_FOLDERS.flatMap((name) => {
@@ -114,8 +124,20 @@ function systemMounts(root: string): string[] {
       return []
     }
     mkdirSync(join(root, name))
-    return [`${host} ${root}/${name} none rbind 0 0`]
+    return [bindMount(host, join(root, name), 'rbind')]
   })
+}
+
+function deviceMounts(root: string): string[] {
+  const dev = join(root, 'dev')
+  for (const folder of ['pts', 'shm', 'net']) mkdirSync(join(dev, folder))
+  for (const [name, to] of DEVICE_LINKS) symlinkSync(to, join(dev, name))
+  const devices = DEVICES.filter((name) => existsSync(join('/dev', name)))
+  for (const name of devices) writeFileSync(join(dev, name), '')
+  return [
+    `devpts ${fstabText(dev)}/pts devpts newinstance,ptmxmode=0666,mode=0620 0 0`,
+    ...devices.map((name) => bindMount(join('/dev', name), join(dev, name))),
+  ]
 }
 
 function fillEtc(etc: string): void {
@@ -132,27 +154,38 @@ function fillEtc(etc: string): void {
   symlinkSync('/proc/self/mounts', join(etc, 'mtab'))
 }
 
-function readable(path: string): boolean {
+/** Also when root asks: what not everybody may read can hold a secret. */
+const readable = (path: string): boolean => (lstatSync(path).mode & constants.S_IROTH) !== 0
+
+function isWritable(path: string): boolean {
   try {
-    if (!lstatSync(path).isSymbolicLink() && lstatSync(path).isFile()) readFileSync(path, { flag: 'r' })
+    accessSync(path, constants.W_OK)
     return true
   } catch {
     return false
   }
 }
 
-/** Flags of the mount that holds `path`: in a user namespace they are locked, and a remount must repeat them. */
-function lockedFlags(path: string): string {
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => line.split(' '))
-  const at = mounts.filter(([, , , , point = '']) => point === path).at(-1)
-  const flags = (at?.[5] ?? '').split(',').filter((flag) => /^(nosuid|nodev|noexec|noatime|nodiratime|relatime)$/.test(flag))
-  return flags.length > 0 ? flags.join(',') : 'relatime'
+/**
+ * What of the template is to be read only: all but its terminals. The host's devices can be written to all the same, but no longer be given to
+ * another owner (tcpdump -w /dev/null does that). The flags are those each mount has: in a user namespace they are locked, and a remount must repeat them.
+ */
+function mountsOf(root: string): { readonly point: string; readonly flags: string }[] {
+  const at = `${fstabText(root)}/`
+  const mounts = new Map(
+    readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' '))
+      .map(([, , , , point = '', options = '']) => [point, options.split(',').filter((flag) => LOCKED.has(flag))] as const),
+  )
+  return [...mounts]
+    .filter(([point]) => `${point}/`.startsWith(at) && point !== `${at}dev/pts`)
+    .map(([point, flags]) => ({ point, flags: flags.join(',') || 'relatime' }))
 }
 
-const fstabText = (path: string): string => path.replaceAll('\\', '\\134').replaceAll(' ', '\\040').replaceAll('\t', '\\011')
+const LOCKED = new Set(['nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime', 'relatime'])
+
+const bindMount = (from: string, to: string, how: 'bind' | 'rbind' = 'bind'): string => `${fstabText(from)} ${fstabText(to)} none ${how} 0 0`
 
 /** mount(8) wants its table as a file: a program's stdin here is a socket, which cannot be opened by name. */
 async function mountAll(lines: readonly string[], fstab: string): Promise<void> {

@@ -40,7 +40,7 @@ function judged(heard: readonly Heard[], of: Matrix, spots: readonly Spot[]): Ju
   const failed = new Set(heard.filter((one) => mistakeOf(one, of) !== undefined)).size
   return {
     verdict: 'fail',
-    observed: `${failed} of ${pairs} do not: ${wrong[0]}${wrong.length > 1 ? ` and ${wrong.length - 1} more` : ''}`,
+    observed: `${failed === 0 ? '' : `${failed} of ${pairs} do not: `}${wrong[0]}${wrong.length > 1 ? ` and ${wrong.length - 1} more` : ''}`,
     evidence: wrong.slice(0, EVIDENCE_LINES),
   }
 }

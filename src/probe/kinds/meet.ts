@@ -80,9 +80,13 @@ export function readMeeting(calls: readonly Call[], spots: readonly Spot[], answ
       const line = lines.find((one) => one['call'] === call.to.name)
       if (line === undefined) return `the probe at ${spot.name} says nothing about ${call.to.name}`
       heard.push(
-        line['outcome'] === 'answer'
+        line['outcome'] === 'answer' && line['by'] === call.to.name
           ? { call, kind: 'answer', saw: String(line['saw']), own: String(line['local']) }
-          : { call, kind: FAILED.find((kind) => kind === line['outcome']) ?? 'error', errno: String(line['errno'] ?? '') },
+          : {
+              call,
+              kind: line['outcome'] === 'answer' ? 'stranger' : (FAILED.find((kind) => kind === line['outcome']) ?? 'error'),
+              errno: String(line['errno'] ?? ''),
+            },
       )
     }
   }

@@ -1,0 +1,11 @@
+/** Ends a program started as a process group of its own, with all that it started. */
+import type { ChildProcess } from 'node:child_process'
+
+export function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  try {
+    process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // It has ended, and nobody was told yet.
+  }
+}

@@ -1,0 +1,98 @@
+/** What the laws of drivers are asked of: a driver, and eyes on it from without. */
+import assert from 'node:assert/strict'
+import type { Machine, NodeDriver, RunOptions, Wiring } from '#driver/driver.ts'
+import { applyProgram } from '#engine/wheel.ts'
+import type { Output, Run } from '#kernel/command.ts'
+import type { NodeProgram, Process } from '#kernel/step.ts'
+import type { Segment } from '#lab/lab.ts'
+import { cidr, ip } from '#net/net.ts'
+
+/** What a driver must give for a law to make sense: packets that travel, programs that are run and answer, long-lived programs. */
+export type Need = 'wires' | 'programs' | 'processes'
+
+export type World = {
+  readonly driver: NodeDriver
+  /** All that the machine holds, equal for equal kernels. */
+  readonly state: (machine: string) => Promise<unknown>
+  /** All of the lab that can be seen outside of its machines: wires, mounts, processes. */
+  readonly traces: () => Promise<unknown>
+  /** Runs a program where the lab daemon runs. */
+  readonly outside: (argv: readonly string[]) => Promise<Output>
+  /** The machine's power cable is pulled. */
+  readonly crash: (machine: string) => Promise<void>
+}
+
+export type Law = { readonly says: string; readonly needs?: readonly Need[]; readonly keep: (world: World) => Promise<void> }
+
+export const never = (): AbortSignal => new AbortController().signal
+
+const segment = (name: string, third: number): Segment => ({ name, cidr: cidr(`192.168.${third}.0/24`), gateway: ip(`192.168.${third}.1`), mtu: 1500 })
+export const nodes = segment('nodes', 0)
+export const outside = segment('outside', 1)
+
+export const machine = (name: string, address: string, on: Segment = nodes): Machine => ({ name, ip: ip(address), segment: on.name })
+export const a = machine('a', '192.168.0.10')
+export const b = machine('b', '192.168.0.11')
+
+export const wired = (machines: readonly Machine[], segments: readonly Segment[] = [nodes]): Wiring => ({ lab: 'laws', segments, machines })
+/** @returns the names of those that were made. */
+export const up = ({ driver }: World, ...machines: readonly Machine[]): Promise<readonly string[]> => driver.up(wired(machines), never())
+
+type How = RunOptions & Pick<Run, 'in' | 'view' | 'stdin'>
+/** Options given, even none, lead on another way through a driver than no options. */
+export function run(world: World, name: string, argv: readonly string[], how: How = {}): Promise<Output> {
+  const { signal, timeoutMs, ...rest } = how
+  const options = { ...(signal === undefined ? {} : { signal }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+  const command: Run = { kind: 'run', argv, does: [], ...rest }
+  return Object.keys(options).length === 0 ? world.driver.run(name, command) : world.driver.run(name, command, options)
+}
+
+/** @throws when the program does not end with 0. */
+export async function ask(world: World, name: string, argv: readonly string[], how: How = {}): Promise<string> {
+  const output = await run(world, name, argv, how)
+  assert.equal(output.code, 0, `${name}: ${argv.join(' ')} ended with ${output.signal ?? output.code}: ${output.stderr}`)
+  return output.stdout
+}
+
+export const apply = ({ driver }: World, name: string, from: NodeProgram, to: NodeProgram): Promise<NodeProgram> => applyProgram(driver, name, from, to)
+
+/** One packet there and back. */
+export const reaches = async (world: World, from: string, to: string): Promise<boolean> =>
+  (await run(world, from, ['ping', '-c1', '-W1', to], { timeoutMs: 5_000 })).code === 0
+
+export const program = (argv: readonly string[], more: Partial<Process & { in: string }> = {}): Process & { in?: string } => ({
+  kind: 'process',
+  id: 'p',
+  argv,
+  env: {},
+  mounts: [],
+  onChange: 'keep',
+  restart: 'Never',
+  ...more,
+})
+
+/** Keeps looking until it is as it should be, for what the kernel does in its own time. @throws the last difference after 5 s. */
+export async function becomes<T>(look: () => Promise<T> | T, wanted: T): Promise<void> {
+  const deadline = Date.now() + 5_000
+  for (;;) {
+    const seen = await look()
+    try {
+      assert.deepEqual(seen, wanted)
+      return
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+/** @throws when it takes longer. */
+export async function within<T>(ms: number, work: Promise<T>, what: string): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(`${what}: not within ${ms} ms`)), ms)
+  try {
+    return await Promise.race([work, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
