@@ -80,6 +80,10 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
         await unwire(fresh.filter(({ name }) => wired.has(name)).map(({ name }) => wireOf(name)))
         for (const { name } of fresh) wired.add(name)
         await wireMachines(wiring, fresh, pidOf)
+        await portsOpen(
+          fresh.map(({ name }) => wireOf(name)),
+          signal,
+        )
       } catch (error) {
         // Half a machine is none: the next `up` makes a whole one.
         for (const { name } of fresh) forget(name)
@@ -195,6 +199,22 @@ async function wireMachines(wiring: Wiring, fresh: readonly Machine[], pidOf: (n
     }),
   )
 }
+
+/** The kernel tells a bridge that a port has a carrier in its own time, up to a second later; what comes before that is lost. */
+async function portsOpen(devices: readonly string[], signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + PORTS_MS
+  for (;;) {
+    signal.throwIfAborted()
+    const { stdout } = await runProcess(['bridge', '-j', 'link', 'show'])
+    const ports = JSON.parse(stdout || '[]') as readonly { readonly ifname: string; readonly state: string }[]
+    const shut = devices.filter((dev) => ports.find(({ ifname }) => ifname === dev)?.state !== 'forwarding')
+    if (shut.length === 0) return
+    if (performance.now() > deadline) throw new Error(`wires without a carrier after ${PORTS_MS} ms: ${shut.join(' ')}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+const PORTS_MS = 5_000
 
 function segmentOf(wiring: Wiring, machine: Machine): Wiring['segments'][number] {
   const segment = wiring.segments.find((one) => one.name === machine.segment)
