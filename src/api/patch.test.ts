@@ -143,3 +143,31 @@ test('a JSON patch that does not fit says which operation', () => {
     ['a merge patch is an object'],
   ])
 })
+
+test('ports of one number and two protocols are two ports of a Service', () => {
+  const before = {
+    spec: {
+      ports: [
+        { name: 'dns', port: 53, protocol: 'UDP' },
+        { name: 'dns-tcp', port: 53, protocol: 'TCP' },
+      ],
+    },
+  }
+  const patch = {
+    spec: {
+      ports: [{ port: 53, protocol: 'TCP', targetPort: 5353 }],
+      '$setElementOrder/ports': [
+        { port: 53, protocol: 'UDP' },
+        { port: 53, protocol: 'TCP' },
+      ],
+    },
+  }
+  expect(apply(before, patch, 'strategic')).toEqual({
+    spec: {
+      ports: [
+        { name: 'dns', port: 53, protocol: 'UDP' },
+        { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: 5353 },
+      ],
+    },
+  })
+})

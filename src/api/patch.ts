@@ -85,7 +85,7 @@ function strategicList(value: unknown, changes: readonly unknown[], path: readon
   const into = [...listOf(value)]
   for (const change of changes) {
     if (!isObject(change)) continue
-    const at = into.findIndex((item) => isObject(item) && item[key] === change[key] && (key !== 'containerPort' || protocolsAgree(item, change)))
+    const at = into.findIndex((item) => isObject(item) && item[key] === change[key] && (!PORT_KEYS.includes(key) || protocolsAgree(item, change)))
     if (change['$patch'] === 'delete') at >= 0 && into.splice(at, 1)
     else if (at >= 0) into[at] = strategic(into[at], change, path)
     else into.push(strategic(undefined, change, path))
@@ -93,12 +93,17 @@ function strategicList(value: unknown, changes: readonly unknown[], path: readon
   return into
 }
 
+/** TCP and UDP may have the same number: what a change says of one is not meant for the other. */
+const PORT_KEYS: readonly string[] = ['containerPort', 'port']
 const protocolsAgree = (a: Plain, b: Plain): boolean => b['protocol'] === undefined || (a['protocol'] ?? 'TCP') === b['protocol']
 
 /** Items named in `order` come in that order, where the first of them stood; the others keep their place. */
 function ordered(items: readonly unknown[], order: unknown, key: string | undefined): readonly unknown[] {
   if (!Array.isArray(order)) return items
-  const rank = (item: unknown) => order.findIndex((one) => (key === undefined ? one === item : isObject(item) && isObject(one) && one[key] === item[key]))
+  const rank = (item: unknown) =>
+    order.findIndex((one) =>
+      key === undefined ? one === item : isObject(item) && isObject(one) && one[key] === item[key] && (!PORT_KEYS.includes(key) || protocolsAgree(item, one)),
+    )
   const named = items.filter((item) => rank(item) >= 0).sort((a, b) => rank(a) - rank(b))
   return [...named, ...items.filter((item) => rank(item) < 0)]
 }
