@@ -31,7 +31,7 @@ export type NodeDriver = {
   /** A non-zero exit is an answer, not an exception. */
   readonly run: (machine: string, command: Command, options?: RunOptions) => Promise<Output>
   /** Starts a long-lived program; every chunk of its stdout and stderr goes to `log`. */
-  readonly spawn: (machine: string, process: Process & { readonly in?: string }, log: (chunk: string) => void) => Promise<Running>
+  readonly spawn: (machine: string, process: Process & { readonly in?: string }, log: (chunk: string, from: 'stdout' | 'stderr') => void) => Promise<Running>
   /** The argv prefix that, run where the lab daemon runs, puts a program inside the machine, a namespace of it, or the view of the process `pid`. */
   readonly enter: (machine: string, inside?: { readonly netns?: string; readonly pid?: number }) => readonly string[]
   readonly down: () => Promise<void>

@@ -2,7 +2,12 @@
 import type { ChildProcess } from 'node:child_process'
 
 export function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  if (child.exitCode === null && child.signalCode === null) killOrphans(child)
+}
+
+/** What the program left behind, to be called at once when it has ended. */
+export function killOrphans(child: ChildProcess): void {
+  if (child.pid === undefined) return
   try {
     process.kill(-child.pid, 'SIGKILL')
   } catch {

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import type { Output, Run } from '#kernel/command.ts'
 import { quoted } from '#kernel/shell.ts'
-import { killGroup } from './kill.ts'
+import { killGroup, killOrphans } from './kill.ts'
 import { FLOOD, OUTPUT_MAX } from './output.ts'
 
 type Asked = Pick<Run, 'argv' | 'stdin' | 'in'>
@@ -40,7 +40,11 @@ export function openShell(argv: readonly string[], env: Readonly<Record<string, 
     const gone = (): void => {
       if (child === fresh) child = undefined
     }
-    fresh.on('exit', gone).on('error', gone)
+    fresh.on('error', gone).on('exit', () => {
+      gone()
+      // A command that outlives its shell would keep the outputs open.
+      killOrphans(fresh)
+    })
     child = fresh
     return fresh
   }

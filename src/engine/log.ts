@@ -8,7 +8,8 @@ const LINE_OVERHEAD = 96
 export type Line = { readonly at: string; readonly text: string }
 
 export type Log = {
-  readonly add: (chunk: string) => void
+  /** What comes from one output does not break into a line of the other. */
+  readonly add: (chunk: string, from?: 'stdout' | 'stderr') => void
   readonly lines: () => readonly Line[]
   /** Nothing more will come. */
   readonly end: () => void
@@ -22,7 +23,7 @@ export function createLog(now: () => string): Log {
   const lines: Line[] = []
   const listeners = new Map<(line: Line) => void, () => void>()
   let ended = false
-  let partial = ''
+  const partial = { stdout: '', stderr: '' }
   let size = 0
   const push = (text: string, at: string): void => {
     const line = { at, text }
@@ -31,22 +32,24 @@ export function createLog(now: () => string): Log {
     if (size > KEPT) size -= lines.splice(0, Math.ceil(lines.length / 4)).reduce((sum, one) => sum + sizeOf(one), 0)
     for (const listener of listeners.keys()) listener(line)
   }
+  const unended = (): readonly string[] => [partial.stdout, partial.stderr].filter((text) => text !== '')
   return {
-    add(chunk) {
+    add(chunk, from = 'stdout') {
       const at = now()
-      const parts = (partial + chunk).split('\n')
-      partial = parts.pop() ?? ''
+      const parts = (partial[from] + chunk).split('\n')
+      partial[from] = parts.pop() ?? ''
       for (const part of parts) push(part, at)
       // A program that never ends its line must not fill the memory.
-      if (partial.length > 16_384) {
-        push(partial, at)
-        partial = ''
+      if (partial[from].length > 16_384) {
+        push(partial[from], at)
+        partial[from] = ''
       }
     },
-    lines: () => (partial === '' ? lines : [...lines, { at: now(), text: partial }]),
+    lines: () => [...lines, ...unended().map((text) => ({ at: now(), text }))],
     end() {
-      if (partial !== '') push(partial, now())
-      partial = ''
+      for (const text of unended()) push(text, now())
+      partial.stdout = ''
+      partial.stderr = ''
       ended = true
       for (const atEnd of listeners.values()) atEnd()
       listeners.clear()

@@ -72,6 +72,8 @@ type Entry = {
 
 export function createSupervisor(o: SupervisorOptions): Supervisor {
   const entries = new Map<string, Entry>()
+  /** What a process of the same id has to wait for: of two at once one would find its port taken. */
+  const dying = new Map<string, Promise<unknown>>()
   const keyOf = (machine: string, id: string): string => `${machine} ${id}`
 
   const start = async (entry: Entry): Promise<void> => {
@@ -83,7 +85,7 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
     try {
       running = await o.driver.spawn(entry.machine, entry.program, entry.log.add)
     } catch (error) {
-      entry.log.add(`${(error as Error).message}\n`)
+      entry.log.add(`${(error as Error).message}\n`, 'stderr')
       ended(entry, begun, { code: 128, startedAt, finishedAt: o.now() })
       return
     }
@@ -131,6 +133,14 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
     clearTimeout(hard)
   }
 
+  const drop = (key: string, entry: Entry): void => {
+    entries.delete(key)
+    const gone = Promise.all([dying.get(key), end(entry, 0)]).then(() => {
+      if (dying.get(key) === gone) dying.delete(key)
+    })
+    dying.set(key, gone)
+  }
+
   return {
     async sync(machine, programs) {
       const wanted = new Map(programs.map((one) => [keyOf(machine, one.program.id), one]))
@@ -142,8 +152,7 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
         if (want !== undefined && !replaced) continue
         // What a finished Pod printed can be read until the Pod is deleted.
         if (want === undefined && entry.state.kind === 'ended') continue
-        entries.delete(key)
-        void end(entry, 0)
+        drop(key, entry)
       }
       const fresh: Promise<void>[] = []
       for (const [key, { program, owner }] of wanted) {
@@ -161,7 +170,8 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
           done: Promise.resolve(),
         }
         entries.set(key, entry)
-        entry.launch = start(entry)
+        const before = dying.get(key)
+        entry.launch = before === undefined ? start(entry) : before.then(() => start(entry))
         fresh.push(entry.launch)
       }
       await Promise.all(fresh)
@@ -185,8 +195,7 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
     write: (machine, id, text) => entries.get(keyOf(machine, id))?.running?.write(text),
     forget(machine, id) {
       const entry = entries.get(keyOf(machine, id))
-      entries.delete(keyOf(machine, id))
-      if (entry !== undefined) void end(entry, 0)
+      if (entry !== undefined) drop(keyOf(machine, id), entry)
     },
   }
 }

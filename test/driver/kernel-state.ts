@@ -34,14 +34,16 @@ async function spaceState(world: World, machine: string, space: string | undefin
   const rules = await Promise.all(['iptables-save', 'ip6tables-save'].map(async (save) => ruleState(await read(save))))
   return {
     links: Object.fromEntries(links.map((link) => [link['ifname'], linkState(link, space)])),
-    // A device's multicast route comes when the kernel has noticed its carrier.
-    routes: sorted(routes.filter((route) => route['type'] !== 'multicast').map((route) => JSON.stringify(route))),
+    routes: sorted(routes.filter((route) => route['type'] !== 'multicast').map((route) => JSON.stringify({ ...route, flags: flagsOf(route) }))),
     neighbours: sorted(neighbours.map((one) => JSON.stringify(one))),
     // The others are the bridge's own ports, whose addresses are drawn.
     forwarding: sorted(forwarding.filter((one) => 'dst' in one).map((one) => JSON.stringify(one))),
     rules,
   }
 }
+
+/** A device's multicast route, and its carrier, come when the kernel has noticed. */
+const flagsOf = (route: Row): readonly string[] => ((route['flags'] ?? []) as string[]).filter((flag) => flag !== 'linkdown')
 
 /** A veth's near end, and the wire, have drawn addresses; the far end in a Pod has a given one. */
 function linkState(link: Row, space: string | undefined): object {

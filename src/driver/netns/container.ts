@@ -11,7 +11,12 @@ import { LAUNCHER, MACHINE_ENV } from './launcher.ts'
 const KILLED = /^unshare: sigprocmask unblock failed/m
 
 /** Resolves when the program's own pid is known. @throws when it cannot even be launched. */
-export async function spawnContainer(machine: number, netFlag: string, program: Process, log: (chunk: string) => void): Promise<Running> {
+export async function spawnContainer(
+  machine: number,
+  netFlag: string,
+  program: Process,
+  log: (chunk: string, from: 'stdout' | 'stderr') => void,
+): Promise<Running> {
   const { mounts } = program
   const table = mounts.map(({ from, to, readOnly }) => `${fstabText(from)} ${fstabText(to)} none bind,${readOnly ? 'ro' : 'rw'} 0 0\n`).join('')
   const pairs = mounts.flatMap(({ from, to }) => [from, to])
@@ -22,7 +27,9 @@ export async function spawnContainer(machine: number, netFlag: string, program: 
     stdio: [program.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'],
   })
   // A letter of several bytes may come in two pieces.
-  for (const output of [child.stdout, child.stdio[3] as Readable]) output?.setEncoding('utf8').on('data', log)
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => log(chunk, 'stdout'))
+  const stderr = child.stdio[3] as Readable
+  stderr.setEncoding('utf8').on('data', (chunk: string) => log(chunk, 'stderr'))
   child.stdin?.on('error', () => {})
   let ended = false
   let complaint = ''
@@ -33,12 +40,12 @@ export async function spawnContainer(machine: number, netFlag: string, program: 
     child.on('close', (code, signal) => {
       ended = true
       const killed = signal ?? (KILLED.test(complaint) ? 'SIGKILL' : undefined)
-      if (killed === undefined && complaint !== '') log(complaint)
+      if (killed === undefined && complaint !== '') log(complaint, 'stderr')
       resolve(killed === undefined ? { code: code ?? undefined } : { code: undefined, signal: killed })
     })
     child.on('error', (error) => {
       ended = true
-      log(`${error.message}\n`)
+      log(`${error.message}\n`, 'stderr')
       resolve({ code: 127 })
     })
   })
