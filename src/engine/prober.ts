@@ -63,7 +63,7 @@ export function createProber(supervisor: Supervisor): Prober {
 function question(target: Exclude<ProbeTarget, { kind: 'exec' | 'none' }>, timeoutMs: number): readonly string[] {
   if (target.kind === 'tcp') return ['tcp', target.ip, `${target.port}`, `${timeoutMs}`]
   const url = new URL(target.url)
-  const headers = target.headers.map(({ name, value }) => `${name}: ${value}`).join(';')
+  const headers = target.headers.map(({ name, value }) => `${name}: ${value}`.replace(/[\t\r\n]/g, ' '))
   const port = url.port || (url.protocol === 'https:' ? '443' : '80')
-  return ['http', url.hostname.replace(/^\[|\]$/g, ''), port, `${timeoutMs}`, 'GET', `${url.pathname}${url.search}`, headers]
+  return ['http', url.hostname.replace(/^\[|\]$/g, ''), port, `${timeoutMs}`, 'GET', `${url.pathname}${url.search}`, ...headers]
 }
