@@ -33,6 +33,11 @@ export function timed(argv: readonly string[], o: { readonly env?: NodeJS.Proces
 /** A lab's own kind of keeper around another program. */
 export const kept = (argv: readonly string[]): readonly string[] => keeperArgv(argv, { root: process.getuid?.() === 0, range: true })
 
+/** Called by programs that make links and settings: outside of a keeper they would make them on this machine. */
+export function onlyInKeeper(): void {
+  if (process.env['NETLAB_KEEPER'] === undefined) throw new Error('this runs in a keeper; npm run bench starts it')
+}
+
 /** What a program in a keeper says of itself in its last line of JSON. */
 export function toldInKeeper<T>(argv: readonly string[]): T {
   return JSON.parse(timed(kept(argv)).out.trim().split('\n').at(-1) ?? '') as T
@@ -41,7 +46,8 @@ export function toldInKeeper<T>(argv: readonly string[]): T {
 /** A program in a keeper that stays, once it has printed its line: what it said, and how long the keeper takes to be gone when its pid 1 is killed. */
 export async function heldInKeeper<T>(argv: readonly string[]): Promise<{ said: T; downMs: number }> {
   const [program = '', ...args] = kept(argv)
-  const keeper = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  // Killed, unshare of util-linux 2.38 complains of a signal mask; a program that fails says so by ending without an answer.
+  const keeper = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] })
   const limit = setTimeout(() => keeper.kill('SIGKILL'), LIMIT_MS)
   const gone = new Promise<void>((resolve) => keeper.once('exit', () => resolve()))
   const text = await new Promise<string>((resolve, reject) => {

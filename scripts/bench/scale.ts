@@ -28,7 +28,7 @@ const inside = join(import.meta.dirname, 'inside')
 type Size = { readonly nodes: number; readonly pods: number; readonly rounds: number; readonly mininetRounds: number }
 const SIZES: readonly Size[] = [
   { nodes: 3, pods: 30, rounds: 9, mininetRounds: 3 },
-  { nodes: 50, pods: 1000, rounds: 5, mininetRounds: 1 },
+  { nodes: 50, pods: 1000, rounds: 3, mininetRounds: 1 },
 ]
 
 type Built = { readonly ms: number; readonly plan: number; readonly machines: number; readonly kernel: number; readonly rss: number }

@@ -1,6 +1,7 @@
 """The kernel's own price: one process that speaks netlink builds the same nodes and Pods, all messages made beforehand. argv: nodes, Pods."""
 import ctypes, json, os, socket, struct, sys, time
 
+os.environ["NETLAB_KEEPER"]  # outside of a keeper this would change the machine itself
 NODES, PODS = int(sys.argv[1]), int(sys.argv[2])
 NEWNET = 0x40000000
 NEWLINK, SETLINK, NEWADDR, NEWROUTE, NEWNEIGH = 16, 19, 20, 24, 28

@@ -5,7 +5,9 @@ import { clusterOf } from '#model/model.ts'
 import { programsOf } from '#plan/plan.ts'
 import { wiring } from '#underlay/underlay.ts'
 import { bare } from '../bare.ts'
+import { onlyInKeeper } from '../measure.ts'
 
+onlyInKeeper()
 const [, , nodes, pods, folder = '', hold] = process.argv
 const { lab, objects } = bare(Number(nodes), Number(pods))
 

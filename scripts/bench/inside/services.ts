@@ -14,8 +14,9 @@ import { change } from '#kernel/compile.ts'
 import { labWith, service } from '#model/build.ts'
 import { clusterOf } from '#model/model.ts'
 import { programsOf } from '#plan/plan.ts'
-import { home } from '../measure.ts'
+import { home, onlyInKeeper } from '../measure.ts'
 
+onlyInKeeper()
 const [nodes = 0, services = 0, endpoints = 0, rounds = 0] = process.argv.slice(2, 6).map(Number)
 const folder = process.argv[6] ?? ''
 const NOW = '2026-01-01T00:00:00Z'
