@@ -19,6 +19,7 @@ test.each(labs.filter(cannotRun))('%s says what this kernel lacks', (lab) => {
 })
 
 describe.each(labs.filter((lab) => !cannotRun(lab)))('%s', (lab) => {
+  afterAll(() => n.run('down', '--all'))
   const text = readFileSync(join(home, 'labs', lab, 'README.md'), 'utf8')
   const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '')
 

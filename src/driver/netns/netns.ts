@@ -1,6 +1,6 @@
 /** Machines as plain Linux namespaces, inside the namespaces of the lab's keeper. Needs no root and no Docker. */
 import { createHash } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Run } from '#kernel/command.ts'
 import type { Segment } from '#lab/lab.ts'
@@ -116,7 +116,17 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
   }
 }
 
+/** The pid namespace a machine boots with has this inode on every Linux (PROC_PID_INIT_INO). */
+const INITIAL_PIDS = 'pid:[4026531836]'
+
+/** What is made here is made in the namespaces one runs in. @throws where these are not a keeper's but the host's own. */
+function refuseHost(): void {
+  const keeper = readlinkSync('/proc/self/ns/pid') !== INITIAL_PIDS && readFileSync('/proc/1/comm', 'utf8').trim() === 'tini'
+  if (!keeper) throw new Error('the netns driver runs inside a keeper’s namespaces only: here it would touch the host’s own network')
+}
+
 async function prepare(template: string, fstab: string, programs: Programs): Promise<void> {
+  refuseHost()
   mkdirSync(template, { recursive: true })
   await makeTemplate(template, fstab, programs)
   writeFileSync(fstab, machineTable(template))
