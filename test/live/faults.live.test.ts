@@ -1,5 +1,5 @@
 /** A running lab under hands that break it: what is killed comes back, what is torn out is seen and put back, what never starts is told. */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -9,7 +9,10 @@ const n = netlab()
 beforeAll(async () => {
   await n.ok('up', 'flannel-vxlan')
 })
-afterAll(n.clean)
+afterAll(async () => {
+  await n.clean()
+  rmSync(folder, { recursive: true, force: true })
+})
 
 const folder = mkdtempSync(join(tmpdir(), 'netlab-manifests-'))
 const manifest = (name: string, text: string): string => {

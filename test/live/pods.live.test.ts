@@ -1,6 +1,6 @@
 /** What Kubernetes promises to those who write Pods, seen in a running lab. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -11,7 +11,10 @@ const folder = mkdtempSync(join(tmpdir(), 'netlab-manifests-'))
 beforeAll(async () => {
   await n.ok('up', join(home, 'test/support/labs/pods/lab.yaml'))
 })
-afterAll(n.clean)
+afterAll(async () => {
+  await n.clean()
+  rmSync(folder, { recursive: true, force: true })
+})
 
 const apply = async (name: string, text: string): Promise<string> => {
   const file = join(folder, `${name}.yaml`)
