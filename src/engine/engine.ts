@@ -286,6 +286,7 @@ export function createEngine(o: EngineOptions): Engine {
       clearTimeout(later)
       pods.stop()
       await turning
+      for (const machine of programs.keys()) void supervisor.sync(machine, [])
       await o.driver.down()
     },
   }
