@@ -49,7 +49,8 @@ function broken(files: ReadonlyMap<string, string>): readonly string[] {
 
 function brokenIn(file: string, text: string, plan: string): readonly string[] {
   const room = file.split('/')[1] ?? ''
-  const isTest = /\.test\.tsx?$/.test(file)
+  // testing.ts is what the tests of its room share.
+  const isTest = /(\.test\.tsx?|\/testing\.ts)$/.test(file)
   const code = text.replace(/^\s*(\/\/|\/?\*).*$/gm, '')
   const uses = (pattern: RegExp) => [...new Set([...code.matchAll(pattern)].map((match) => match[1] ?? match[0]))]
   const imports = uses(/^(?:import|export)\b[^'"=;]*?\bfrom '([^']+)'/gm).concat(uses(/^import '([^']+)'/gm), uses(/\bimport\('([^']+)'\)/g))
