@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import type { PodObject } from '#api/kinds.ts'
+import { hostPrograms } from '#driver/testing.ts'
 import type { Lab } from '#lab/lab.ts'
 import { readLab } from '#lab/read.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { type HalfDriver, halfDriver, hostPrograms, until } from './testing.ts'
+import { type HalfDriver, halfDriver, until } from './testing.ts'
 
 const host = hostPrograms()
 const folder = mkdtempSync(join(tmpdir(), 'netlab-engine-'))

@@ -2,9 +2,10 @@ import { createServer as createHttp, type RequestListener, type Server } from 'n
 import { type AddressInfo, createServer as createTcp, type Server as TcpServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { hostPrograms } from '#driver/testing.ts'
 import { createProber, PROBER_ID, proberProgram } from './prober.ts'
 import { createSupervisor } from './supervisor.ts'
-import { hostPrograms, until } from './testing.ts'
+import { until } from './testing.ts'
 
 const host = hostPrograms()
 const supervisor = createSupervisor({ driver: host, now: () => '', onChange: () => {} })

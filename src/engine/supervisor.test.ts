@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
+import { hostPrograms } from '#driver/testing.ts'
 import { createSupervisor, type Program, type Supervisor } from './supervisor.ts'
-import { hostPrograms, until } from './testing.ts'
+import { until } from './testing.ts'
 
 const host = hostPrograms()
 const folder = mkdtempSync(join(tmpdir(), 'netlab-supervisor-'))
