@@ -20,6 +20,7 @@ async function answer(handler: Handler, incoming: IncomingMessage, outgoing: Ser
   })
   try {
     const body = await bodyOf(incoming)
+    if (body === TOO_LARGE) return refuse(outgoing, 413, `Request entity too large: limit is ${BODY_MAX}`)
     const request = new Request(`http://netlab${incoming.url ?? '/'}`, {
       method: incoming.method ?? 'GET',
       headers: Object.entries(incoming.headers).flatMap(([name, value]) =>
@@ -37,32 +38,46 @@ async function answer(handler: Handler, incoming: IncomingMessage, outgoing: Ser
     else pipeline(Readable.fromWeb(response.body as never), outgoing, () => {})
   } catch (error) {
     if (outgoing.headersSent) outgoing.destroy()
-    else outgoing.writeHead(500, { 'content-type': 'application/json' }).end(JSON.stringify(failureStatus(500, (error as Error).message)))
+    else refuse(outgoing, 500, (error as Error).message)
   }
 }
+
+function refuse(outgoing: ServerResponse, code: number, message: string): void {
+  outgoing.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(failureStatus(code, message)))
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'BadRequest',
+  404: 'NotFound',
+  409: 'Conflict',
+  413: 'RequestEntityTooLarge',
+  503: 'ServiceUnavailable',
+}
+
+const TOO_LARGE = Symbol('too large')
 
 export const failureStatus = (code: number, message: string): object => ({
   apiVersion: 'v1',
   kind: 'Status',
   status: 'Failure',
   code,
-  reason: code === 404 ? 'NotFound' : code === 400 ? 'BadRequest' : 'InternalError',
+  reason: REASONS[code] ?? 'InternalError',
   message,
 })
 
-async function bodyOf(incoming: IncomingMessage): Promise<string | undefined> {
+async function bodyOf(incoming: IncomingMessage): Promise<string | typeof TOO_LARGE | undefined> {
   if (incoming.method === 'GET' || incoming.method === 'HEAD') return undefined
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of incoming) {
     size += (chunk as Buffer).length
-    if (size > BODY_MAX) throw new Error(`the request is larger than ${BODY_MAX} bytes`)
-    chunks.push(chunk as Buffer)
+    // Read to its end even so: who is cut off while sending does not hear why.
+    if (size <= BODY_MAX) chunks.push(chunk as Buffer)
   }
-  return Buffer.concat(chunks).toString()
+  return size > BODY_MAX ? TOO_LARGE : Buffer.concat(chunks).toString()
 }
 
-/** A response that goes on, a JSON value a line, until `work` ends. `send` says false once nobody listens. */
+/** A response that goes on, a JSON value a line, until `work` ends. What `work` sends when nobody listens any more is dropped. */
 export function lines<T>(work: (send: (value: T) => void) => Promise<void>): Response {
   const encoder = new TextEncoder()
   let open = true
@@ -72,10 +87,12 @@ export function lines<T>(work: (send: (value: T) => void) => Promise<void>): Res
         await work((value) => {
           if (open) controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`))
         })
-      } finally {
         if (open) controller.close()
-        open = false
+      } catch (error) {
+        // An answer that breaks off must not look like a whole one.
+        if (open) controller.error(error)
       }
+      open = false
     },
     cancel() {
       open = false

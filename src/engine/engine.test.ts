@@ -150,7 +150,10 @@ test('init containers run one after the other before the others; one that fails 
   - {name: first, image: busybox, command: [sh, -c, "sleep 0.1; echo first >> ${file}"]}
   - {name: second, image: busybox, command: [sh, -c, "echo second >> ${file}; [ -e ${file}.again ] || { touch ${file}.again; exit 1; }"]}`
   await at.up(lab(pod('one', `echo main >> ${file}; ${FOREVER}`, '', inits)))
-  await ready(at, 'one')
+  await until(
+    () => logOf(at, 'default_one/main'),
+    (lines) => lines.includes('ready'),
+  )
   expect(readFileSync(file, 'utf8')).toBe('first\nsecond\nsecond\nmain\n')
   expect(podOf(at, 'one')?.status.initContainerStatuses?.map(({ name, restartCount, state }) => [name, restartCount, state.terminated?.reason])).toEqual([
     ['first', 0, 'Completed'],
