@@ -55,7 +55,7 @@ const socketOf = (root: string, name: string): string => join(labFolder(root, na
 export function listLabs(root: string): LabState[] {
   if (!existsSync(root)) return []
   const entries = readdirSync(root, { withFileTypes: true })
-  for (const { name } of entries) if (/\.lock(\.\d+(\.stale)?)?$/.test(name) && isStaleLock(join(root, name))) rmSync(join(root, name), { force: true })
+  for (const { name } of entries) if (/\.lock(\.\d+)*(\.stale)?$/.test(name) && isStaleLock(join(root, name))) rmSync(join(root, name), { force: true })
   return entries
     .filter((entry) => entry.isDirectory())
     .flatMap((entry) => readLabState(root, entry.name) ?? [])
@@ -214,21 +214,31 @@ function heldBy(lock: string): boolean {
 async function lock(folder: string, signal?: AbortSignal): Promise<() => void> {
   mkdirSync(dirname(folder), { recursive: true, mode: 0o700 })
   // Made whole and then linked: nobody ever reads half a lock.
-  const mine = `${lockFile(folder)}.${process.pid}`
+  const mine = `${lockFile(folder)}.${process.pid}.${++locks}`
   writeFileSync(mine, `${process.pid} ${startTimeOf(process.pid)}`, { mode: 0o600 })
-  for (;;) {
-    try {
-      linkSync(mine, lockFile(folder))
-      break
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  try {
+    while (!taken(mine, lockFile(folder))) {
       if (!lockHeld(folder)) takeAway(lockFile(folder), `${mine}.stale`)
+      if (signal?.aborted) throw new Error('interrupted')
+      await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    if (signal?.aborted) throw new Error('interrupted')
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  } finally {
+    rmSync(mine, { force: true })
   }
-  rmSync(mine, { force: true })
   return () => rmSync(lockFile(folder), { force: true })
+}
+
+/** How many locks this process has asked for: each has a file of its own. */
+let locks = 0
+
+function taken(mine: string, lock: string): boolean {
+  try {
+    linkSync(mine, lock)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return false
+  }
 }
 
 /** Of several who find a lock stale one moves it away; if it was a new one by then, it is put back. */
