@@ -21,8 +21,13 @@ export function podLog(engine: Engine, url: URL): Response | undefined {
 
   const stamped = url.searchParams.get('timestamps') === 'true'
   const print = ({ at, text }: Line): string => `${stamped ? `${at} ` : ''}${text}\n`
-  const tail = url.searchParams.get('tailLines')
-  const past = tail === null ? log.lines() : Number(tail) === 0 ? [] : log.lines().slice(-Number(tail))
+  const [tail, since] = [url.searchParams.get('tailLines'), url.searchParams.get('sinceSeconds')]
+  for (const [field, value, least] of [['tailLines', tail, 0] as const, ['sinceSeconds', since, 1] as const])
+    if (value !== null && !(/^\d+$/.test(value) && Number(value) >= least))
+      return refuse(400, `${field}: Invalid value: ${JSON.stringify(value)}: must be a whole number from ${least} on`)
+  const from = Date.now() - 1_000 * Number(since)
+  const young = since === null ? log.lines() : log.lines().filter(({ at }) => Date.parse(at) >= from)
+  const past = tail === null ? young : Number(tail) === 0 ? [] : young.slice(-Number(tail))
   if (url.searchParams.get('follow') !== 'true') return text(past.map(print).join(''))
 
   return text(following(log, past.map(print).join(''), print))
