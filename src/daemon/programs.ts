@@ -8,6 +8,7 @@ export function broughtPrograms(home: string, env: Readonly<Record<string, strin
   const coredns = env['NETLAB_COREDNS'] ?? onPath('coredns', env['PATH'] ?? '') ?? packaged(home)
   return {
     'netlab-echo': join(home, 'images/echo/netlab-echo'),
+    'netlab-kube-proxy': join(home, 'images/kube-proxy/netlab-kube-proxy'),
     'netlab-nginx': join(home, 'images/nginx/netlab-nginx'),
     'netlab-prober': join(home, 'images/prober/netlab-prober'),
     ...(coredns === undefined ? {} : { coredns }),

@@ -12,8 +12,9 @@ import { podDir } from '#kubelet/volumes.ts'
 import type { Lab } from '#lab/lab.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { clusterOf } from '#model/model.ts'
-import { programsOf } from '#plan/plan.ts'
+import { forgottenBy, programsOf } from '#plan/plan.ts'
 import { wiring } from '#underlay/underlay.ts'
+import { perform } from './perform.ts'
 import { createPods, type Pods } from './pods.ts'
 import { PROBER_ID, proberProgram } from './prober.ts'
 import { createSupervisor, type Program, type Supervisor } from './supervisor.ts'
@@ -65,6 +66,8 @@ export function createEngine(o: EngineOptions): Engine {
   let lab = o.lab
   const store = createStore({ now: o.now, admit: (...args) => admitService(lab)(...args), ...(o.snapshot === undefined ? {} : { snapshot: o.snapshot }) })
   const applied = new Map<string, NodeProgram>()
+  /** The cluster that a machine's kernel was last made for. */
+  const serves = new Map<string, Cluster>()
   /** What the lab file said last time, by kind and name. */
   const declared = new Map<string, KubeObject>()
   /** Machines made anew that hold nothing yet. */
@@ -158,8 +161,15 @@ export function createEngine(o: EngineOptions): Engine {
         recordEvent(store, { about: node, type: 'Warning', reason: 'FailedApply', message: (error as Error).message, from: 'netlab' }, o.now())
       throw error
     }
+    await forget(machine)
     await supervisor.sync(machine, processesOf(machine, program))
     if (bare.delete(machine)) supervisor.hurry(machine)
+  }
+
+  const forget = async (machine: string): Promise<void> => {
+    const [before, now] = [serves.get(machine), cluster]
+    if (now.nodes.some(({ name }) => name === machine)) for (const command of forgottenBy(before, now)) await perform(o.driver, machine, command)
+    serves.set(machine, now)
   }
 
   const processesOf = (machine: string, program: NodeProgram): { program: Program; owner: string }[] => {
@@ -234,10 +244,12 @@ export function createEngine(o: EngineOptions): Engine {
         for (const machine of applied.keys()) {
           if (wires.machines.some(({ name }) => name === machine)) continue
           applied.delete(machine)
+          serves.delete(machine)
           void supervisor.sync(machine, [])
         }
         for (const machine of await o.driver.up(wires, signal)) {
           applied.delete(machine)
+          serves.delete(machine)
           bare.add(machine)
         }
         built = true

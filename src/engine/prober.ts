@@ -1,6 +1,5 @@
 /** Asks containers whether they are well, from their node, through one long-lived prober process a node. */
-
-import { NETLAB_BIN } from '#kubelet/images.ts'
+import { NETLAB_BIN } from '#kernel/step.ts'
 import type { ProbeTarget } from '#kubelet/probes.ts'
 import type { Program, Supervisor } from './supervisor.ts'
 

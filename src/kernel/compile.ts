@@ -5,7 +5,7 @@ import { type Difference, difference, type StepOf } from './difference.ts'
 import { serverRuns } from './ipvs.ts'
 import { adjustLines, type Line, makeLines, speaksIpv6, undoLines } from './lines.ts'
 import { NFT, nftLines } from './nft.ts'
-import { turnOf } from './order.ts'
+import { isLate, turnOf } from './order.ts'
 import { FAMILIES, isChain, isJump, jumpRemoval, restore, restoreArgv, setChange, setLines, setRemoval } from './rules.ts'
 import type { NodeProgram, Step } from './step.ts'
 
@@ -52,7 +52,7 @@ function inSpace(space: string | undefined, work: Work, adjusted: readonly Line[
   return [
     ...sysctl(
       space,
-      settings.filter((step) => step.dev === undefined),
+      settings.filter((step) => step.dev === undefined && !isLate(step)),
     ),
     ...batch('ip', space, ofTool(undone, 'ip'), [...adjusted, ...links.filter(isEarly)]),
     ...sysctl(space, ofDevices),
@@ -66,6 +66,7 @@ function inSpace(space: string | undefined, work: Work, adjusted: readonly Line[
     ...rules(space, work),
     ...nft(space, work),
     ...serverRuns(space, work),
+    ...sysctl(space, settings.filter(isLate)),
   ]
 }
 

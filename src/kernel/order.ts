@@ -21,9 +21,10 @@ const ORDER = [
   'jump',
   'nft',
   'virtual-server',
+  'late sysctl',
   'file',
   'process',
-] as const satisfies readonly (Step['kind'] | 'inner sysctl' | 'device sysctl')[]
+] as const satisfies readonly (Step['kind'] | 'inner sysctl' | 'device sysctl' | 'late sysctl')[]
 
 const turns: ReadonlyMap<string, number> = new Map(ORDER.map((kind, index) => [kind, index]))
 
@@ -32,8 +33,12 @@ export const turnOf = (step: Step): number => turns.get(sortOf(step)) ?? ORDER.l
 function sortOf(step: Step): string {
   if (step.kind !== 'sysctl') return step.kind
   if (step.dev !== undefined) return 'device sysctl'
+  if (isLate(step)) return 'late sysctl'
   return step.in === undefined ? 'sysctl' : 'inner sysctl'
 }
+
+/** The connection table's settings are there once a rule has asked for it. */
+export const isLate = ({ key }: Extract<Step, { kind: 'sysctl' }>): boolean => key.startsWith('net.netfilter.')
 
 /** Steps of one turn keep the order in which they were said. */
 export const inOrder = (steps: readonly Step[]): readonly Step[] => steps.toSorted((a, b) => turnOf(a) - turnOf(b))

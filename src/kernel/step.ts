@@ -1,6 +1,7 @@
 /** Steps: what a kernel should hold, said and not done. The whole of netlab's data plane is a list of these per machine. */
 import type { Cluster, Node } from '#model/cluster.ts'
 import type { Cidr, Family, IfName, Ip, Mac } from '#net/net.ts'
+import type { Run } from './command.ts'
 
 /** One thing a kernel should hold. `by` names the component, `why` is a sentence a learner can read, `in` a network namespace of the machine. */
 export type Step = { readonly by: string; readonly why: string; readonly in?: string } & What
@@ -76,6 +77,9 @@ export type VirtualServer = {
 }
 export type RealServer = { readonly ip: Ip; readonly port: number; readonly weight: number }
 
+/** Where netlab puts the programs it brings itself, on every machine. */
+export const NETLAB_BIN = '/opt/netlab/bin'
+
 /** A long-lived program. With `in` it runs inside that network namespace. */
 export type Process = {
   readonly kind: 'process'
@@ -103,4 +107,6 @@ export type Component = {
   readonly wanted: (cluster: Cluster) => boolean
   /** `there` is what the components before it want in the same kernel, for a program that looks at its machine's interfaces. */
   readonly steps: (cluster: Cluster, node: Node, there?: readonly Step[]) => readonly Step[]
+  /** What every node is to forget once it holds the steps of `now`: nothing that stays, hence no Step. `before` is what it held last, absent at first. */
+  readonly forgets?: (before: Cluster | undefined, now: Cluster) => readonly Run[]
 }

@@ -1,11 +1,11 @@
 /** Containers: processes of the Pod's network, with the image's program, the declared environment and the mounted files. */
 import type { Container, PodObject } from '#api/kinds.ts'
-import type { Step } from '#kernel/step.ts'
+import { NETLAB_BIN, type Step } from '#kernel/step.ts'
 import { sandboxOf } from '#model/addresses.ts'
 import type { Cluster, Node, Pod } from '#model/cluster.ts'
 import { declaredEnv } from './environment.ts'
 import { fqdnOf, hostnameOf } from './hosts.ts'
-import { argvOf, findImage, type Image, knownImages, NETLAB_BIN, type PodFacts } from './images.ts'
+import { argvOf, findImage, type Image, knownImages, type PodFacts } from './images.ts'
 import { type Mount, podDir, volumeFiles, volumeMounts } from './volumes.ts'
 
 export type ProcessStep = Extract<Step, { kind: 'process' }>

@@ -1,9 +1,8 @@
 /** The apps netlab has built in. There is no registry: `image:` names one of these, and its programs come from the machine or from netlab. */
 import type { Container } from '#api/kinds.ts'
+import { NETLAB_BIN } from '#kernel/step.ts'
 import { expand } from './expand.ts'
 
-/** Where netlab puts the programs it brings itself, on every machine. */
-export const NETLAB_BIN = '/opt/netlab/bin'
 export const ECHO_PROGRAM = `${NETLAB_BIN}/netlab-echo`
 
 /** What a program may know of the Pod it runs in. `dir` is the container's own folder on its machine. */

@@ -85,4 +85,6 @@ export type ServiceEndpoint = {
   readonly terminating: boolean
   /** Zones of the endpoint's topology hints; empty without hints. */
   readonly zones: readonly string[]
+  /** Nodes of the endpoint's hints (trafficDistribution PreferSameNode); empty without. */
+  readonly forNodes: readonly string[]
 }

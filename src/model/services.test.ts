@@ -45,7 +45,7 @@ test('endpoints stand in the order of their ip:port texts, whatever slice they a
 test('an endpoint that says nothing of itself is ready and serving', () => {
   const one = slice('a', { endpoints: [{ addresses: ['10.244.0.2'], nodeName: 'node-1', hints: { forZones: [{ name: 'a' }] } }] })
   expect(ports(web(), one)[0]?.endpoints).toEqual([
-    { ip: '10.244.0.2', port: 80, node: 'node-1', ready: true, serving: true, terminating: false, zones: ['a'] },
+    { ip: '10.244.0.2', port: 80, node: 'node-1', ready: true, serving: true, terminating: false, zones: ['a'], forNodes: [] },
   ])
 })
 

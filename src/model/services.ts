@@ -114,6 +114,7 @@ function endpointsOf(
         serving: conditions.serving ?? true,
         terminating,
         zones: hints?.forZones?.map(({ name }) => name) ?? [],
+        forNodes: hints?.forNodes?.map(({ name }) => name) ?? [],
       })
     }
   }

@@ -2,6 +2,7 @@
 import { bridge } from '#cni/bridge/bridge.ts'
 import { flannel } from '#cni/flannel/flannel.ts'
 import { hostLocal } from '#cni/host-local/host-local.ts'
+import type { Run } from '#kernel/command.ts'
 import { keyOf, same } from '#kernel/identity.ts'
 import type { Component, NodeProgram, Step } from '#kernel/step.ts'
 import { say } from '#kernel/text.ts'
@@ -22,6 +23,17 @@ export function programsOf(cluster: Cluster): ReadonlyMap<string, NodeProgram> {
     ...cluster.nodes.map((node) => [node.name, agreed(node.name, allSteps(wanted, cluster, node))] as const),
     ...cluster.hosts.map((host) => [host.name, agreed(host.name, hostSteps(cluster, host))] as const),
   ])
+}
+
+const forgotten = new WeakMap<Cluster, { readonly before: Cluster | undefined; readonly runs: readonly Run[] }>()
+
+/** What every node is to forget when it has come from one cluster to the next; the same for all nodes that come from the same. */
+export function forgottenBy(before: Cluster | undefined, now: Cluster): readonly Run[] {
+  const known = forgotten.get(now)
+  if (known !== undefined && known.before === before) return known.runs
+  const runs = components.filter((component) => component.wanted(now)).flatMap((component) => component.forgets?.(before, now) ?? [])
+  forgotten.set(now, { before, runs })
+  return runs
 }
 
 function allSteps(wanted: readonly Component[], cluster: Cluster, node: Node): readonly Step[] {

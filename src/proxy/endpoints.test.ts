@@ -7,12 +7,13 @@ import { usableEndpoints } from './endpoints.ts'
 const [here] = clusterWith().nodes as readonly [Node]
 const zoned: Node = { ...here, zone: 'a' }
 
-/** `1@node-1` ready, `1@node-1!` terminating but serving, `1@node-1?` not ready; `#a` hints at zone a. */
+/** `1@node-1` ready, `1@node-1!` terminating but serving, `1@node-1?` not ready; `#a` hints at zone a, `>node-1` at a node. */
 function endpoint(text: string): ServiceEndpoint {
-  const [, number = '', node, state = '', zone] = /^(\d+)(?:@([\w-]+))?([!?]?)(?:#(\w))?$/.exec(text) ?? []
+  const [, number = '', node, state = '', zone, forNode] = /^(\d+)(?:@([\w-]+))?([!?]?)(?:#(\w))?(?:>([\w-]+))?$/.exec(text) ?? []
   const ready = state === ''
   return {
     ...{ ip: ip(`10.244.0.${number}`), port: 80, ...(node === undefined ? {} : { node }), zones: zone === undefined ? [] : [zone] },
+    forNodes: forNode === undefined ? [] : [forNode],
     ...{ ready, serving: state !== '?', terminating: state === '!' },
   }
 }
@@ -52,6 +53,10 @@ const CASES: readonly (readonly [law: string, endpoints: string, how: Partial<Se
   ['no endpoint for this zone: all are used', '1#b 2#c', CLUSTER, '1 2 | - | 1 2 | some', zoned],
   ['a node without zone uses all', '1#a 2#b', CLUSTER, '1 2 | - | 1 2 | some'],
   ['terminating ones are used whatever their zone', '1!#a 2!#b', CLUSTER, '1 2 | - | 1 2 | some', zoned],
+  ['hints of nodes keep traffic on the node', '1#a>node-1 2#a>node-2', CLUSTER, '1 | - | 1 | some', zoned],
+  ['no endpoint for this node: its zone counts', '1#a>node-2 2#b>node-3', CLUSTER, '1 | - | 1 | some', zoned],
+  ['no endpoint for this node, and no zones: all are used', '1>node-2 2>node-3', CLUSTER, '1 2 | - | 1 2 | some'],
+  ['one ready endpoint without hint of a node: zones count', '1#a>node-1 2#a', CLUSTER, '1 2 | - | 1 2 | some', zoned],
   ['hints do not touch policy Local', '1@node-1#b 2@node-2#a', OUTSIDE_LOCAL, '2 | 1 | 1 2 | some', zoned],
 ]
 

@@ -3,7 +3,8 @@
  *
  * - Ready endpoints count; when none is ready, those that still serve while they terminate. "None" is judged over the whole cluster for
  *   policy Cluster and over the node for policy Local.
- * - Topology hints count only when every ready endpoint has some and one of them names the node's zone.
+ * - Topology hints count only when every ready endpoint has some. Hints of nodes come first, where one names this node; then hints of zones,
+ *   where one names the node's zone; else all endpoints are used.
  */
 import type { Node, ServiceEndpoint, ServicePort } from '#model/cluster.ts'
 
@@ -21,7 +22,7 @@ export type Usable = {
 export function usableEndpoints(service: ServicePort, node: Node): Usable {
   const { endpoints } = service
   const isLocal = (endpoint: ServiceEndpoint): boolean => endpoint.node === node.name
-  const cluster = usesCluster(service) ? readyOrServing(nearEndpoints(endpoints, node.zone)) : []
+  const cluster = usesCluster(service) ? readyOrServing(nearEndpoints(endpoints, node)) : []
   const local = usesLocal(service) ? readyOrServing(endpoints.filter(isLocal)) : []
   const wanted = new Set([...cluster, ...local])
   return { cluster, local, reachable: endpoints.filter((endpoint) => wanted.has(endpoint)), any: endpoints.some((e) => e.ready || isLastResort(e)) }
@@ -42,9 +43,11 @@ function readyOrServing(endpoints: readonly ServiceEndpoint[]): readonly Service
   return ready.length > 0 ? ready : endpoints.filter(isLastResort)
 }
 
-function nearEndpoints(endpoints: readonly ServiceEndpoint[], zone: string | undefined): readonly ServiceEndpoint[] {
+function nearEndpoints(endpoints: readonly ServiceEndpoint[], { name, zone }: Node): readonly ServiceEndpoint[] {
   const ready = endpoints.filter((endpoint) => endpoint.ready)
-  if (zone === undefined || ready.some(({ zones }) => zones.length === 0)) return endpoints
-  const near = ready.filter(({ zones }) => zones.includes(zone))
+  const hinted = (hints: (endpoint: ServiceEndpoint) => readonly string[], here: string | undefined): readonly ServiceEndpoint[] =>
+    here === undefined || ready.some((endpoint) => hints(endpoint).length === 0) ? [] : ready.filter((endpoint) => hints(endpoint).includes(here))
+  const sameNode = hinted(({ forNodes }) => forNodes, name)
+  const near = sameNode.length > 0 ? sameNode : hinted(({ zones }) => zones, zone)
   return near.length > 0 ? near : endpoints
 }

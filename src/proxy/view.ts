@@ -50,7 +50,9 @@ export function remembering<T, S extends Settings>(workOut: (view: View<S>) => T
     const known = remembered.get(service) ?? new Map<string, T>()
     remembered.set(service, known)
     const key = [
-      usesLocal(service) && service.endpoints.some((endpoint) => endpoint.node === node.name) ? node.name : '',
+      (usesLocal(service) && service.endpoints.some((endpoint) => endpoint.node === node.name)) || service.endpoints.some(({ forNodes }) => forNodes.length > 0)
+        ? node.name
+        : '',
       service.endpoints.some(({ zones }) => zones.length > 0) ? node.zone : '',
       service.sourceRanges.length > 0 ? node.ip : '',
       ...Object.values(settings),

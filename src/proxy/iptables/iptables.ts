@@ -2,6 +2,8 @@
 import type { Component, Step, Table } from '#kernel/step.ts'
 import type { Cluster, Node, ServicePort } from '#model/cluster.ts'
 import { type Family, familyOf, type Ip } from '#net/net.ts'
+import { connectionSettings, staleEntries } from '../conntrack.ts'
+import { healthSteps } from '../health.ts'
 import { FORWARD_RULES, MARK_RULES, POSTROUTING_RULES } from '../masquerade.ts'
 import { familiesOf, podRangeOf } from '../view.ts'
 import { by, type Shared, serviceRules } from './chains.ts'
@@ -18,12 +20,18 @@ export type Flags = {
 export const kubeProxyIptables: Component = {
   name: by,
   wanted: ({ proxy }) => proxy.mode === 'iptables',
+  forgets: staleEntries,
   steps: (cluster, node) =>
     proxySteps(cluster, node, { masqueradeAll: cluster.proxy.mode === 'iptables' && cluster.proxy.masqueradeAll, localhostNodePorts: true }),
 }
 
 export function proxySteps(cluster: Cluster, node: Node, flags: Flags): readonly Step[] {
-  return [...(flags.localhostNodePorts ? [ROUTE_LOCALNET] : []), ...familiesOf(cluster).flatMap((family) => familySteps(cluster, node, { family, ...flags }))]
+  return [
+    ...(flags.localhostNodePorts ? [ROUTE_LOCALNET] : []),
+    ...familiesOf(cluster).flatMap((family) => familySteps(cluster, node, { family, ...flags })),
+    ...connectionSettings(by),
+    ...healthSteps(by, cluster, node),
+  ]
 }
 
 const ROUTE_LOCALNET: Step = {

@@ -11,7 +11,15 @@ const port = (name: string, protocol: ServicePort['protocol'] = 'TCP'): ServiceP
     ...{ externalIPs: [], loadBalancerIPs: [], sourceRanges: [], internalLocal: false, externalLocal: false, endpoints: [] },
   }
 }
-const endpoint = (address: string, number: number) => ({ ip: ip(address), port: number, ready: true, serving: true, terminating: false, zones: [] })
+const endpoint = (address: string, number: number) => ({
+  ip: ip(address),
+  port: number,
+  ready: true,
+  serving: true,
+  terminating: false,
+  zones: [],
+  forNodes: [],
+})
 
 test.each([
   ['ns1/svc1:p80', 'TCP', 'XPGD46QRK7WJZT7O'],

@@ -2,7 +2,9 @@
 import type { Component, RealServer, Step, VirtualServer } from '#kernel/step.ts'
 import type { Cluster, Node, ServicePort } from '#model/cluster.ts'
 import { addressOf, type Family, familyOf, hostCidr, hostPort, type Ip, ifName } from '#net/net.ts'
+import { connectionSettings, staleEntries } from '../conntrack.ts'
 import { usableEndpoints } from '../endpoints.ts'
+import { healthSteps } from '../health.ts'
 import { portNameOf } from '../names.ts'
 import { familiesOf, podRangeOf } from '../view.ts'
 import { chainSteps } from './chains.ts'
@@ -20,13 +22,20 @@ export type Flags = {
 export const kubeProxyIpvs: Component = {
   name: by,
   wanted: ({ proxy }) => proxy.mode === 'ipvs',
+  forgets: staleEntries,
   steps: (cluster, node, there = []) => (cluster.proxy.mode === 'ipvs' ? proxySteps(cluster, { node, there, flags: cluster.proxy }) : []),
 }
 
 type On = { readonly node: Node; readonly there: readonly Step[]; readonly flags: Flags }
 
 export function proxySteps(cluster: Cluster, on: On): readonly Step[] {
-  return [...sysctls(on.flags), DEVICE, ...familiesOf(cluster).flatMap((family) => familySteps(cluster, family, on))]
+  return [
+    ...sysctls(on.flags),
+    DEVICE,
+    ...familiesOf(cluster).flatMap((family) => familySteps(cluster, family, on)),
+    ...connectionSettings(by),
+    ...healthSteps(by, cluster, on.node),
+  ]
 }
 
 const sysctls = ({ strictARP }: Flags): readonly Step[] =>

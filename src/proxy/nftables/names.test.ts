@@ -10,7 +10,15 @@ const port = (name: string): ServicePort => {
     ...{ externalIPs: [], loadBalancerIPs: [], sourceRanges: [], internalLocal: false, externalLocal: false, endpoints: [] },
   }
 }
-const endpoint = (address: string, number: number) => ({ ip: ip(address), port: number, ready: true, serving: true, terminating: false, zones: [] })
+const endpoint = (address: string, number: number) => ({
+  ip: ip(address),
+  port: number,
+  ready: true,
+  serving: true,
+  terminating: false,
+  zones: [],
+  forNodes: [],
+})
 
 test.each([
   ['ns1/svc1/tcp/p80', 'ULMVA6XW'],

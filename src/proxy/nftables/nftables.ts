@@ -6,15 +6,19 @@
 import type { Component, Step } from '#kernel/step.ts'
 import type { Cluster, Node } from '#model/cluster.ts'
 import { type Family, familyOf } from '#net/net.ts'
+import { connectionSettings, staleEntries } from '../conntrack.ts'
+import { healthSteps } from '../health.ts'
 import { familiesOf, podRangeOf } from '../view.ts'
 import { addressType, by, ipWord, MARK_MASQ, REJECT, type Shared, serviceRules, TABLE } from './chains.ts'
 
 export const kubeProxyNftables: Component = {
   name: by,
   wanted: ({ proxy }) => proxy.mode === 'nftables',
+  forgets: staleEntries,
   steps: (cluster, node) => {
     const masqueradeAll = cluster.proxy.mode === 'nftables' && cluster.proxy.masqueradeAll
-    return familiesOf(cluster).flatMap((family) => familySteps(cluster, node, { family, masqueradeAll, podRange: podRangeOf(cluster, family) }))
+    const families = familiesOf(cluster).flatMap((family) => familySteps(cluster, node, { family, masqueradeAll, podRange: podRangeOf(cluster, family) }))
+    return [...families, ...connectionSettings(by), ...healthSteps(by, cluster, node)]
   },
 }
 

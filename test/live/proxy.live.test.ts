@@ -1,0 +1,120 @@
+/** What kube-proxy does besides writing rules: stale UDP entries, answers to load balancers, connections that a change leaves alone. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { home, netlab, until } from '../support/netlab.ts'
+
+describe.each(['iptables', 'nftables'])('%s', (mode) => {
+  const n = netlab()
+  const folder = mkdtempSync(join(tmpdir(), 'netlab-manifests-'))
+  beforeAll(async () => {
+    await n.ok('up', join(home, `test/support/labs/proxy/${mode === 'iptables' ? 'lab' : mode}.yaml`))
+  })
+  afterAll(async () => {
+    await n.clean()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const apply = async (object: object): Promise<string> => {
+    const file = join(folder, 'object.json')
+    writeFileSync(file, JSON.stringify(object))
+    return n.ok('apply', '-f', file)
+  }
+  const sh = (place: string, script: string) => n.ok('exec', place, '--', 'sh', '-c', script)
+
+  const server = (name: string, app: string) => ({
+    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { app } } },
+    spec: { nodeName: 'node-2', containers: [{ name: 'main', image: 'netlab/echo', ports: [{ containerPort: 8080, protocol: 'UDP' }] }] },
+  })
+  /** Who answers a datagram from this very source port; nothing when nobody does within half a second. */
+  const udp = (from: string, sourcePort: number, address: string, port: number) =>
+    sh(
+      from,
+      `perl -MIO::Socket::INET -e '
+        my $s = IO::Socket::INET->new(Proto => "udp", LocalPort => ${sourcePort}, PeerAddr => "${address}:${port}") or die $@;
+        $s->send("hostname"); vec(my $r = "", fileno $s, 1) = 1;
+        my $answer = "silence"; $s->recv($answer, 99) if select($r, undef, undef, 0.5); print $answer'`,
+    )
+
+  test('a UDP client that keeps its port follows the Service to a new endpoint at once, by every address', async () => {
+    const ask = () => Promise.all([udp('client', 5001, '10.96.1.1', 53), udp('client', 5002, '198.51.100.9', 53), udp('outside', 5003, '192.168.0.10', 30053)])
+    expect(await ask()).toEqual(['udp-a', 'udp-a', 'udp-a'])
+    await apply(server('udp-b', 'udp'))
+    await until(
+      () => n.ok('get', 'endpoints', 'udp', '--no-headers'),
+      (text) => text.split(',').length === 2,
+    )
+    expect(await ask()).toEqual(['udp-a', 'udp-a', 'udp-a'])
+    await n.ok('delete', 'pod', 'udp-a', '--force', '--grace-period', '0')
+    await until(ask, (answers) => answers.every((answer) => answer === 'udp-b'), 5_000)
+  })
+
+  test('a datagram sent before there was a Service does not keep the way to nobody open', async () => {
+    expect(await udp('client', 5004, '10.96.1.7', 53)).toBe('silence')
+    const ports = [{ port: 53, targetPort: 8080, protocol: 'UDP' }]
+    await apply({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'late' }, spec: { clusterIP: '10.96.1.7', selector: { app: 'udp' }, ports } })
+    await until(
+      () => udp('client', 5004, '10.96.1.7', 53),
+      (answer) => answer === 'udp-b',
+      5_000,
+    )
+  })
+
+  test('connections are remembered as long as kube-proxy wants it', async () => {
+    const keys = ['established', 'close_wait'].map((state) => `net.netfilter.nf_conntrack_tcp_timeout_${state}`)
+    expect(await sh('node-1', `sysctl -n ${keys.join(' ')}`)).toBe('86400\n3600')
+  })
+
+  const asked = (url: string) => sh('outside', `curl -s -m 3 -w '\\n%{http_code} %header{x-load-balancing-endpoint-weight}' ${url} || true`)
+  const body = (count: number) =>
+    `{\n\t"service": {\n\t\t"namespace": "default",\n\t\t"name": "lone"\n\t},\n\t"localEndpoints": ${count},\n\t"serviceProxyHealthy": true\n}`
+
+  test('a healthCheckNodePort says 200 where there is a ready endpoint, 503 elsewhere, and follows', async () => {
+    const [here, there] = ['192.168.0.11:31000', '192.168.0.10:31000']
+    expect([await asked(here), await asked(there)]).toEqual([`${body(1)}\n200 1`, `${body(0)}\n503 0`])
+    await sh('lone', 'curl -s -X POST http://127.0.0.1:8080/fail-healthz')
+    await until(
+      () => asked(here),
+      (answer) => answer === `${body(0)}\n503 0`,
+    )
+    await n.ok('delete', 'svc', 'lone')
+    await until(
+      () => asked(here),
+      (answer) => answer === '\n000 ',
+    )
+  })
+
+  test('kube-proxy says that it is well, and what it is', async () => {
+    const time = '\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d+ \\+0000 UTC'
+    expect(await asked('192.168.0.10:10256/healthz')).toMatch(
+      new RegExp(`^\\{"lastUpdated": "${time}","currentTime": "${time}", "nodeEligible": true\\}\\n200 $`),
+    )
+    expect(await asked('192.168.0.10:10256/livez')).toMatch(/"\}\n200 $/)
+    expect(await sh('node-1', 'curl -s http://127.0.0.1:10249/proxyMode')).toBe(mode)
+  })
+
+  test('a rollout leaves connections to others alone, and those to its own Pods until these end', async () => {
+    /** Connects until `wanted` answers, then speaks five times a second for eight seconds: how many answers came, and when the first was missed. */
+    const talk = (wanted: string) =>
+      sh(
+        'client',
+        `perl -MIO::Socket::INET -MTime::HiRes=sleep,time -e '
+          my $s;
+          for (1 .. 200) {
+            $s = IO::Socket::INET->new(PeerAddr => "10.96.1.2:80", Timeout => 2) or die $@;
+            print {$s} "hello\\n"; $s->flush; my $line = <$s>; last if $line =~ /"pod":"${wanted}/; undef $s;
+          }
+          <$s>; $SIG{PIPE} = "IGNORE"; my ($n, $begun) = (0, time);
+          while (time < $begun + 8) { print {$s} "ping\\n"; $s->flush; my $answer = <$s>; last unless defined $answer; $n++; sleep 0.2 }
+          printf "%d %.1f", $n, time - $begun'`,
+      )
+    const [staying, rolling] = [talk('stays'), talk('web-')]
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    await n.ok('exec', 'node-1', '--', 'kubectl', 'rollout', 'restart', 'deploy/web')
+    const [stayed, rolled] = (await Promise.all([staying, rolling])).map((said) => said.split(' ').map(Number))
+    expect(stayed?.[1]).toBeGreaterThanOrEqual(8)
+    // preStop holds the old Pod for four seconds after it became an endpoint that terminates.
+    expect(rolled?.[1]).toBeGreaterThanOrEqual(4)
+  })
+})
