@@ -16,7 +16,8 @@ const ABOVE: Readonly<Record<string, string>> = {
   underlay: 'driver kernel kubelet lab model net',
   cni: 'kernel model net',
   proxy: 'kernel model net',
-  plan: 'cni dns kernel kubelet model net proxy underlay',
+  policy: 'api kernel model net',
+  plan: 'cni dns kernel kubelet model net policy proxy underlay',
   probe: 'api kernel lab model net report', // its results are Events
   report: 'probe',
   ui: 'probe report',

@@ -64,6 +64,7 @@ export function forbiddenChanges(candidate: KubeObject, old: KubeObject): readon
     case 'Namespace':
     case 'Event':
     case 'Endpoints':
+    case 'NetworkPolicy':
       return []
     default:
       return candidate satisfies never

@@ -1,5 +1,5 @@
 /** Defaults that depend on other fields: what the API server fills in after the plain ones of the schemas. */
-import type { Container, DaemonSet, Deployment, KubeObject, PodSpec, ServiceObject, StatefulSet, Workload } from './kinds.ts'
+import type { Container, DaemonSet, Deployment, KubeObject, NetworkPolicy, PodSpec, ServiceObject, StatefulSet, Workload } from './kinds.ts'
 
 const AFFINITY_SECONDS = 10_800
 
@@ -13,6 +13,8 @@ export function withDefaults(object: KubeObject): KubeObject {
       return { ...object, spec: serviceSpec(object.spec) }
     case 'Deployment':
       return deployment(object)
+    case 'NetworkPolicy':
+      return { ...object, spec: { ...object.spec, policyTypes: policyTypes(object.spec) } }
     case 'ReplicaSet':
       return labelled(object)
     case 'StatefulSet':
@@ -36,6 +38,10 @@ function serviceSpec(spec: ServiceObject['spec']): ServiceObject['spec'] {
       : {}),
   }
 }
+
+/** Without types a policy governs what comes in, and what goes out only when it has a rule for that. */
+const policyTypes = ({ policyTypes: given = [], egress = [] }: NetworkPolicy['spec']): NetworkPolicy['spec']['policyTypes'] =>
+  given.length > 0 ? given : egress.length > 0 ? ['Ingress', 'Egress'] : ['Ingress']
 
 const podSpec = (spec: PodSpec): PodSpec => ({
   ...spec,

@@ -3,6 +3,7 @@ import { hostPort, ip } from '#net/net.ts'
 import { age } from './age.ts'
 import { annotations, conditionLines, listed, pairs, row, sorted, when } from './describe-parts.ts'
 import { podLines, templateLines } from './describe-pod.ts'
+import { policyLines } from './describe-policy.ts'
 import { controllerRevisionLines, daemonSetLines, endpointsLines, podCounts, statefulSetLines } from './describe-workload.ts'
 import type { ConfigMap, Deployment, EndpointSlice, EventObject, KubeObject, NodeObject, PodObject, ReplicaSet, ServiceObject } from './kinds.ts'
 import { labelsLine, nodeRoles, selectorLine } from './show.ts'
@@ -50,6 +51,8 @@ function linesOf(object: KubeObject, related: Related): readonly string[] {
       return nodeLines(object, related)
     case 'ConfigMap':
       return configMapLines(object)
+    case 'NetworkPolicy':
+      return [...head(object), ...policyLines(object)]
     case 'Namespace':
       return [...head(object), row(0, 'Status', object.status.phase), '', 'No resource quota.', '', 'No LimitRange resource.']
     case 'Event':

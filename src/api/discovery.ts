@@ -49,7 +49,7 @@ function resourceList(parts: readonly string[]) {
 }
 
 const SCALABLE = ['Deployment', 'ReplicaSet', 'StatefulSet']
-const WITHOUT_STATUS = ['ConfigMap', 'ControllerRevision', 'Event', 'Endpoints', 'EndpointSlice']
+const WITHOUT_STATUS = ['ConfigMap', 'ControllerRevision', 'Event', 'Endpoints', 'EndpointSlice', 'NetworkPolicy']
 /** Those that `kubectl get all` shows. */
 const IN_ALL = ['Pod', 'Service', 'DaemonSet', 'Deployment', 'ReplicaSet', 'StatefulSet']
 

@@ -255,7 +255,7 @@ test('discovery names every resource, and aggregated discovery falls back to it'
   ]
   expect([api.body.kind, apis.body.groups.map((one: { name: string }) => one.name), core.body.resources.map((one: { name: string }) => one.name)]).toEqual([
     'APIVersions',
-    ['apps', 'discovery.k8s.io'],
+    ['apps', 'discovery.k8s.io', 'networking.k8s.io'],
     [
       'namespaces',
       'namespaces/status',

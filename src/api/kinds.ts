@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import * as cluster from './kinds/cluster.ts'
 import type * as parts from './kinds/parts.ts'
 import * as pod from './kinds/pod.ts'
+import * as policy from './kinds/policy.ts'
 import * as service from './kinds/service.ts'
 import * as workload from './kinds/workload.ts'
 
@@ -21,6 +22,7 @@ export const schemas = {
   StatefulSet: workload.StatefulSet,
   DaemonSet: workload.DaemonSet,
   ControllerRevision: workload.ControllerRevision,
+  NetworkPolicy: policy.NetworkPolicy,
 } as const
 
 export type Kind = keyof typeof schemas
@@ -40,6 +42,7 @@ export type ReplicaSet = ObjectOf<'ReplicaSet'>
 export type StatefulSet = ObjectOf<'StatefulSet'>
 export type DaemonSet = ObjectOf<'DaemonSet'>
 export type ControllerRevision = ObjectOf<'ControllerRevision'>
+export type NetworkPolicy = ObjectOf<'NetworkPolicy'>
 /** What makes Pods from a template. */
 export type Workload = Deployment | ReplicaSet | StatefulSet | DaemonSet
 export type Metadata = z.output<typeof parts.metadata>

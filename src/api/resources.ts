@@ -24,6 +24,7 @@ const paths: { readonly [K in Kind]: Omit<Resource, 'kind'> } = {
   StatefulSet: { group: 'apps', version: 'v1', plural: 'statefulsets', short: ['sts'], namespaced: true },
   DaemonSet: { group: 'apps', version: 'v1', plural: 'daemonsets', short: ['ds'], namespaced: true },
   ControllerRevision: { group: 'apps', version: 'v1', plural: 'controllerrevisions', short: [], namespaced: true },
+  NetworkPolicy: { group: 'networking.k8s.io', version: 'v1', plural: 'networkpolicies', short: ['netpol'], namespaced: true },
 }
 
 export const resources: readonly Resource[] = Object.entries(paths).map(([kind, names]) => ({ kind: kind as Kind, ...names }))

@@ -5,6 +5,7 @@ import type { Kind, KubeObject, Metadata, ObjectOf } from './kinds.ts'
 import { configMapKey, dns1035Label, dnsLabel, dnsSubdomain, type NameRule, qualifiedName } from './names.ts'
 import { resourceOf } from './resources.ts'
 import { podSpec } from './rules-pod.ts'
+import { networkPolicy } from './rules-policy.ts'
 import { endpointSlice, endpoints, service } from './rules-service.ts'
 import { workload } from './rules-workload.ts'
 
@@ -31,6 +32,8 @@ export function* rulesOf(object: Loose<KubeObject> | undefined): Mistakes {
       return yield* node(object)
     case 'Event':
       return yield* event(object)
+    case 'NetworkPolicy':
+      return yield* networkPolicy(object)
     case 'Namespace':
     case 'ControllerRevision':
     case undefined:

@@ -184,6 +184,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Definition<ObjectOf<K>>[] } = {
     { name: 'Revision', number: true, cell: ({ revision }) => revision },
     since,
   ],
+  NetworkPolicy: [name, { name: 'Pod-Selector', cell: ({ spec }) => selectorLine(spec.podSelector) }, since],
 }
 
 /** Endpoints are cut after three, however many more there are. */

@@ -1,5 +1,5 @@
 /** The cluster as it should be at this moment: who lives where, under which address. Components read this and nothing else. */
-import type { ConfigMap, PodObject, ServiceObject } from '#api/kinds.ts'
+import type { ConfigMap, NetworkPolicy, PodObject, ServiceObject } from '#api/kinds.ts'
 import type { Scheduler } from '#api/schedulers.ts'
 import type { Cni, KubeProxy, Segment } from '#lab/lab.ts'
 import type { Cidr, Family, IfName, Ip, Mac } from '#net/net.ts'
@@ -23,6 +23,9 @@ export type Cluster = {
   readonly services: readonly ServicePort[]
   readonly serviceObjects: readonly ServiceObject[]
   readonly configMaps: readonly ConfigMap[]
+  readonly networkPolicies: readonly NetworkPolicy[]
+  /** Labels of the namespaces there are, by name. */
+  readonly namespaces: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
 export type Node = {

@@ -31,6 +31,8 @@ export function clusterOf(lab: Lab, objects: Objects): Cluster {
     services: servicePortsOf(objects),
     serviceObjects: objects.Service,
     configMaps: objects.ConfigMap,
+    networkPolicies: objects.NetworkPolicy,
+    namespaces: Object.fromEntries(objects.Namespace.map(({ metadata }) => [metadata.name, metadata.labels])),
   }
 }
 
