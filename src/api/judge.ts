@@ -29,6 +29,7 @@ export function* labelSelector(selector: Loose<LabelSelector>, path: Path): Mist
     if (one === undefined) continue
     const at = [...path, 'matchExpressions', i]
     if (one.key !== undefined) yield* named(qualifiedName, one.key, [...at, 'key'])
+    if (one.operator === undefined) continue
     const needsValues = one.operator === 'In' || one.operator === 'NotIn'
     const values = one.values ?? []
     if (needsValues && values.length === 0) yield { path: [...at, 'values'], says: `required with operator ${one.operator}` }
