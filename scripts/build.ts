@@ -8,7 +8,7 @@ import { type BuildOptions, build, type Plugin } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
-const daemon = 'src/daemon/start.ts'
+const daemon = 'src/daemon/main.ts'
 
 /** CommonJS packages inside an ESM bundle look for these three. */
 const banner = `const require = (id) => process.getBuiltinModule(id) ?? process.getBuiltinModule('node:module').createRequire(import.meta.url)(id)

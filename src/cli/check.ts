@@ -27,7 +27,7 @@ async function briefly(named: string, args: Args, io: Io): Promise<number> {
   const place = findLab(named, io.cwd)
   readCheck(place.dir, args, io)
   io.err(`lab ${basename(place.dir)} does not run: it is brought up for the check and taken down again\n`)
-  const { state, end } = await bringUp({ place, wait: true, install: !on(args, 'no-install') }, io, await openProgress(io))
+  const { state, end } = await bringUp({ place, wait: true, install: !on(args, 'no-install') }, io, openProgress(io))
   if (end.exit === NOT_STARTED) return NOT_STARTED
   try {
     return await checked(state, args, io)
@@ -40,13 +40,13 @@ async function briefly(named: string, args: Args, io: Io): Promise<number> {
 async function checked(lab: LabState, args: Args, io: Io): Promise<number> {
   const check = readCheck(lab.dir, args, io)
   const form = text(args, 'output')
-  const progress = await openProgress(io, form === undefined ? io.out : io.err)
+  const progress = openProgress(io, form === undefined ? io.out : io.err)
   const only = list(args, 'only')
   const body = { ...check, ...(only.length > 0 && { only }) }
   const end = await follow(clientOf(lab.socket).lines<Event>({ method: 'POST', path: '/netlab/v1/check', body, signal: io.signal }), progress)
   if (form === 'json') io.out(json(progress.state()))
   else if (form === 'junit') io.out(junit(progress.state()))
-  else if (form === 'text' || (progress.drawn && !io.outIsTty)) io.out(`${progress.state().over.flatMap(plain).join('\n')}\n`)
+  else if (form === 'text' || (progress.drawn() && !io.outIsTty)) io.out(`${progress.state().over.flatMap(plain).join('\n')}\n`)
   return end.exit
 }
 

@@ -7,7 +7,7 @@ export const home: string = up(import.meta.dirname)
 /** Command that runs the lab daemon: the bundle beside this file, or the source when netlab runs unbundled. */
 export function daemonCommand(): readonly string[] {
   const bundled = join(import.meta.dirname, 'daemon.js')
-  return [process.execPath, existsSync(bundled) ? bundled : join(home, 'src/daemon/start.ts')]
+  return [process.execPath, existsSync(bundled) ? bundled : join(home, 'src/daemon/main.ts')]
 }
 
 export const version = (): string => (JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string }).version

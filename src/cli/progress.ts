@@ -2,6 +2,7 @@
 import type { Event } from '#report/event.ts'
 import { fold, initial, type RunState } from '#report/state.ts'
 import { lines } from '#report/text.ts'
+import type { Screen } from '#ui/screen.tsx'
 import type { Io } from './io.ts'
 
 export type Progress = {
@@ -10,37 +11,45 @@ export type Progress = {
   readonly close: () => Promise<void>
   readonly state: () => RunState
   /** On a live screen, on stderr. */
-  readonly drawn: boolean
+  readonly drawn: () => boolean
 }
 
 /**
- * The screen opens with the first event: a command that is refused before draws nothing. Progress is no result, so plain lines go to stderr;
- * where they are the result, `plain` says so.
+ * The screen opens with the first event: a command that is refused before draws nothing, and Ink loads while the lab works. Progress is no result, so
+ * plain lines go to stderr; where they are the result, `plain` says so.
  */
-export async function openProgress(io: Io, plain: (text: string) => void = io.err): Promise<Progress> {
-  const ui = io.errIsTty && io.color ? await screenModule() : undefined
-  let screen: ReturnType<NonNullable<typeof ui>['openScreen']> | undefined
+export function openProgress(io: Io, plain: (text: string) => void = io.err): Progress {
+  let drawn = io.errIsTty && io.color
+  let screen: Promise<Screen | undefined> | undefined
   let state = initial
+  let untold = ''
+  const open = async (): Promise<Screen | undefined> => {
+    try {
+      const { openScreen } = await import('#ui/screen.tsx')
+      return openScreen(process.stderr, () => performance.now())
+    } catch {
+      // A .tsx runs from the bundle only.
+      drawn = false
+      plain(untold)
+      return undefined
+    }
+  }
   return {
     event: (event) => {
       const before = state
       state = fold(state, event)
-      if (ui === undefined)
-        return plain(
-          lines(event, before, state)
-            .map((line) => `${line}\n`)
-            .join(''),
-        )
-      screen ??= ui.openScreen(process.stderr, () => performance.now())
-      screen.show(state)
+      const text = lines(event, before, state)
+        .map((line) => `${line}\n`)
+        .join('')
+      if (!drawn) return plain(text)
+      untold += text
+      screen ??= open()
+      void screen.then((one) => one?.show(state))
     },
     close: async () => {
-      await screen?.close()
+      await (await screen)?.close()
     },
     state: () => state,
-    drawn: ui !== undefined,
+    drawn: () => drawn,
   }
 }
-
-/** Ink is four times the rest of netlab, and its .tsx runs from the bundle only. */
-const screenModule = () => import('#ui/screen.tsx').catch(() => undefined)

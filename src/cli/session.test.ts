@@ -10,7 +10,7 @@ async function* told(...events: readonly Event[]): AsyncGenerator<Event> {
 
 function watched(): Progress & { readonly log: string[] } {
   const log: string[] = []
-  return { log, event: (event) => void log.push(event.kind), close: async () => void log.push('closed'), state: () => initial, drawn: false }
+  return { log, event: (event) => void log.push(event.kind), close: async () => void log.push('closed'), state: () => initial, drawn: () => false }
 }
 
 const end: Event = { kind: 'end', exit: 1, says: 'one probe failed', next: [], ms: 5 }

@@ -1,10 +1,13 @@
 /** Bringing a lab up, for `up` and for a `check` of a lab that does not run. */
-import { type LabState, listLabs, startLab, stateRoot, stopLab } from '#daemon/state.ts'
+import type { Birth } from '#daemon/begin.ts'
+import { type LabState, listLabs, stateRoot, stopLab } from '#daemon/state.ts'
 import { issueText } from '#lab/issue.ts'
+import type { Issue, Lab } from '#lab/lab.ts'
 import { readLab } from '#lab/read.ts'
 import type { Event } from '#report/event.ts'
+import { birthOf } from './ahead.ts'
 import { clientOf } from './client.ts'
-import { daemonCommand, version } from './home.ts'
+import { version } from './home.ts'
 import { ensurePrograms } from './install.ts'
 import { INTERRUPTED, type Io, isStop, NOT_STARTED, stop, USAGE } from './io.ts'
 import { checkFile, type LabPlace, labFiles } from './labs.ts'
@@ -13,34 +16,67 @@ import type { Progress } from './progress.ts'
 
 export type Session = { readonly state: LabState; readonly fresh: boolean; readonly end: End }
 export type End = Extract<Event, { kind: 'end' }>
-export type Wish = { readonly place: LabPlace; readonly wait: boolean; readonly install: boolean }
+export type Wish = {
+  readonly place: LabPlace
+  readonly wait: boolean
+  readonly install: boolean
+  /** Begun while the lab was still to be read. */
+  readonly ahead?: Birth | undefined
+}
 
-/** Reads the lab; a mistake in it ends the command before anything starts. */
-export async function bringUp({ place, wait, install }: Wish, io: Io, progress: Progress): Promise<Session> {
-  const files = labFiles(place, io.cwd)
-  const read = readLab(files, place.shown)
+/** Reads the lab; a mistake in it ends the command before anything can be seen of it. */
+export async function bringUp({ place, wait, install, ahead }: Wish, io: Io, progress: Progress): Promise<Session> {
+  try {
+    const { lab, warnings } = reading(place, io)
+    for (const warning of warnings) io.err(`${issueText(warning)}\n`)
+    const running = runningAt(place, lab.name, io)
+    const state = running ?? (await started(lab, { place, install, ahead }, io))
+    return await raised({ state, lab, wait, fresh: running === undefined }, io, progress)
+  } finally {
+    await ahead?.abandon()
+  }
+}
+
+function reading(place: LabPlace, io: Io): { readonly lab: Lab; readonly warnings: readonly Issue[] } {
+  const read = readLab(labFiles(place, io.cwd), place.shown)
   if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
-  for (const warning of read.value.warnings) io.err(`${issueText(warning)}\n`)
-  const { name } = read.value.lab
-  const root = stateRoot(io.env)
-  const running = listLabs(root).find((lab) => lab.name === name)
+  return read.value
+}
+
+/** The lab of this name, when it runs. @throws when it is another one, or one that another netlab started. */
+function runningAt(place: LabPlace, name: string, io: Io): LabState | undefined {
+  const running = listLabs(stateRoot(io.env)).find((lab) => lab.name === name)
   if (running !== undefined && running.dir !== place.dir)
     throw stop(USAGE, `a lab named ${name} runs already, from ${running.dir}; netlab down ${name} stops it`)
-  if (running === undefined) await ensurePrograms(io, install)
-  if (running === undefined) await ensureNeeds(read.value.lab, io)
-  const state = running ?? (await started({ root, name, dir: place.dir, version: version(), daemon: daemonCommand(), signal: io.signal }))
-  const fresh = running === undefined
+  if (running !== undefined && running.version !== version())
+    throw stop(USAGE, `lab ${name} was started by netlab ${running.version}, this is ${version()}: netlab down ${name}, then up again`)
+  return running
+}
+
+async function started(lab: Lab, { place, install, ahead }: Omit<Wish, 'wait'>, io: Io): Promise<LabState> {
+  await ensurePrograms(io, install)
+  await ensureNeeds(lab, io)
+  if (ahead?.name !== lab.name) await ahead?.abandon()
   try {
-    const body = { files: Object.fromEntries(files), lab: place.shown, wait }
-    const events = clientOf(state.socket).lines<Event>({ method: 'POST', path: '/netlab/v1/up', body, signal: io.signal })
-    const there = { name, alone: listLabs(root).length === 1, checks: checkFile(place.dir, io.cwd) !== undefined }
+    return await (ahead?.name === lab.name ? ahead : birthOf(lab.name, place, io)).born()
+  } catch (error) {
+    throw io.signal.aborted ? stop(INTERRUPTED, 'interrupted') : stop(NOT_STARTED, `${(error as Error).message}\nnetlab doctor tells what this machine lacks`)
+  }
+}
+
+type Raising = { readonly state: LabState; readonly lab: Lab; readonly wait: boolean; readonly fresh: boolean }
+
+async function raised({ state, lab, wait, fresh }: Raising, io: Io, progress: Progress): Promise<Session> {
+  try {
+    const events = clientOf(state.socket).lines<Event>({ method: 'POST', path: '/netlab/v1/up', body: { lab, wait }, signal: io.signal })
+    const there = { name: lab.name, alone: listLabs(stateRoot(io.env)).length === 1, checks: checkFile(state.dir, io.cwd) !== undefined }
     const end = await follow(hinting(events, there), progress)
     if (fresh && end.exit === NOT_STARTED) await stopLab(state)
     return { state, fresh, end }
   } catch (thrown) {
     if (!fresh) throw thrown
     await stopLab(state)
-    throw isStop(thrown) && thrown.exit === INTERRUPTED ? stop(INTERRUPTED, `interrupted; nothing of lab ${name} stays`) : thrown
+    throw isStop(thrown) && thrown.exit === INTERRUPTED ? stop(INTERRUPTED, `interrupted; nothing of lab ${lab.name} stays`) : thrown
   }
 }
 
@@ -53,16 +89,6 @@ export const hints = (next: readonly string[], { name, alone, checks }: { name: 
   next
     .filter((command) => checks || !command.startsWith('netlab check'))
     .map((command) => (alone || command.split(' ').includes(name) ? command : `${command} --lab ${name}`))
-
-async function started(options: Parameters<typeof startLab>[0]): Promise<LabState> {
-  try {
-    return await startLab(options)
-  } catch (error) {
-    throw options.signal?.aborted
-      ? stop(INTERRUPTED, 'interrupted')
-      : stop(NOT_STARTED, `${(error as Error).message}\nnetlab doctor tells what this machine lacks`)
-  }
-}
 
 /** Shows events as they come. @throws when they stop before the end. */
 export async function follow(events: AsyncIterable<Event>, progress: Progress): Promise<End> {

@@ -1,18 +1,16 @@
-import { json } from '#report/json.ts'
+import { beginAhead } from './ahead.ts'
 import { stop, USAGE } from './io.ts'
 import { findLab } from './labs.ts'
-import { openProgress } from './progress.ts'
-import { bringUp } from './session.ts'
 import { type Args, on, type Run, text } from './verb.ts'
 
 export const run: Run = async (args, io) => {
   inThisVersion(args)
   const place = findLab(args.words[0] ?? '', io.cwd)
-  const progress = await openProgress(io)
-  const { end } = await bringUp({ place, wait: !on(args, 'no-wait'), install: !on(args, 'no-install') }, io, progress)
-  if (text(args, 'output') === 'json') {
-    io.out(json(progress.state()))
-  }
+  const ahead = beginAhead(place, io)
+  const [{ bringUp }, { openProgress }, { json }] = await Promise.all([import('./session.ts'), import('./progress.ts'), import('#report/json.ts')])
+  const progress = openProgress(io)
+  const { end } = await bringUp({ place, wait: !on(args, 'no-wait'), install: !on(args, 'no-install'), ahead }, io, progress)
+  if (text(args, 'output') === 'json') io.out(json(progress.state()))
   return end.exit
 }
 

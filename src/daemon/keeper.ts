@@ -13,7 +13,7 @@ export type Caller = {
 export function keeperArgv(daemon: readonly string[], { root, range }: Caller): readonly string[] {
   const user = root ? [] : ['--user', '--map-root-user', ...(range ? ['--map-auto'] : [])]
   const namespaces = ['--net', '--mount', '--pid', '--uts', '--ipc', '--fork', '--kill-child', '--mount-proc']
-  return ['sh', '-c', SCRIPT, 'netlab-keeper', 'unshare', ...user, ...namespaces, '--', 'tini', '--', ...daemon]
+  return ['unshare', ...user, ...namespaces, '--', 'tini', '--', ...daemon]
 }
 
 /** Whether a line of /etc/subuid (or /etc/subgid) is this user's: by name or by number. */
@@ -37,9 +37,3 @@ export function refusedNamespaces(words: string, read: (file: string) => string)
     'or run netlab as root: its labs need no user namespace',
   ]
 }
-
-/** `$$` and the start time stay the same through exec: inside, the daemon cannot see how its keeper is called on the host. */
-const SCRIPT = `stat=$(cat /proc/$$/stat); set -- "\${stat##*) }" "$@"
-start=$(echo "$1" | cut -d' ' -f20); shift
-export NETLAB_KEEPER=$$ NETLAB_KEEPER_START="$start"
-exec "$@"`

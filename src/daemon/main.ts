@@ -7,9 +7,9 @@ import type { Engine } from '#engine/engine.ts'
 import { createEngine } from '#engine/engine.ts'
 import type { Lab } from '#lab/lab.ts'
 import { broughtPrograms } from './programs.ts'
-import { type Daemon, routes } from './routes.ts'
+import { checks, type Daemon, routes } from './routes.ts'
 import { serve } from './serve.ts'
-import { saveLabState } from './state.ts'
+import { socketIn } from './state.ts'
 
 /** An ordinary user's PATH often lacks where the network tools are. */
 process.env['PATH'] = `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:${process.env['PATH'] ?? ''}`
@@ -66,20 +66,14 @@ process.on('uncaughtException', (error) => {
 })
 process.on('unhandledRejection', (error) => say(error instanceof Error ? (error.stack ?? error.message) : String(error)))
 
-outside.listen(join(folder, 'api.sock'), () => {
-  const keeper = Number(process.env['NETLAB_KEEPER'])
-  saveLabState(folder, {
-    name: daemon.name,
-    dir: process.env['NETLAB_DIR'] ?? '',
-    keeper,
-    startTime: process.env['NETLAB_KEEPER_START'] ?? '',
-    started: process.env['NETLAB_STARTED'] ?? now(),
-    version: process.env['NETLAB_VERSION'] ?? '',
-    userNamespace: process.env['NETLAB_USERNS'] === '1',
-  })
+/** Under its own name the socket is there only when it answers: whoever starts the lab looks for that. */
+outside.listen(join(folder, 'api.tmp'), () => {
+  renameSync(join(folder, 'api.tmp'), socketIn(folder))
   announced = true
+  // Node loads what HTTP needs at the first request, which is better before the lab is asked for than after.
+  new Request('http://netlab/')
   // A daemon is ended by a kill, which would leave nothing to be kept.
-  setTimeout(flushCompileCache, FLUSH_MS).unref()
+  setTimeout(() => void checks().then(flushCompileCache), FLUSH_MS).unref()
 })
 
 /** What the cluster holds, for whoever looks into the lab's folder after a crash; written at most twice a second, whole or not at all. */

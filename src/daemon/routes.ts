@@ -2,9 +2,7 @@
 import { handleApi } from '#api/http.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { Lab } from '#lab/lab.ts'
-import { readLab } from '#lab/read.ts'
 import type { Event } from '#report/event.ts'
-import { check } from './check.ts'
 import { driftOf, repairAll } from './drift.ts'
 import { enter } from './enter.ts'
 import { explained } from './explain.ts'
@@ -29,6 +27,9 @@ export type Daemon = {
   readonly memory: () => number
 }
 
+/** What is needed of probes and YAML loads when the lab is up: until then it would be in the way. */
+export const checks = () => import('./check.ts')
+
 type Handle = (request: Request, url: URL) => Promise<Response> | Response
 
 /** `verbs` are answered to the user of the lab only: what runs inside it finds Kubernetes, and cannot take the lab down. */
@@ -37,13 +38,12 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
   let told: Event[] = []
   let queue: Promise<unknown> = Promise.resolve()
 
+  /** The lab comes read and checked: who asks is the same netlab, on the user's own socket. */
   const up: Handle = async (request) => {
-    const { files, lab: file, wait = true } = (await request.json()) as { files: Record<string, string>; lab: string; wait?: boolean }
-    const read = readLab(new Map(Object.entries(files)), file)
-    if (!read.ok) return json(failureStatus(400, read.errors.map(({ at, says }) => `${at} ${says}`).join('\n')), 400)
+    const { lab, wait = true } = (await request.json()) as { lab: Lab; wait?: boolean }
     return lines<Event>((send) => {
       // One `up` after the other: a second one finds the first one's lab and converges it.
-      const work = queue.then(() => raise({ lab: read.value.lab, wait, signal: request.signal }, send))
+      const work = queue.then(() => raise({ lab, wait, signal: request.signal }, send))
       queue = work.catch(() => {})
       return work
     })
@@ -69,7 +69,7 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
     'GET status': () => json(status(daemon)),
     'GET events': () => lines<Event>(async (send) => told.forEach(send)),
     'POST up': up,
-    'POST check': (request) => withEngine(daemon, (engine) => check(engine, request)),
+    'POST check': (request) => withEngine(daemon, async (engine) => (await checks()).check(engine, request)),
     'GET drift': () => withEngine(daemon, async (engine) => json({ drift: await driftOf(engine) })),
     'POST repair': (request) => withEngine(daemon, (engine) => repairAll(engine, request)),
     'GET explain': (_, url) => withEngine(daemon, (engine) => explained(engine, url)),

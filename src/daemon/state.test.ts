@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
-import { type LabState, listLabs, saveLabState, startLab, stateRoot, stopLab } from './state.ts'
+import { type Birth, beginLab } from './begin.ts'
+import { type LabState, listLabs, saveLabState, stateRoot, stopLab } from './state.ts'
 
 /** In place of unshare(1), so that no namespaces are needed: a keeper that holds its only child. */
 const UNSHARE = `#!/bin/sh
@@ -18,10 +19,8 @@ exec perl -e '
 
 /** In place of the daemon: says that it is there, then stays until its leash is let go or it is killed. */
 const DAEMON = `
-import { writeFileSync, renameSync } from 'node:fs'
-const { NETLAB_FOLDER: folder, NETLAB_NAME: name, NETLAB_KEEPER: keeper, NETLAB_KEEPER_START: startTime } = process.env
-writeFileSync(folder + '/lab.json.tmp', JSON.stringify({ name, dir: process.env.NETLAB_DIR, keeper: Number(keeper), startTime, started: '', version: '1', userNamespace: false }))
-renameSync(folder + '/lab.json.tmp', folder + '/lab.json')
+import { writeFileSync } from 'node:fs'
+writeFileSync(process.env.NETLAB_FOLDER + '/api.sock', '')
 process.stdin.on('close', () => process.exit()).resume()
 setTimeout(() => {}, 60_000)
 `
@@ -48,8 +47,9 @@ afterAll(() => {
   rmSync(bin, { recursive: true })
 })
 
-const start = (name: string, daemon: readonly string[] = [process.execPath, join(bin, 'daemon.mjs')], signal?: AbortSignal): Promise<LabState> =>
-  startLab({ root, name, dir: '/labs/x', version: '1', daemon, ...(signal === undefined ? {} : { signal }) })
+const begin = (name: string, daemon: readonly string[] = [process.execPath, join(bin, 'daemon.mjs')], signal?: AbortSignal): Birth =>
+  beginLab({ root, name, dir: '/labs/x', version: '1', daemon, ...(signal === undefined ? {} : { signal }) })
+const start = (...of: Parameters<typeof begin>): Promise<LabState> => begin(...of).born()
 
 function runs(pid: number): boolean {
   try {
@@ -180,7 +180,7 @@ test('a daemon that does not start is told with its last words, and leaves nothi
 
 test('a start that is interrupted leaves nothing', async () => {
   const pids = join(root, 'pids')
-  const slow = ['sh', '-c', `echo $$ $NETLAB_KEEPER > ${pids}; exec sleep 600`]
+  const slow = ['sh', '-c', `echo $$ $PPID > ${pids}; exec sleep 600`]
   await expect(start('lab', slow, AbortSignal.timeout(300))).rejects.toThrow('interrupted')
   const [daemon = 0, holder = 0] = readFileSync(pids, 'utf8').trim().split(' ').map(Number)
   // The kernel takes the daemon with its keeper's namespaces; here there are none.
@@ -188,6 +188,24 @@ test('a start that is interrupted leaves nothing', async () => {
   for (let tries = 0; tries < 100 && runs(holder); tries += 1) await new Promise((resolve) => setTimeout(resolve, 10))
   rmSync(pids)
   expect([runs(holder), readdirSync(root)]).toEqual([false, []])
+})
+
+test('a lab that begins is nobody’s to find, and one that is abandoned leaves nothing; what was born is not abandoned any more', async () => {
+  const birth = begin('lab')
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect([listLabs(root), readdirSync(root).toSorted()]).toEqual([[], ['lab', 'lab.lock']])
+  await birth.abandon()
+  expect(readdirSync(root)).toEqual([])
+  await expect(birth.born()).rejects.toThrow('interrupted')
+  const second = begin('lab')
+  const lab = await second.born()
+  await second.abandon()
+  expect(listLabs(root)).toEqual([lab])
+})
+
+test('a lab abandoned in the instant it begins leaves nothing', async () => {
+  await begin('lab').abandon()
+  expect(readdirSync(root)).toEqual([])
 })
 
 test('a folder of a lab whose keeper was killed is swept by whoever looks next', async () => {

@@ -1,0 +1,33 @@
+/**
+ * A lab's keeper and daemon take as long to start as its files take to be read and checked, so both happen at once. Nothing heavy may be imported
+ * here: what comes before the keeper is waited for.
+ */
+import { readFileSync } from 'node:fs'
+import { type Birth, beginLab } from '#daemon/begin.ts'
+import { listLabs, stateRoot } from '#daemon/state.ts'
+import { missingPrograms } from './doctor/programs.ts'
+import { daemonCommand, version } from './home.ts'
+import type { Io } from './io.ts'
+import type { LabPlace } from './labs.ts'
+
+/** Undefined when the lab runs already, cannot be started without more ado, or does not say its name plainly. */
+export function beginAhead(place: LabPlace, io: Io): Birth | undefined {
+  const name = nameIn(place.file)
+  if (name === undefined || listLabs(stateRoot(io.env)).some((lab) => lab.name === name)) return undefined
+  return missingPrograms(io.env['PATH'], process.getuid?.() === 0).length === 0 ? birthOf(name, place, io) : undefined
+}
+
+export const birthOf = (name: string, { dir }: LabPlace, io: Io): Birth =>
+  beginLab({ root: stateRoot(io.env), name, dir, version: version(), daemon: daemonCommand(), signal: io.signal })
+
+/** A guess, at the price of a glance; who reads the file in earnest sees whether it was right. */
+function nameIn(file: string): string | undefined {
+  try {
+    return guessName(readFileSync(file, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+export const guessName = (text: string): string | undefined =>
+  /^metadata:[ \t]*(?:\{[ \t]*|\n(?:[ \t]+.*\n|#.*\n)*?[ \t]+)name:[ \t]*["']?([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)(?![-\w.])/m.exec(text)?.[1]

@@ -1,0 +1,162 @@
+/** How a lab comes to be: a keeper, a daemon in it that answers, and only then a lab that others can find. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { userInfo } from 'node:os'
+import { join } from 'node:path'
+import { ownCodeFolder } from './codecache.ts'
+import { type Caller, hasRange, keeperArgv, refusedNamespaces } from './keeper.ts'
+import { lock } from './lock.ts'
+import { childOf, killQuietly, readQuietly, startTimeOf } from './processes.ts'
+import { isLitter, type LabState, labFolder, readLabState, saveLabState, socketIn, sweep } from './state.ts'
+
+export type StartOptions = {
+  readonly root: string
+  readonly name: string
+  readonly dir: string
+  readonly version: string
+  /** Command that runs the daemon: the node binary and dist/daemon.js. */
+  readonly daemon: readonly string[]
+  readonly signal?: AbortSignal
+}
+
+/** A lab on its way: keeper and daemon start, and nobody else can find it yet. */
+export type Birth = {
+  readonly name: string
+  /**
+   * Resolves when the daemon answers on the socket, or at once with the lab of that name that runs already. The daemon then expects a `POST up`.
+   * @throws with the daemon's own last words when it does not start.
+   */
+  readonly born: () => Promise<LabState>
+  /** It shall not be after all; resolves when nothing of it is left. One that is born already stays. */
+  readonly abandon: () => Promise<void>
+}
+
+/**
+ * Starts a keeper. Its daemon holds the other end of a pipe to this process and stops by itself when that closes before the lab is up: whoever starts
+ * a lab and dies leaves nothing behind.
+ */
+export function beginLab(o: StartOptions): Birth {
+  const folder = labFolder(o.root, o.name)
+  const ending = new AbortController()
+  const signal = o.signal === undefined ? ending.signal : AbortSignal.any([o.signal, ending.signal])
+  const begun = begin(o, folder, signal)
+  // Whether it failed is asked by `born`, perhaps never.
+  begun.catch(() => {})
+  let settled = false
+  const undo = async ({ keeper, release }: Begun): Promise<void> => {
+    settled = true
+    await end(keeper)
+    sweep(folder)
+    release()
+  }
+  return {
+    name: o.name,
+    async born() {
+      const start = await begun
+      if ('running' in start) return start.running
+      const failure = await answering(start, folder, signal)
+      if (failure !== undefined) {
+        const words = readQuietly(join(folder, 'daemon.log')).trim().split('\n').slice(-15).join('\n')
+        await undo(start)
+        throw new Error(signal.aborted ? 'interrupted' : [failure, words, ...refusals(words)].filter((line) => line !== '').join('\n'))
+      }
+      try {
+        const state = announce(o, folder, start)
+        settled = true
+        start.release()
+        return state
+      } catch (error) {
+        await undo(start)
+        throw error
+      }
+    },
+    async abandon() {
+      ending.abort()
+      const start = await begun.catch(() => undefined)
+      if (start !== undefined && !('running' in start) && !settled) await undo(start)
+    },
+  }
+}
+
+export const startLab = (o: StartOptions): Promise<LabState> => beginLab(o).born()
+
+type Begun = { readonly keeper: ChildProcess; readonly release: () => void }
+
+async function begin(o: StartOptions, folder: string, signal: AbortSignal): Promise<Begun | { readonly running: LabState }> {
+  const release = await lock(folder, signal)
+  try {
+    const running = readLabState(o.root, o.name)
+    if (running === undefined) return { keeper: launch(o, folder), release }
+    release()
+    return { running }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+function launch(o: StartOptions, folder: string): ChildProcess {
+  if (existsSync(folder) && !isLitter(folder)) throw new Error(`${folder} holds files that are not a lab's: set NETLAB_STATE to a folder of netlab's own`)
+  sweep(folder)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const log = openSync(join(folder, 'daemon.log'), 'a', 0o600)
+  const [program = 'unshare', ...rest] = keeperArgv(o.daemon, callerOf())
+  // Asked here and not by the daemon: in a user namespace of its own it could not tell root from anybody else.
+  const code = ownCodeFolder()
+  const env = { ...process.env, NETLAB_FOLDER: folder, NETLAB_NAME: o.name, ...(code === undefined ? {} : { NODE_COMPILE_CACHE: code }) }
+  const keeper = spawn(program, rest, { detached: true, stdio: ['pipe', log, log], env, cwd: '/' })
+  closeSync(log)
+  keeper.on('error', () => {})
+  return keeper
+}
+
+/** How long a daemon may take to answer. */
+const ANSWER_MS = 15_000
+
+/** @returns why the daemon does not answer and will not. */
+async function answering({ keeper }: Begun, folder: string, signal: AbortSignal): Promise<string | undefined> {
+  const deadline = Date.now() + ANSWER_MS
+  while (!existsSync(socketIn(folder))) {
+    if (keeper.pid === undefined) return `the lab's keeper did not start: ${keeper.spawnfile} cannot be run`
+    if (hasEnded(keeper)) return `the lab's keeper ended with ${keeper.signalCode ?? keeper.exitCode}`
+    if (Date.now() > deadline) return `the lab daemon did not answer within ${ANSWER_MS / 1000} s`
+    if (signal.aborted) return 'interrupted'
+    await new Promise((resolve) => setTimeout(resolve, 3))
+  }
+  return undefined
+}
+
+function announce({ root, name, dir, version }: StartOptions, folder: string, { keeper }: Begun): LabState {
+  const pid = keeper.pid ?? 0
+  const saved = { name, dir, keeper: pid, startTime: startTimeOf(pid) ?? '', started: new Date().toISOString(), version, userNamespace: !callerOf().root }
+  saveLabState(folder, saved)
+  keeper.unref()
+  // The leash stays in this process's hand until it ends: before the lab is up, its end is the lab's.
+  if (keeper.stdin !== null && 'unref' in keeper.stdin) (keeper.stdin as Socket).unref()
+  const state = readLabState(root, name)
+  if (state === undefined) throw new Error('the lab ended as soon as it had begun')
+  return state
+}
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
+
+/** The lab's pid 1 first: the kernel has taken everything in there away when its keeper hears of it. */
+async function end(keeper: ChildProcess): Promise<void> {
+  if (keeper.pid === undefined || hasEnded(keeper)) return
+  const gone = new Promise((resolve) => keeper.once('exit', resolve))
+  killQuietly(childOf(keeper.pid) ?? keeper.pid)
+  await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, 2_000).unref())])
+  if (hasEnded(keeper)) return
+  killQuietly(keeper.pid)
+  await gone
+}
+
+const refusals = (words: string): readonly string[] => (callerOf().root ? [] : refusedNamespaces(words, readQuietly))
+
+function callerOf(): Caller {
+  const { uid, username } = userInfo()
+  const user = { uid, name: username }
+  const mapper = (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, 'newuidmap')))
+  return { root: uid === 0, range: mapper && ['/etc/subuid', '/etc/subgid'].every((file) => hasRange(readQuietly(file), user)) }
+}

@@ -1,0 +1,34 @@
+/** Processes of this host, by pid and start time: a pid alone may be another process's by now. */
+import { readFileSync } from 'node:fs'
+
+/** Start time of a process in clock ticks since boot (proc(5) stat, field 22). */
+export function startTimeOf(pid: number): string | undefined {
+  const stat = readQuietly(`/proc/${pid}/stat`)
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return stat === '' || fields[0] === 'Z' ? undefined : fields[19]
+}
+
+export const alive = (pid: number, startTime: string): boolean => startTimeOf(pid) === startTime
+
+/** Its first. */
+export function childOf(pid: number): number | undefined {
+  const [first] = readQuietly(`/proc/${pid}/task/${pid}/children`).split(' ')
+  return first ? Number(first) : undefined
+}
+
+/** Empty where there is nothing to be read. */
+export function readQuietly(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+export function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // already gone
+  }
+}
