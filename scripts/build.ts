@@ -2,9 +2,10 @@
  * Bundles the program into dist/. What every call of netlab needs is one file beside main.js; each verb is a file that loads when it is called,
  * and verbs and daemon share what they have in common.
  */
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, join, relative } from 'node:path'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { ownCodeFolder } from '#daemon/codecache.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
@@ -58,11 +59,22 @@ const entries = [...verbs].map((file) => [basename(file, '.ts'), file])
 const rest = await build({
   ...common,
   splitting: true,
-  entryPoints: Object.fromEntries([...entries, ...(existsSync(join(root, daemon)) ? [['daemon', daemon]] : [])]),
+  entryPoints: Object.fromEntries([...entries, ['daemon', daemon]]),
 })
 
-const fresh = `${dist}.${process.pid}.tmp`
-mkdirSync(fresh)
+/** Builds that are left for those who started from them and have not loaded all they need. */
+const KEPT = 3
+
+const builds = join(root, '.cache/builds')
+const fresh = join(builds, `${Date.now()}.${process.pid}`)
+mkdirSync(fresh, { recursive: true })
 for (const { path, text } of [...(start.outputFiles ?? []), ...(rest.outputFiles ?? [])]) writeFileSync(join(fresh, basename(path)), lazily(text))
-rmSync(dist, { recursive: true, force: true })
-renameSync(fresh, dist)
+// A link is replaced in one step, a folder is not: whoever starts at whatever moment finds one whole build.
+const link = `${dist}.${process.pid}.tmp`
+symlinkSync(relative(root, fresh), link)
+if (lstatSync(dist, { throwIfNoEntry: false })?.isDirectory()) renameSync(dist, join(builds, `0.${process.pid}`))
+renameSync(link, dist)
+for (const old of readdirSync(builds).sort().slice(0, -KEPT)) rmSync(join(builds, old), { recursive: true, force: true })
+// Code kept of former builds is of no use to anybody.
+const code = ownCodeFolder()
+if (code !== undefined) for (const old of readdirSync(code)) rmSync(join(code, old), { recursive: true, force: true })
