@@ -10,7 +10,7 @@ import { lock } from './lock.ts'
 import { childOf, killQuietly, readQuietly, startTimeOf } from './processes.ts'
 import { isLitter, type LabState, labFolder, readLabState, saveLabState, socketIn, sweep } from './state.ts'
 
-export type StartOptions = {
+type StartOptions = {
   readonly root: string
   readonly name: string
   readonly dir: string
@@ -78,8 +78,6 @@ export function beginLab(o: StartOptions): Birth {
     },
   }
 }
-
-export const startLab = (o: StartOptions): Promise<LabState> => beginLab(o).born()
 
 type Begun = { readonly keeper: ChildProcess; readonly release: () => void }
 
