@@ -6,7 +6,7 @@ import type { Step } from './step.ts'
 export type Seen = {
   readonly family: Family
   readonly proto: 'tcp' | 'udp' | 'sctp' | 'icmp' | 'icmpv6'
-  readonly from: Ip
+  from: Ip
   readonly sport: number
   to: Ip
   dport: number
@@ -17,6 +17,12 @@ export type Seen = {
   isTranslated: boolean
   mark: number
   readonly recent: readonly string[]
+  /** Where the kernel remembers the sender from now on. */
+  readonly remembered: string[]
+  /** The virtual server of IPVS that gave it its destination. */
+  virtual: { readonly ip: Ip; readonly port: number } | undefined
+  /** It came in by a port of a bridge, and the bridge shows its packets to iptables. */
+  readonly isBridged: boolean
   readonly isLocal: (ip: Ip) => boolean
   readonly setOf: (name: string) => IpSet
   readonly draw: (probability: number) => boolean
@@ -69,7 +75,7 @@ function optionsOf(text: string): readonly Option[] {
   return options
 }
 
-const MATCHES: ReadonlySet<string> = new Set('tcp udp sctp icmp icmp6 addrtype comment conntrack state mark statistic recent set multiport'.split(' '))
+const MATCHES: ReadonlySet<string> = new Set('tcp udp sctp icmp icmp6 addrtype comment conntrack state mark statistic recent set multiport physdev ipvs'.split(' '))
 
 const LONG: Readonly<Record<string, string>> = {
   '--source': '-s',
@@ -93,7 +99,8 @@ const LONG: Readonly<Record<string, string>> = {
 const VALUES: Readonly<Record<string, number>> = {
   ...of(1, '-s -d -p -i -o -m -j -g --dport --sport --dports --sports --ports --src-type --dst-type --mark --comment --ctstate'),
   ...of(1, '--mode --probability --name --seconds --hitcount'),
-  ...of(0, '--rcheck --update --set --reap --rsource'),
+  ...of(0, '--rcheck --update --set --reap --rsource --physdev-is-in'),
+  ...of(1, '--vaddr --vproto --vport'),
   ...of(2, '--match-set'),
   ...of(1, '--to-destination --set-mark --set-xmark --or-mark --and-mark --xor-mark --reject-with'),
   ...of(0, '--random --random-fully --persistent'),
@@ -139,21 +146,35 @@ const CHECKS: Readonly<Record<string, (values: readonly string[], rule: Reading)
   '--mode': ([mode = ''], rule) => (mode === 'random' && rule.value('--probability') !== undefined ? undefined : refuse(rule.text, `--mode ${mode}`)),
   '--rcheck': (_, rule) => (seen) => seen.recent.includes(rule.value('--name') ?? 'DEFAULT'),
   '--update': (_, rule) => (seen) => seen.recent.includes(rule.value('--name') ?? 'DEFAULT'),
+  '--set': (_, rule) => (seen) => seen.remembered.push(rule.value('--name') ?? 'DEFAULT') > 0,
   '--hitcount': (_, rule) => refuse(rule.text, '--hitcount'),
+  '--physdev-is-in': () => (seen) => seen.isBridged,
+  '--vaddr': ([ranges = ''], rule) => inside(ranges, rule, (seen) => seen.virtual?.ip),
+  '--vproto':
+    ([proto = '']) =>
+    (seen) =>
+      seen.virtual !== undefined && seen.proto === proto,
+  '--vport':
+    ([port = '']) =>
+    (seen) =>
+      seen.virtual?.port === Number(port),
   '--match-set':
     ([name = '', sides = '']) =>
     (seen) =>
       isMember(seen.setOf(name), sides.split(','), seen),
 }
 
-function inside(ranges: string, rule: Reading, ipOf: (seen: Seen) => Ip): Check {
+function inside(ranges: string, rule: Reading, ipOf: (seen: Seen) => Ip | undefined): Check {
   const isInside = ranges.split(',').map((range): ((ip: Ip) => boolean) => {
     const one = parseIp(range)
     if (one !== undefined) return (ip) => ip === one
     const many = parseCidr(range) ?? refuse(rule.text, range)
     return (ip) => contains(many, ip)
   })
-  return (seen) => isInside.some((is) => is(ipOf(seen)))
+  return (seen) => {
+    const ip = ipOf(seen)
+    return ip !== undefined && isInside.some((is) => is(ip))
+  }
 }
 
 const isDevice = (dev: string | undefined, wanted: string): boolean =>

@@ -1,15 +1,22 @@
 /**
  * An imagined packet meets planned rules: which rules it passes, which one decides, where it goes and under whose address. No kernel needed.
  *
- *     from the wire or a Pod:  PREROUTING raw mangle nat ─ routing ┬ to the node: INPUT mangle filter nat
- *                                                                  └ to others:   FORWARD mangle filter ─ POSTROUTING mangle nat
- *     from the node itself:    OUTPUT raw mangle nat filter ─ POSTROUTING mangle nat (─ once more in, when it is to the node itself)
+ *     from the wire or a Pod:  PREROUTING ─ routing ┬ to the node: INPUT ──┬ to a program
+ *                                                   │                      └ IPVS: another destination ─ OUTPUT ─ POSTROUTING
+ *                                                   └ to others:   FORWARD ─ POSTROUTING
+ *     from the node itself:    OUTPUT (┬ IPVS: another destination ─ OUTPUT) ─ POSTROUTING (─ once more in, when it is to the node itself)
  *
- * A rule with a word this file does not know is an error, never a guess.
+ * At each place the kernel asks, by priority, the tables of iptables, the chains of nftables that hook in there, and IPVS: whatever of these a
+ * node's plan holds is asked, so that all modes of kube-proxy, and what a network plugin adds to them, are walked by the same way.
+ * A rule with a word that is not known here is an error, never a guess.
  */
 import { contains, type Family, type Ip, prefixOf } from '#net/net.ts'
-import { type Rule, readRule, type Seen } from './rule.ts'
-import type { NodeProgram, Step, Table } from './step.ts'
+import type { Seen } from './rule.ts'
+import type { NodeProgram } from './step.ts'
+import { type Asked, type Draw, type Hook, type Hop, PRIORITY, type Stop, unknown, type Walk } from './walk.ts'
+import { serversAt } from './walkipvs.ts'
+import { nftChainsAt } from './walknft.ts'
+import { tablesAt } from './walktables.ts'
 
 export type Packet = {
   readonly family: Family
@@ -21,37 +28,37 @@ export type Packet = {
   readonly dport: number
   /** The device it came in by; absent means the one that the route to the sender leads over. */
   readonly inDev?: string
-  /** The node itself sends it. */
+  /** The node itself sends it: from its own address or, as the kernel chooses, from the destination where that is the node's too. */
   readonly local?: boolean
   /** All addresses of the node but the loopback ones. */
   readonly nodeIPs: readonly Ip[]
-  /** NEW unless said; of other states the nat table is not asked. */
+  /** NEW unless said; of other states nat and IPVS are not asked. */
   readonly ctstate?: Seen['ctstate']
   readonly mark?: number
-  /** Lists of `-m recent` in which the sender stands already. */
+  /** Where the kernel remembers the sender already, as an earlier trace's `remembered` names it. */
   readonly recent?: readonly string[]
 }
 
-export type Hop = { readonly table: Table | 'routing'; readonly chain: string; readonly rule: string; readonly hit: boolean }
-
 export type TraceResult = {
   readonly verdict: 'accept' | 'drop' | 'reject'
+  /** The sender that the destination sees unless it is masqueraded. */
+  readonly from: Ip
   readonly to: Ip
   readonly dport: number
   /** It leaves with the node's address as sender. */
   readonly masquerade: boolean
+  /** What remembers its sender now: lists of `-m recent`, sets of nftables, real servers of IPVS. */
+  readonly remembered: readonly string[]
   /** Every rule it was held against, in order. */
   readonly path: readonly Hop[]
 }
-
-/** Answers a rule that draws lots: does it say yes, when its odds of that are `probability`? */
-export type Draw = (probability: number) => boolean
 
 export function trace(program: NodeProgram, packet: Packet, draw: Draw): TraceResult {
   const walk = walker(program, packet, draw)
   const { seen, path } = walk
   const stopped = packet.local ? sendOut(walk) : comeIn(walk)
-  return { verdict: stopped ?? 'accept', to: seen.to, dport: seen.dport, masquerade: walk.masquerade, path }
+  const { from, to, dport, remembered } = seen
+  return { verdict: stopped ?? 'accept', from, to, dport, masquerade: walk.masquerade, remembered, path }
 }
 
 /** Always the first that is offered, for when only one path matters. */
@@ -78,148 +85,92 @@ export function possible(program: NodeProgram, packet: Packet): readonly (TraceR
   }
 }
 
-type Stop = 'drop' | 'reject'
-
-/** The packet under way: what it is now, and what became of it so far. */
-type Walk = {
-  readonly seen: Seen
-  readonly path: Hop[]
-  readonly tables: Tables
-  readonly program: NodeProgram
-  masquerade: boolean
-}
-
 function walker(program: NodeProgram, packet: Packet, draw: Draw): Walk {
-  const { from, sport = 0, to, dport, proto, family, ctstate = 'NEW', mark = 0, recent = [], inDev, local = false } = packet
+  const { from: sender, sport = 0, to, dport, proto, family, ctstate = 'NEW', mark = 0, recent = [], local = false } = packet
   const isLocal = (ip: Ip): boolean => isLoopback(ip) || packet.nodeIPs.includes(ip)
   const sets = new Map(program.flatMap((step) => (step.kind === 'ipset' && step.in === undefined ? [[step.name, step] as const] : [])))
+  const from = local && packet.nodeIPs.includes(to) && !isLoopback(sender) ? to : sender
+  const inDev = local ? undefined : (packet.inDev ?? deviceTo(program, from, isLocal))
   const seen: Seen = {
-    ...{ from, sport, to, dport, proto, family, ctstate, mark, recent, isLocal, draw, isTranslated: false },
+    ...{ from, sport, to, dport, proto, family, ctstate, mark, recent, isLocal, draw, inDev },
+    ...{ remembered: [], virtual: undefined, isTranslated: false, outDev: undefined },
+    isBridged: program.some((step) => step.kind === 'bridge' && step.in === undefined && step.dev === inDev),
     setOf: (name) => sets.get(name) ?? unknown(`a rule asks the set ${name}, which is not planned`),
-    inDev: local ? undefined : (inDev ?? deviceTo(program, from, isLocal)),
-    outDev: undefined,
   }
-  return { seen, path: [], tables: tablesOf(program, family), program, masquerade: false }
+  return { seen, path: [], program, masquerade: false }
 }
 
 function comeIn(walk: Walk): Stop | undefined {
   const { seen, program } = walk
-  const stopped = pass(walk, 'PREROUTING', ['raw', 'mangle', 'nat'])
-  if (stopped !== undefined) return stopped
-  if (seen.isLocal(seen.to)) return pass(walk, 'INPUT', ['mangle', 'filter', 'nat'])
+  const stopped = pass(walk, 'PREROUTING')
+  if (stopped !== undefined && stopped !== 'taken') return stopped
+  if (seen.isLocal(seen.to)) {
+    const end = pass(walk, 'INPUT')
+    return end === 'taken' ? sendOn(walk) : end
+  }
   seen.outDev = deviceTo(program, seen.to, seen.isLocal)
-  const forwarded = pass(walk, 'FORWARD', ['mangle', 'filter'])
+  const forwarded = pass(walk, 'FORWARD')
   seen.inDev = undefined
-  return forwarded ?? pass(walk, 'POSTROUTING', ['mangle', 'nat'])
+  return (forwarded === 'taken' ? undefined : forwarded) ?? leave(walk)
 }
 
 function sendOut(walk: Walk): Stop | undefined {
-  const { seen, path, program } = walk
-  const route = (): void => {
-    seen.outDev = deviceTo(program, seen.to, seen.isLocal)
-  }
-  route()
-  const stopped = pass(walk, 'OUTPUT', ['raw', 'mangle', 'nat'])
-  if (stopped !== undefined) return stopped
-  route()
-  if (isLoopback(seen.from) && !seen.isLocal(seen.to) && !allowsLocalnet(program)) {
-    path.push({ table: 'routing', chain: 'OUTPUT', rule: `${seen.from} may not leave the node while route_localnet is 0`, hit: true })
-    return 'drop'
-  }
-  const sent = pass(walk, 'OUTPUT', ['filter']) ?? pass(walk, 'POSTROUTING', ['mangle', 'nat'])
-  if (sent !== undefined || !seen.isLocal(seen.to)) return sent
+  const { seen, program } = walk
+  seen.outDev = deviceTo(program, seen.to, seen.isLocal)
+  const sent = pass(walk, 'OUTPUT')
+  if (sent === 'taken') return sendOn(walk)
+  const left = sent ?? leave(walk)
+  if (left !== undefined || !seen.isLocal(seen.to)) return left
   seen.inDev = 'lo'
   seen.outDev = undefined
-  // Its destination was settled on the way out; nat's PREROUTING is not asked again.
-  return pass(walk, 'PREROUTING', ['raw', 'mangle']) ?? pass(walk, 'INPUT', ['mangle', 'filter', 'nat'])
+  // Its destination was settled on the way out; nat is not asked again.
+  const end = pass(walk, 'PREROUTING', false) ?? pass(walk, 'INPUT', false)
+  return end === 'taken' ? sendOn(walk) : end
 }
 
-/** The built-in chains' policy is ACCEPT. */
-function pass(walk: Walk, hook: string, tables: readonly Table[]): Stop | undefined {
-  for (const table of tables) {
-    if (table === 'nat' && walk.seen.ctstate !== 'NEW') continue
-    const end = through(walk, table, hook)
-    if (end === 'drop' || end === 'reject') return end
-  }
-  return undefined
+/** What IPVS gave a new destination goes out as if the node sent it; nat's OUTPUT is not asked, for the connection's destination was settled before. */
+function sendOn(walk: Walk): Stop | undefined {
+  const { seen, program } = walk
+  seen.inDev = undefined
+  seen.outDev = deviceTo(program, seen.to, seen.isLocal)
+  const sent = pass(walk, 'OUTPUT', false)
+  return (sent === 'taken' ? undefined : sent) ?? leave(walk)
 }
 
-/** Undefined when the packet comes out at the end of the chain. */
-function through(walk: Walk, table: Table, chain: string): Stop | 'accept' | undefined {
+function leave(walk: Walk): Stop | undefined {
+  const end = pass(walk, 'POSTROUTING')
+  return end === 'taken' ? undefined : end
+}
+
+/** The built-in chains' policy is ACCEPT. Of chains that rewrite an address the first that does so is the last one asked. */
+function pass(walk: Walk, hook: Hook, nat = walk.seen.ctstate === 'NEW'): Stop | 'taken' | undefined {
   const { seen } = walk
-  for (const rule of rulesOf(walk.tables, table, chain)) {
-    const hit = rule.checks.every((check) => check(seen))
-    walk.path.push({ table, chain, rule: rule.text, hit })
-    const { target } = rule
-    if (!hit || target === undefined) continue
-    switch (target.does) {
-      case 'accept':
-      case 'drop':
-      case 'reject':
-        return target.does
-      case 'return':
-        return undefined
-      case 'goto':
-        return through(walk, table, target.chain)
-      case 'jump': {
-        const end = through(walk, table, target.chain)
-        if (end !== undefined) return end
-        break
-      }
-      case 'mark':
-        seen.mark = target.change(seen.mark)
-        break
-      case 'dnat':
-        seen.to = target.to
-        seen.dport = target.port ?? seen.dport
-        seen.isTranslated = true
-        return 'accept'
-      case 'masquerade':
-        walk.masquerade = true
-        return 'accept'
-      default:
-        return target satisfies never
-    }
+  const addresses = (): string => `${seen.to} ${seen.dport} ${walk.masquerade}`
+  const before = addresses()
+  for (const { isNat, ask } of askedAt(walk, hook)) {
+    if (isNat && (!nat || addresses() !== before)) continue
+    const end = ask()
+    if (end !== undefined) return end
   }
   return undefined
 }
 
-type Tables = Map<string, readonly string[]>
-
-const readTables = new WeakMap<NodeProgram, Map<Family, Tables>>()
-
-/** The node's own chains by table and name. A jump put first stands above those put first before it. */
-function tablesOf(program: NodeProgram, family: Family): Tables {
-  const known = readTables.get(program) ?? new Map<Family, Tables>()
-  readTables.set(program, known)
-  const tables = known.get(family) ?? new Map(BUILT_IN.map((chain) => [chain, jumpsOf(program, family, chain)]))
-  if (!known.has(family)) {
-    for (const step of program) if (isOurs(step, family) && step.kind === 'chain') tables.set(`${step.table} ${step.chain}`, step.rules)
-    known.set(family, tables)
-  }
-  return tables
+function askedAt(walk: Walk, hook: Hook): readonly Asked[] {
+  const asked = [
+    ...tablesAt(walk, hook),
+    ...nftChainsAt(walk, hook),
+    ...serversAt(walk, hook),
+    ...(hook === 'OUTPUT' ? [{ priority: PRIORITY.dstnat + 1, isNat: false, ask: () => route(walk) }] : []),
+  ]
+  return asked.sort((a, b) => a.priority - b.priority)
 }
 
-const BUILT_IN: readonly string[] = [
-  ...['raw PREROUTING', 'raw OUTPUT', 'nat PREROUTING', 'nat INPUT', 'nat OUTPUT', 'nat POSTROUTING', 'filter INPUT', 'filter FORWARD', 'filter OUTPUT'],
-  ...['mangle PREROUTING', 'mangle INPUT', 'mangle FORWARD', 'mangle OUTPUT', 'mangle POSTROUTING'],
-]
-
-function jumpsOf(program: NodeProgram, family: Family, chain: string): readonly string[] {
-  const jumps = program.filter((step) => step.kind === 'jump').filter((step) => isOurs(step, family) && `${step.table} ${step.chain}` === chain)
-  const rules = (place: 'first' | 'last'): readonly string[] => jumps.filter((step) => step.place === place).map(({ rule }) => rule)
-  return [...rules('first').toReversed(), ...rules('last')]
-}
-
-const isOurs = (step: Step, family: Family): boolean => step.in === undefined && 'family' in step && step.family === family
-
-const readRules = new WeakMap<readonly string[], readonly Rule[]>()
-
-function rulesOf(tables: Tables, table: Table, chain: string): readonly Rule[] {
-  const texts = tables.get(`${table} ${chain}`) ?? unknown(`a rule leads to ${chain}, which is no chain of table ${table} and no target known here`)
-  const rules = readRules.get(texts) ?? texts.map(readRule)
-  readRules.set(texts, rules)
-  return rules
+/** Where what the node sends goes is asked anew when nat gave it another destination. */
+function route({ seen, path, program }: Walk): Stop | undefined {
+  seen.outDev = deviceTo(program, seen.to, seen.isLocal)
+  if (!isLoopback(seen.from) || seen.isLocal(seen.to) || allowsLocalnet(program)) return undefined
+  path.push({ table: 'routing', chain: 'OUTPUT', rule: `${seen.from} may not leave the node while route_localnet is 0`, hit: true })
+  return 'drop'
 }
 
 const isLoopback = (ip: Ip): boolean => ip === '::1' || ip.startsWith('127.')
@@ -240,7 +191,3 @@ function deviceTo(program: NodeProgram, ip: Ip, isLocal: (ip: Ip) => boolean): s
 }
 
 const WIRE = 'eth0'
-
-function unknown(says: string): never {
-  throw new Error(says)
-}
