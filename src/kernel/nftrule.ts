@@ -124,7 +124,7 @@ function verdictOf(words: Words): Verdict | undefined {
     return { does: 'reject' }
   }
   if (words.take('masquerade')) {
-    while (words.take('fully-random') || words.take('random') || words.take('persistent') || words.take(',')) continue
+    while (words.take('fully-random') || words.take('random') || words.take('persistent') || words.take(','));
     return { does: 'masquerade' }
   }
   return words.take('dnat', 'to') ? { does: 'dnat', ...destinationOf(words) } : undefined

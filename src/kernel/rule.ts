@@ -75,7 +75,9 @@ function optionsOf(text: string): readonly Option[] {
   return options
 }
 
-const MATCHES: ReadonlySet<string> = new Set('tcp udp sctp icmp icmp6 addrtype comment conntrack state mark statistic recent set multiport physdev ipvs'.split(' '))
+const MATCHES: ReadonlySet<string> = new Set(
+  'tcp udp sctp icmp icmp6 addrtype comment conntrack state mark statistic recent set multiport physdev ipvs'.split(' '),
+)
 
 const LONG: Readonly<Record<string, string>> = {
   '--source': '-s',

@@ -14,7 +14,7 @@ const tcp = (from: string, to: string, dport: number, o: Partial<Packet> = {}): 
   ...o,
 })
 
-// --- Services, as KUBERNETES sees them: which endpoint, under whose address -----------------------------------------------------------
+// --- Services in iptables mode; test/flows.test.ts holds the table of all flows for all modes ----------------------------------------------
 
 /** What kube-proxy plans for node-1 when the Service has these endpoints: `local` is on node-1, `remote` on node-2. */
 function service(endpoints: readonly ('local' | 'remote')[], spec: Readonly<Record<string, unknown>>, flags: Partial<Flags> = {}): NodeProgram {
@@ -33,8 +33,6 @@ function firstNode({ nodes: [node] }: Cluster): Node {
   return node
 }
 
-const SENDERS = { pod: ['10.180.0.9', {}], node: ['192.168.0.10', { local: true }], world: ['203.0.113.10', {}], self: ['10.180.0.1', {}] } as const
-const ADDRESSES = { clusterIP: ['10.96.0.41', 80], nodePort: ['192.168.0.10', 30001], balancer: ['5.6.7.8', 80], externalIP: ['198.51.100.7', 80] } as const
 const NAMES: Readonly<Record<string, string>> = { '10.180.0.1': 'local', '10.180.1.1': 'remote' }
 
 /** `local as node`: to the local endpoint, which sees the node's address. */
@@ -45,64 +43,9 @@ function fate(program: NodeProgram, packet: Packet): string {
   return says.sort().join(', ')
 }
 
-const fates = (program: NodeProgram, from: keyof typeof SENDERS): string => {
-  const [address, how] = SENDERS[from]
-  return Object.values(ADDRESSES)
-    .map(([to, port]) => fate(program, tcp(address, to, port, how)))
-    .join(' | ')
-}
-
 const BOTH = ['local', 'remote'] as const
 const all = 'local, remote'
 const masked = 'local as node, remote as node'
-const away = 'remote as node'
-const OUTSIDE_LOCAL = { externalTrafficPolicy: 'Local' }
-const INSIDE_LOCAL = { internalTrafficPolicy: 'Local' }
-
-test.each([
-  ['policy Cluster', BOTH, {}, { pod: [all, masked], node: [masked, masked], world: [masked, masked] }],
-  ['external Local', BOTH, OUTSIDE_LOCAL, { pod: [all, all], node: [masked, masked], world: [masked, 'local'] }],
-  ['external Local, none here', ['remote'], OUTSIDE_LOCAL, { pod: ['remote', 'remote'], node: [away, away], world: [away, 'drop'] }],
-  ['internal Local', BOTH, INSIDE_LOCAL, { pod: ['local', masked], node: ['local as node', masked], world: ['local as node', masked] }],
-  ['internal Local, none here', ['remote'], INSIDE_LOCAL, { pod: ['drop', away], node: ['drop', away], world: ['drop', away] }],
-  ['both Local', BOTH, { ...INSIDE_LOCAL, ...OUTSIDE_LOCAL }, { pod: ['local', all], node: ['local as node', masked], world: ['local as node', 'local'] }],
-  ['no endpoints', [], {}, { pod: ['reject', 'reject'], world: ['reject', 'reject'] }],
-  ['no endpoints, external Local', [], OUTSIDE_LOCAL, { pod: ['reject', 'reject'], world: ['reject', 'reject'] }],
-] as const)('%s: to the ClusterIP, and to each external address alike', (_, endpoints, spec, expected) => {
-  const program = service(endpoints, spec)
-  const seen = Object.fromEntries(Object.keys(expected).map((from) => [from, fates(program, from as keyof typeof SENDERS)]))
-  expect(seen).toEqual(Object.fromEntries(Object.entries(expected).map(([from, [inside, outside]]) => [from, [inside, outside, outside, outside].join(' | ')])))
-})
-
-test('what the node sends to an external address that nobody serves goes its way to the outside', () => {
-  expect(fates(service([], {}), 'node')).toBe('reject | reject | untouched | untouched')
-})
-
-test('an endpoint that draws itself sees the node, one that draws another is seen as itself', () => {
-  expect([fates(service(BOTH, OUTSIDE_LOCAL), 'self'), fates(service(BOTH, {}), 'self')]).toEqual([
-    Array(4).fill('local as node, remote').join(' | '),
-    `local as node, remote | ${masked} | ${masked} | ${masked}`,
-  ])
-})
-
-test('source ranges guard the balancer’s address alone, and against Pods and the node as well', () => {
-  const program = service(BOTH, { loadBalancerSourceRanges: ['203.0.113.0/25'] })
-  const stranger = (address: keyof typeof ADDRESSES): string => {
-    const [to, port] = ADDRESSES[address]
-    return fate(program, tcp('203.0.113.200', to, port))
-  }
-  expect({
-    ...{ pod: fates(program, 'pod'), node: fates(program, 'node'), world: fates(program, 'world') },
-    stranger: [stranger('balancer'), stranger('nodePort'), stranger('externalIP')],
-  }).toEqual({
-    ...{
-      pod: `${all} | ${masked} | drop | ${masked}`,
-      node: `${masked} | ${masked} | drop | ${masked}`,
-      world: `${masked} | ${masked} | ${masked} | ${masked}`,
-    },
-    stranger: ['drop', masked, masked],
-  })
-})
 
 test('a NodePort answers on 127.0.0.1 only with localhost NodePorts', () => {
   const knock = tcp('127.0.0.1', '127.0.0.1', 30001, { local: true })
@@ -123,7 +66,7 @@ test('nobody from elsewhere speaks to 127.0.0.1', () => {
 })
 
 test('a load balancer’s health check is let in', () => {
-  const program = service(BOTH, { ...OUTSIDE_LOCAL, healthCheckNodePort: 30_100 })
+  const program = service(BOTH, { externalTrafficPolicy: 'Local', healthCheckNodePort: 30_100 })
   const { verdict, path } = trace(program, tcp('203.0.113.10', '192.168.0.10', 30_100), firstDrawn)
   expect({ verdict, by: path.findLast(({ hit }) => hit)?.rule }).toEqual({
     verdict: 'accept',

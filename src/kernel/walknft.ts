@@ -18,7 +18,13 @@ type Ruleset = {
   readonly name: string
   readonly chains: ReadonlyMap<string, readonly string[]>
   readonly sets: Sets
-  readonly base: readonly { readonly name: string; readonly hook: Hook; readonly priority: number; readonly isNat: boolean; readonly policy: 'accept' | 'drop' }[]
+  readonly base: readonly {
+    readonly name: string
+    readonly hook: Hook
+    readonly priority: number
+    readonly isNat: boolean
+    readonly policy: 'accept' | 'drop'
+  }[]
 }
 
 const readRulesets = new WeakMap<NodeProgram, Map<Family, readonly Ruleset[]>>()

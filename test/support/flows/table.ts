@@ -165,7 +165,14 @@ const UNLIKE: readonly (Where & { readonly mode: Mode; readonly fate: string; re
     fates: { pod: 'near', self: 'near*', node: 'near*' },
   }),
   {
-    ...{ mode: 'ipvs', from: ['world'], to: ['nodePort', 'externalIP', 'balancer'], outside: 'Local', endpoints: ['elsewhere', 'elsewhere ending'], fate: 'far*' },
+    ...{
+      mode: 'ipvs',
+      from: ['world'],
+      to: ['nodePort', 'externalIP', 'balancer'],
+      outside: 'Local',
+      endpoints: ['elsewhere', 'elsewhere ending'],
+      fate: 'far*',
+    },
     because: 'with policy Local and nobody here IPVS goes to the others; flannel masquerades what comes from no Pod, without that the answer would go astray',
   },
   {
@@ -184,7 +191,10 @@ type Where = {
   readonly endpoints?: readonly Endpoints[]
 }
 
-function among(endpoints: readonly Endpoints[], o: Omit<Where, 'from'> & { readonly mode: Mode; readonly because: string; readonly fates: Readonly<Partial<Record<From, string>>> }) {
+function among(
+  endpoints: readonly Endpoints[],
+  o: Omit<Where, 'from'> & { readonly mode: Mode; readonly because: string; readonly fates: Readonly<Partial<Record<From, string>>> },
+) {
   const { fates, ...rest } = o
   return (Object.entries(fates) as [From, string][]).map(([from, fate]) => ({ ...rest, endpoints, from: [from], fate }))
 }
@@ -223,7 +233,8 @@ const said: readonly Flow[] = [
 
 export const services: readonly Service[] = [...new Set(said.map(({ service }) => service))]
 
-export const flowsIn = (mode: Mode): readonly Flow[] => said.map((flow) => ({ ...flow, fate: UNLIKE.findLast((one) => one.mode === mode && isAbout(one, flow))?.fate ?? flow.fate }))
+export const flowsIn = (mode: Mode): readonly Flow[] =>
+  said.map((flow) => ({ ...flow, fate: UNLIKE.findLast((one) => one.mode === mode && isAbout(one, flow))?.fate ?? flow.fate }))
 
 const isAbout = (where: Where, { service, from, to }: Flow): boolean =>
   (where.service ?? service.name) === service.name &&

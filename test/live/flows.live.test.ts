@@ -1,0 +1,88 @@
+/** The table of flows (test/support/flows/table.ts) in real labs, one for each mode of kube-proxy: every connection it speaks of is made. */
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { KNOCK } from '../support/flows/knock.ts'
+import { labFiles, NODE_IPS, PLACE, ROUTES, SENDER, statusOf, targetOf } from '../support/flows/lab.ts'
+import { type Flow, type From, flowsIn, type Mode, nameOf, services } from '../support/flows/table.ts'
+import { netlab } from '../support/netlab.ts'
+
+/** Modes that this kernel cannot run, and what it lacks. */
+const LACKS: Readonly<Partial<Record<Mode, string>>> = existsSync('/proc/net/ip_vs') ? {} : { ipvs: 'ip_vs' }
+
+const API = 'http://192.168.0.1:6443/api/v1/namespaces/default'
+
+describe.each(['iptables', 'nftables', 'ipvs'] as const)('%s', (mode) => {
+  const lacks = LACKS[mode]
+  const name = `every flow goes where the table says${lacks === undefined ? '' : ` (this kernel has no ${lacks})`}`
+  if (lacks !== undefined) {
+    process.stderr.write(`flows.live: ${mode} skipped, this kernel has no ${lacks}\n`)
+    test.skip(name, () => {})
+    return
+  }
+  const n = netlab()
+  const folder = mkdtempSync(join(tmpdir(), 'netlab-flows-'))
+
+  beforeAll(async () => {
+    for (const [file, text] of labFiles(mode)) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true })
+      writeFileSync(join(folder, file), text)
+    }
+    await n.ok('up', join(folder, 'lab.yaml'))
+    await Promise.all([balance(), ...['ext/world', 'ext/stranger'].map((host) => n.ok('exec', host, '--', 'sh', '-ec', ROUTES.join('\n')))])
+  })
+  afterAll(async () => {
+    await n.clean()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  /** Does a cloud's part: says which addresses the load balancers have. */
+  async function balance(): Promise<void> {
+    const patches = services
+      .filter(({ outside }) => outside !== undefined)
+      .map((service) => [
+        '-sfo',
+        '/dev/null',
+        '-X',
+        'PATCH',
+        '-H',
+        'Content-Type: application/merge-patch+json',
+        '-d',
+        JSON.stringify({ status: statusOf(service) }),
+        `${API}/services/${service.name}/status`,
+      ])
+    await n.ok('exec', 'node-1', '--', 'curl', '--fail-early', ...patches.flatMap((patch, at) => (at === 0 ? patch : ['--next', ...patch])))
+  }
+
+  test(name, async () => {
+    const flows = flowsIn(mode)
+    const seen = await Promise.all([...Map.groupBy(flows, ({ from }) => from)].map(([from, some]) => knock(from, some)))
+    const fates = new Map(seen.flat())
+    const told = (fate: (flow: Flow) => string): readonly string[] => flows.map((flow) => `${nameOf(flow)}: ${fate(flow)}`)
+    expect(told((flow) => meant(flow, fates.get(flow) ?? ''))).toEqual(told(({ fate }) => fate))
+  })
+
+  /** From one place to all its targets at a time. */
+  async function knock(from: From, flows: readonly Flow[]): Promise<readonly (readonly [Flow, string])[]> {
+    const targets = flows.map((flow) => `${targetOf(flow).join(':')}/${flow.fate.split(' ').length}`)
+    const answers = (await n.ok('exec', PLACE[from], '--', 'perl', '-e', KNOCK, ...targets)).split('\n')
+    return flows.map((flow, at) => [flow, told(flow, (answers[at] ?? '').split(' '))])
+  }
+})
+
+/** As the table words it: who answered, and whom he saw; or how it failed. */
+function told(flow: Flow, answers: readonly string[]): string {
+  const words = answers.map((answer) => {
+    const [pod, client = ''] = answer.split('/')
+    const sender = NODE_IPS.includes(client) ? '*' : client === targetOf(flow)[0] ? '@' : client === SENDER[flow.from] ? '' : ` as ${client}`
+    return answer.includes('/') ? `${pod}${sender}` : answer
+  })
+  return [...new Set(words)].sort().reverse().join(' ')
+}
+
+/** What is nobody's business may fail in any way; one of two is as good as the other. */
+function meant({ fate }: Flow, seen: string): string {
+  if (fate === 'none' && /^(reject|drop|unreachable| )+$/.test(seen)) return fate
+  return fate.split('|').includes(seen) ? fate : seen
+}

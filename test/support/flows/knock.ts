@@ -1,0 +1,56 @@
+/**
+ * Connects to many targets at once, to each again and again, and asks the echo server who it is and whom it sees.
+ *
+ *     perl -e … 10.96.1.10:80/2 …    asks until two different answers came, and some times more; prints a line per target
+ *     near/10.244.0.2 far/10.244.0.2
+ *     reject | drop | unreachable
+ */
+export const KNOCK = String.raw`
+use strict; use warnings; use Socket; use IO::Select; use Errno; use Time::HiRes 'time'; use Fcntl;
+# Enough that one of two is missed once in a thousand million flows; and that an answer which should not come is met if it is one of two.
+my ($least, $most, $patience, $width) = (8, 30, 1.5, 48);
+my @targets = map {
+  my ($ip, $port, $wanted) = m{^(.+):(\d+)/(\d+)$} or die "no target: $_";
+  { to => pack_sockaddr_in($port, inet_aton($ip)), wanted => $wanted, tries => 0, answers => {} }
+} @ARGV;
+my @waiting = (@targets, @targets);
+my %open;
+sub begin {
+  my ($target) = @_;
+  $target->{tries}++;
+  socket(my $socket, PF_INET, SOCK_STREAM, 0) or die "socket: $!";
+  fcntl($socket, F_SETFL, fcntl($socket, F_GETFL, 0) | O_NONBLOCK);
+  $open{fileno $socket} = { socket => $socket, target => $target, until => time + $patience, text => '' };
+  connect($socket, $target->{to}) or $!{EINPROGRESS} or finish(fileno $socket, failure($!));
+}
+sub failure { my ($errno) = @_; local $! = $errno; $!{ECONNREFUSED} ? 'reject' : $!{ETIMEDOUT} ? 'drop' : 'unreachable' }
+sub finish {
+  my ($key, $answer) = @_;
+  my $target = delete($open{$key})->{target};
+  $target->{answers}{$answer} = 1;
+  my $met = keys %{ $target->{answers} };
+  return if $answer !~ m{/} && $target->{tries} >= 2 || $target->{tries} >= $most || $target->{tries} >= $least && $met >= $target->{wanted};
+  push @waiting, $target;
+}
+while (@waiting || %open) {
+  begin(shift @waiting) while @waiting && keys(%open) < $width;
+  my ($read, $write) = (IO::Select->new, IO::Select->new);
+  ($_->{asked} ? $read : $write)->add($_->{socket}) for values %open;
+  my ($readable, $writable) = IO::Select->select($read, $write, undef, 0.1);
+  for my $socket (@{ $writable // [] }) {
+    my $one = $open{fileno $socket};
+    my $errno = unpack 'i', getsockopt($socket, SOL_SOCKET, SO_ERROR);
+    if ($errno) { finish(fileno $socket, failure($errno)); next }
+    syswrite $socket, "GET / HTTP/1.0\r\n\r\n";
+    $one->{asked} = 1;
+  }
+  for my $socket (@{ $readable // [] }) {
+    my $one = $open{fileno $socket};
+    next if sysread $socket, $one->{text}, 65536, length $one->{text};
+    my ($pod, $client) = map { $one->{text} =~ /"$_":"([^"]*)"/ ? $1 : '?' } 'pod', 'client';
+    finish(fileno $socket, "$pod/$client");
+  }
+  for my $key (grep { $open{$_}{until} < time } keys %open) { finish($key, 'drop') }
+}
+print join(' ', sort keys %{ $_->{answers} }), "\n" for @targets;
+`
