@@ -13,6 +13,8 @@ export type Lab = {
   readonly serviceCIDR: Cidr
   readonly cni: Cni
   readonly proxy: KubeProxy
+  /** Who enforces NetworkPolicies; with `none` they are accepted and do nothing, as with plain flannel. */
+  readonly policy: PolicyEngine
   readonly dns: 'coredns' | 'none'
   readonly underlay: Underlay
   /** Machines outside the cluster, reachable through the gateway. */
@@ -32,6 +34,8 @@ export type KubeProxy =
   | { readonly mode: 'iptables' | 'nftables'; readonly masqueradeAll: boolean }
   | { readonly mode: 'ipvs'; readonly masqueradeAll: boolean; readonly scheduler: Scheduler; readonly strictARP: boolean }
   | { readonly mode: 'none' }
+
+export type PolicyEngine = 'none' | 'kube-router'
 
 export type Underlay = { readonly segments: readonly Segment[] }
 /** One layer-2 network; its gateway is an address of the lab's router, which also carries the control plane. */

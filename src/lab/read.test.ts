@@ -15,6 +15,7 @@ test('a lab of two lines gets every default', () => {
     serviceCIDR: '10.96.0.0/12',
     cni: { name: 'flannel-vxlan', vni: 1, port: 8472 },
     proxy: { mode: 'iptables', masqueradeAll: false },
+    policy: 'none',
     dns: 'coredns',
     underlay: { segments: [{ name: 'nodes', cidr: '192.168.0.0/24', gateway: '192.168.0.1', mtu: 1500 }] },
     hosts: [],
@@ -52,6 +53,7 @@ spec:
     serviceCIDR: '10.2.0.0/16',
     cni: { name: 'flannel-vxlan', vni: 7, port: 8472 },
     proxy: { mode: 'none' },
+    policy: 'none',
     dns: 'none',
     underlay: {
       segments: [

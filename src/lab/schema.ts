@@ -6,6 +6,7 @@ import { type FieldError, type Path, without } from '#api/validate.ts'
 
 const API_VERSION = 'netlab.dev/v1'
 const CNI_NAMES = ['flannel-vxlan', 'none'] as const
+const POLICY_ENGINES = ['none', 'kube-router'] as const
 const PROXY_MODES = ['iptables', 'nftables', 'ipvs', 'none'] as const
 
 const MTU_MIN = 576
@@ -49,6 +50,7 @@ const labFile = z.strictObject({
       serviceCIDR: range.default('10.96.0.0/12').describe('addresses of Services'),
       cni: z.union([cniName, cniOptions]).default('flannel-vxlan').describe('who connects the Pods'),
       proxy: z.union([proxyMode, proxyOptions]).default('iptables').describe('who leads Service addresses to Pods'),
+      policy: z.enum(POLICY_ENGINES).default('none').describe('who enforces NetworkPolicies'),
       dns: z.enum(['coredns', 'none']).default('coredns').describe('who answers names of the cluster'),
       underlay: z
         .strictObject({ segments: z.array(segment).min(1).optional() })

@@ -31,6 +31,7 @@ export function labWith({ nodes = 3, ...o }: Partial<Omit<Lab, 'nodes'>> & { rea
     serviceCIDR: cidr('10.96.0.0/12'),
     cni: { name: 'flannel-vxlan', vni: 1, port: 8472 },
     proxy: { mode: 'iptables', masqueradeAll: false },
+    policy: 'none',
     dns: 'none',
     underlay: {
       segments: [

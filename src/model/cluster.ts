@@ -1,7 +1,7 @@
 /** The cluster as it should be at this moment: who lives where, under which address. Components read this and nothing else. */
 import type { ConfigMap, NetworkPolicy, PodObject, ServiceObject } from '#api/kinds.ts'
 import type { Scheduler } from '#api/schedulers.ts'
-import type { Cni, KubeProxy, Segment } from '#lab/lab.ts'
+import type { Cni, KubeProxy, PolicyEngine, Segment } from '#lab/lab.ts'
 import type { Cidr, Family, IfName, Ip, Mac } from '#net/net.ts'
 
 export type Cluster = {
@@ -11,6 +11,7 @@ export type Cluster = {
   readonly serviceCIDR: Cidr
   readonly cni: Cni
   readonly proxy: KubeProxy
+  readonly policy: PolicyEngine
   /** ClusterIP of kube-dns; absent when the lab has no DNS. */
   readonly dnsIP?: Ip
   readonly controlPlane: { readonly ip: Ip; readonly port: number }

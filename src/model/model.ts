@@ -22,6 +22,7 @@ export function clusterOf(lab: Lab, objects: Objects): Cluster {
     serviceCIDR: lab.serviceCIDR,
     cni: lab.cni,
     proxy: lab.proxy,
+    policy: lab.policy,
     ...(dnsIP === undefined ? {} : { dnsIP }),
     controlPlane: controlPlaneOf(lab),
     segments: lab.underlay.segments,

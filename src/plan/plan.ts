@@ -8,13 +8,14 @@ import type { Component, NodeProgram, Step } from '#kernel/step.ts'
 import { say } from '#kernel/text.ts'
 import { kubelet } from '#kubelet/kubelet.ts'
 import type { Cluster, Node } from '#model/cluster.ts'
+import { kubeRouter } from '#policy/kube-router/kube-router.ts'
 import { kubeProxyIptables } from '#proxy/iptables/iptables.ts'
 import { kubeProxyIpvs } from '#proxy/ipvs/ipvs.ts'
 import { kubeProxyNftables } from '#proxy/nftables/nftables.ts'
 import { hostSteps } from '#underlay/underlay.ts'
 
 /** THE list of components, in the order in which a reader should meet them. */
-export const components: readonly Component[] = [kubelet, bridge, hostLocal, flannel, kubeProxyIptables, kubeProxyNftables, kubeProxyIpvs]
+export const components: readonly Component[] = [kubelet, bridge, hostLocal, flannel, kubeProxyIptables, kubeProxyNftables, kubeProxyIpvs, kubeRouter]
 
 /** What every machine of the lab should hold, nodes before the hosts outside. */
 export function programsOf(cluster: Cluster): ReadonlyMap<string, NodeProgram> {

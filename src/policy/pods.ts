@@ -6,10 +6,23 @@ import type { Cluster, Pod } from '#model/cluster.ts'
 /** Pods of one namespace, or of all whose labels match. */
 export type Where = { readonly pods: LabelSelector } & ({ readonly namespace: string } | { readonly namespaces: LabelSelector })
 export type Selected = { readonly selector: string; readonly pods: readonly Pod[] }
-export type PodIndex = { readonly select: (where: Where) => Selected }
+export type PodIndex = {
+  /** Pods with a network of their own. */
+  readonly all: readonly Pod[]
+  readonly select: (where: Where) => Selected
+}
 
 /** A Pod on its node's network is the node, and no selector means it. */
 export function podIndex(cluster: Cluster): PodIndex {
+  const found = known.get(cluster)
+  if (found !== undefined) return found
+  const index = indexOf(cluster)
+  known.set(cluster, index)
+  return index
+}
+const known = new WeakMap<Cluster, PodIndex>()
+
+function indexOf(cluster: Cluster): PodIndex {
   const byNamespace = new Map<string, Pod[]>()
   const byLabel = new Map<string, Pod[]>()
   for (const pod of cluster.pods) {
@@ -24,6 +37,7 @@ export function podIndex(cluster: Cluster): PodIndex {
     return fewest.filter((pod) => matchesSelector(selector, pod.object.metadata.labels))
   }
   return {
+    all: [...byNamespace.values()].flat(),
     select: (where) => {
       const selector = textOf(where)
       const before = selected.get(selector)

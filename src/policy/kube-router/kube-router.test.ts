@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { change } from '#kernel/compile.ts'
+import { prose } from '#kernel/text.ts'
+import { clusterWith, object, pod } from '#model/build.ts'
+import { kubeRouter } from './kube-router.ts'
+
+const web = pod('web', {
+  node: 'node-1',
+  ip: '10.244.0.2',
+  labels: { app: 'web' },
+  spec: { containers: [{ name: 'app', image: 'netlab/echo', ports: [{ containerPort: 8080, name: 'http' }] }] },
+})
+const client = pod('client', { node: 'node-1', ip: '10.244.0.3', labels: { role: 'client' } })
+const far = pod('far', { node: 'node-2', ip: '10.244.1.2', labels: { role: 'client' } })
+
+const policy = (name: string, spec: object) => object('NetworkPolicy', { metadata: { name }, spec })
+const web80 = policy('web', {
+  podSelector: { matchLabels: { app: 'web' } },
+  policyTypes: ['Ingress', 'Egress'],
+  ingress: [
+    {
+      from: [{ podSelector: { matchLabels: { role: 'client' } } }, { ipBlock: { cidr: '0.0.0.0/0', except: ['10.0.0.0/8'] } }],
+      ports: [{ port: 'http' }, { port: 90, endPort: 99 }],
+    },
+  ],
+  egress: [{ ports: [{ protocol: 'UDP', port: 53 }] }],
+})
+
+const programOf = (objects: Parameters<typeof clusterWith>[0], at = 0) => {
+  const cluster = clusterWith({ policy: 'kube-router', ...objects })
+  return cluster.nodes.slice(at, at + 1).flatMap((node) => kubeRouter.steps(cluster, node))
+}
+
+test('a node judges its own Pods by the policies that select them', async () => {
+  await expect(prose(programOf({ objects: [web, client, far, web80] }))).toMatchFileSnapshot('kube-router.test.txt')
+})
+
+test('a policy is on the nodes of the Pods it selects and on no other', () => {
+  const chains = (at: number) =>
+    programOf({ objects: [web, client, far, web80] }, at).filter((step) => step.kind === 'chain' && step.chain.startsWith('KUBE-NWPLCY-'))
+  expect([0, 1].map((at) => chains(at).length)).toEqual([5, 3])
+})
+
+test('a peer that comes is one line in one set; no chain is written', () => {
+  const before = programOf({ objects: [web, client, web80] })
+  const commands = change(before, programOf({ objects: [web, client, far, web80] }))
+  expect(commands.map((command) => (command.kind === 'run' ? [command.argv[0], command.stdin] : command))).toEqual([
+    ['ipset', expect.stringMatching(/^add KUBE-SRC-\w{16} 10\.244\.1\.2\n$/)],
+  ])
+})
