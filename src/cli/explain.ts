@@ -21,8 +21,9 @@ export const run: Run = async (args, io) => {
   return all.some(({ findings }) => findings.length > 0) ? FOUND : 0
 }
 
-function told({ service, endpoints, findings }: Explained): string {
-  if (findings.length === 0) return `${service}: nothing found that keeps it from answering; ${plural(endpoints.length, 'endpoint')} ready\n`
+function told({ service, endpoints, findings, checked }: Explained): string {
+  if (findings.length === 0)
+    return `${[`${service}: nothing found that keeps it from answering; ${plural(endpoints.length, 'endpoint')} ready`, ...checked.map((line) => `  ✓ ${line}`)].join('\n')}\n`
   const blocks = findings.map(({ says, evidence, next }, at) => [`${at + 1}. ${says}`, ...evidence.map((line) => `     ${line}`), `   next: ${next}`])
   return `${service}: ${plural(findings.length, 'finding')}\n${blocks.flat().join('\n')}\n`
 }

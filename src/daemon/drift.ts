@@ -1,8 +1,8 @@
 /** Where the kernels differ from the plan, and putting it back. */
 import type { Engine } from '#engine/engine.ts'
 import { perform } from '#engine/perform.ts'
-import { type Drift, drift, repair } from '#kernel/drift.ts'
-import { observe } from '#kernel/observe.ts'
+import { lookAt } from '#engine/wheel.ts'
+import { type Drift, repair } from '#kernel/drift.ts'
 import type { NodeProgram } from '#kernel/step.ts'
 import type { Event } from '#report/event.ts'
 import { wireSteps } from '#underlay/underlay.ts'
@@ -28,11 +28,7 @@ const rowOf = (machine: string, { step: { by, why }, what, wanted, found }: Drif
 async function look(engine: Engine, only?: string): Promise<{ readonly machine: string; readonly drifts: readonly Drift[] }[]> {
   const machines = [...engine.programs().keys()].filter((machine) => only === undefined || machine === only)
   return Promise.all(
-    machines.map(async (machine) => {
-      const program = heldBy(engine, machine)
-      const outputs = await Promise.all(observe(program).map((command) => engine.driver.run(machine, command)))
-      return { machine, drifts: drift(program, outputs, machine) }
-    }),
+    machines.map(async (machine) => ({ machine, drifts: await lookAt(engine.driver, machine, heldBy(engine, machine)) })),
   )
 }
 

@@ -12,13 +12,13 @@ import { podDir } from '#kubelet/volumes.ts'
 import type { Lab } from '#lab/lab.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { clusterOf } from '#model/model.ts'
-import { forgottenBy, programsOf } from '#plan/plan.ts'
+import { forgottenBy, isProxys, programsOf, withoutProxy } from '#plan/plan.ts'
 import { wiring } from '#underlay/underlay.ts'
 import { perform } from './perform.ts'
 import { createPods, type Pods } from './pods.ts'
 import { PROBER_ID, proberProgram } from './prober.ts'
 import { createSupervisor, type Program, type Supervisor } from './supervisor.ts'
-import { applyProgram, nameOf } from './wheel.ts'
+import { applyProgram, mend, nameOf } from './wheel.ts'
 
 export type Engine = {
   readonly store: Store
@@ -72,6 +72,8 @@ export function createEngine(o: EngineOptions): Engine {
   const declared = new Map<string, KubeObject>()
   /** Machines made anew that hold nothing yet. */
   const bare = new Set<string>()
+  /** Machines whose kube-proxy does not run. */
+  const resting = new Set<string>()
   const listeners = new Set<() => void>()
   let programs: ReadonlyMap<string, NodeProgram> = new Map()
   let cluster = clusterOf(lab, objectsIn(store))
@@ -133,7 +135,7 @@ export function createEngine(o: EngineOptions): Engine {
     const waits = objects.Deployment.some(waitsForTime) || objects.StatefulSet.some(waitsForTime) || objects.DaemonSet.some(waitsForTimeToo)
     if (waits) later = setTimeout(kick, SECOND_MS).unref()
     cluster = clusterOf(lab, { ...objects, Pod: objects.Pod.filter((pod) => !dead.has(pod.metadata.uid) && !leaving.has(placeOf(pod))) })
-    programs = programsOf(cluster)
+    programs = new Map([...programsOf(cluster)].map(([machine, program]) => [machine, rests(machine) ? withoutProxy(program, applied.get(machine) ?? []) : program]))
     pods.sync(cluster)
     const machines = [...programs.keys()]
     const results = await Promise.allSettled([...programs].map(([machine, program]) => applyTo(machine, program)))
@@ -154,6 +156,8 @@ export function createEngine(o: EngineOptions): Engine {
   const applyTo = async (machine: string, program: NodeProgram): Promise<void> => {
     const kernel = program.filter((step) => step.kind !== 'process')
     try {
+      if (rests(machine)) resting.add(machine)
+      else if (resting.has(machine)) await returnOfProxy(machine)
       applied.set(machine, await applyProgram(o.driver, machine, applied.get(machine) ?? [], kernel))
     } catch (error) {
       const node = store.get('Node', undefined, machine)
@@ -166,7 +170,17 @@ export function createEngine(o: EngineOptions): Engine {
     if (bare.delete(machine)) supervisor.hurry(machine)
   }
 
+  const rests = (machine: string): boolean => cluster.nodes.some(({ name, proxyDown }) => name === machine && proxyDown)
+
+  /** A kube-proxy that starts trusts nothing it finds: what was changed while it was away is put back. */
+  const returnOfProxy = async (machine: string): Promise<void> => {
+    const held = applied.get(machine) ?? []
+    if (held.some(isProxys)) await mend(o.driver, machine, held, isProxys)
+    resting.delete(machine)
+  }
+
   const forget = async (machine: string): Promise<void> => {
+    if (rests(machine)) return
     const [before, now] = [serves.get(machine), cluster]
     if (now.nodes.some(({ name }) => name === machine)) for (const command of forgottenBy(before, now)) await perform(o.driver, machine, command)
     serves.set(machine, now)

@@ -4,10 +4,12 @@ import type { NodeDriver } from '#driver/driver.ts'
 import type { Command } from '#kernel/command.ts'
 import { change, commandsOf } from '#kernel/compile.ts'
 import { difference, isLink } from '#kernel/difference.ts'
+import { type Drift, drift, repair } from '#kernel/drift.ts'
 import { failureOf } from '#kernel/failure.ts'
 import { keyOf } from '#kernel/identity.ts'
 import { askDraining, drained, withDraining } from '#kernel/ipvs.ts'
 import { speaksIpv6 } from '#kernel/lines.ts'
+import { observe } from '#kernel/observe.ts'
 import type { NodeProgram, Step } from '#kernel/step.ts'
 import { perform } from './perform.ts'
 
@@ -29,6 +31,18 @@ export async function applyProgram(driver: NodeDriver, machine: string, applied:
     }
   }
   return drain(driver, machine, withDraining(applied, wanted))
+}
+
+/** Where the machine's kernel differs from what it was made to hold. */
+export async function lookAt(driver: NodeDriver, machine: string, program: NodeProgram): Promise<readonly Drift[]> {
+  const outputs = await Promise.all(observe(program).map((command) => driver.run(machine, command)))
+  return drift(program, outputs, machine)
+}
+
+/** Puts back what differs of some steps. */
+export async function mend(driver: NodeDriver, machine: string, program: NodeProgram, which: (step: Step) => boolean): Promise<void> {
+  const drifts = (await lookAt(driver, machine, program)).filter(({ step }) => which(step))
+  for (const command of drifts.length === 0 ? [] : repair(program, drifts)) await perform(driver, machine, command)
 }
 
 /** Real servers that lost their last connection go. What cannot be asked or done now is tried again at the next turn. */

@@ -176,6 +176,18 @@ const coredns: Image = {
   folders: [],
 }
 
+/** While this process runs, the engine writes the node's rules and answers kube-proxy's health checks (src/proxy); the process itself does nothing. */
+const kubeProxy: Image = {
+  name: 'registry.k8s.io/kube-proxy',
+  repositories: ['kube-proxy', 'google-containers/kube-proxy', 'google_containers/kube-proxy'],
+  entrypoint: FOREVER,
+  cmd: [],
+  programs: {},
+  env: nothing,
+  files: noFiles,
+  folders: [],
+}
+
 const pause: Image = {
   name: 'registry.k8s.io/pause',
   repositories: ['pause', 'google-containers/pause', 'google_containers/pause'],
@@ -187,7 +199,7 @@ const pause: Image = {
   folders: [],
 }
 
-const images: readonly Image[] = [echo, nginx, netshoot, busybox, coredns, pause]
+const images: readonly Image[] = [echo, nginx, netshoot, busybox, coredns, kubeProxy, pause]
 
 /** For the sentence about an unknown image: our own names and the aliases people know. */
 export const knownImages: readonly string[] = [
@@ -198,5 +210,6 @@ export const knownImages: readonly string[] = [
   'nicolaka/netshoot',
   'registry.k8s.io/e2e-test-images/agnhost',
   'registry.k8s.io/coredns/coredns',
+  'registry.k8s.io/kube-proxy',
   'registry.k8s.io/pause',
 ]

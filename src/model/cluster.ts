@@ -38,6 +38,8 @@ export type Node = {
   readonly podCIDR: Cidr
   readonly labels: Readonly<Record<string, string>>
   readonly zone?: string
+  /** kube-proxy does not run here: what the kernel holds of Services stays as it is. */
+  readonly proxyDown?: true
 }
 
 /** A machine outside the cluster. */

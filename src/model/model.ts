@@ -8,12 +8,14 @@ import type { Ip } from '#net/net.ts'
 import { contains, ifName, ip, macOf, parseCidr, parseIp } from '#net/net.ts'
 import { CLUSTER_DOMAIN, controlPlaneOf, hostDevOf, podRangeOf, sandboxOf } from './addresses.ts'
 import type { Cluster, Host, Node, Pod } from './cluster.ts'
+import { nodesWithoutProxy } from './proxies.ts'
 import { servicePortsOf } from './services.ts'
 
 /** The one wire of every machine. */
 export const WIRE = ifName('eth0')
 
 export function clusterOf(lab: Lab, objects: Objects): Cluster {
+  const proxyless = nodesWithoutProxy(lab, objects)
   const dnsIP = parseIp(named(objects.Service, 'kube-system', 'kube-dns')?.spec.clusterIP ?? '')
   return {
     lab: lab.name,
@@ -26,7 +28,7 @@ export function clusterOf(lab: Lab, objects: Objects): Cluster {
     ...(dnsIP === undefined ? {} : { dnsIP }),
     controlPlane: controlPlaneOf(lab),
     segments: lab.underlay.segments,
-    nodes: lab.nodes.flatMap((_, index) => nodeOf(lab, objects, index)),
+    nodes: lab.nodes.flatMap((_, index) => nodeOf(lab, objects, index)).map((node) => (proxyless.has(node.name) ? { ...node, proxyDown: true } : node)),
     hosts: lab.hosts.map((host): Host => ({ ...host, segment: segmentOf(lab, host.ip) })),
     pods: objects.Pod.flatMap((pod) => podOf(pod) ?? []),
     services: servicePortsOf(objects),

@@ -37,6 +37,14 @@ export function forgottenBy(before: Cluster | undefined, now: Cluster): readonly
   return runs
 }
 
+/**
+ * What a node holds while its kube-proxy does not run: of Services what it held before, since nobody writes rules, and nobody takes them away.
+ * The plan itself always says what a running kube-proxy would write.
+ */
+export const withoutProxy = (wanted: NodeProgram, held: NodeProgram): NodeProgram => [...wanted.filter((step) => !isProxys(step)), ...held.filter(isProxys)]
+
+export const isProxys = ({ by }: Step): boolean => by.startsWith('kube-proxy/')
+
 function allSteps(wanted: readonly Component[], cluster: Cluster, node: Node): readonly Step[] {
   const steps: Step[] = []
   for (const component of wanted) for (const step of component.steps(cluster, node, steps)) steps.push(step)

@@ -16,6 +16,8 @@ const evidence = (o: Partial<Evidence> = {}, ss = SS): Evidence => ({
   forwarding: new Map([['node-1', '1']]),
   dnsIP: undefined,
   nodes: ['node-1', 'node-2'],
+  nodeLabels: new Map(),
+  proxyDown: [],
   ...o,
 })
 const says = (o?: Partial<Evidence>, ss?: string) => explain(evidence(o, ss)).map((one) => [one.says, ...one.evidence])

@@ -2,7 +2,7 @@
  * Why a Service answers nobody: causes judged from the objects and from what the kernels said, each with its evidence and the next command to
  * type. It stands with the probes because it is one: asked below the door, judged here. The first finding is the one to mend first.
  */
-import type { EndpointSlice, EventObject, KubeObject, PodObject, ServiceObject } from '#api/kinds.ts'
+import type { DaemonSet, EndpointSlice, EventObject, KubeObject, PodObject, ServiceObject } from '#api/kinds.ts'
 import { nearest } from '#api/nearest.ts'
 import { labelsLine, podStatus } from '#api/show.ts'
 
@@ -23,10 +23,18 @@ export type Evidence = {
   readonly forwarding: ReadonlyMap<string, string>
   /** The address of the cluster's DNS, when it has one. */
   readonly dnsIP: string | undefined
+  /** What a CoreDNS Pod said when it was asked for the Service's full name; absent when none could be asked. */
+  readonly lookup?: Lookup
   readonly nodes: readonly string[]
+  readonly nodeLabels: ReadonlyMap<string, Labels>
+  /** Nodes whose kube-proxy does not run, and the DaemonSet it comes from. */
+  readonly proxyDown: readonly string[]
+  readonly proxySet?: DaemonSet | undefined
 }
 
-export const explain = (of: Evidence): readonly Finding[] => [...backends(of), ...policies(of), ...kernels(of), ...names(of)]
+export type Lookup = { readonly server: string; readonly name: string; readonly answers: readonly string[] }
+
+export const explain = (of: Evidence): readonly Finding[] => [...backends(of), ...policies(of), ...proxies(of), ...kernels(of), ...names(of)]
 
 /** Reads `ss -Hltun`. */
 export const readListeners = (text: string): readonly Listener[] =>
@@ -196,9 +204,32 @@ function* policies({ service, pods, nodes }: Evidence): Generator<Finding> {
 
 // --- kernels and names --------------------------------------------------------------------------------------------------------------
 
+/** A node without kube-proxy keeps the rules it had, if it had any: they lead to where Pods were. */
+function* proxies({ proxyDown, proxySet, pods, nodeLabels, drift }: Evidence): Generator<Finding> {
+  if (proxyDown.length === 0) return
+  const selector = proxySet?.spec.template.spec.nodeSelector ?? {}
+  const evidence = proxyDown.flatMap((node) => {
+    const there = pods.filter(({ metadata, spec }) => metadata.namespace === 'kube-system' && metadata.labels['k8s-app'] === 'kube-proxy' && spec.nodeName === node)
+    const lacks = Object.entries(selector).filter(([key, value]) => nodeLabels.get(node)?.[key] !== value)
+    const gone = drift.filter((row) => row.machine === node && isProxys(row)).length
+    return [
+      ...(there.length === 0 ? [`${node}: no Pod labelled k8s-app=kube-proxy is there`] : there.map((pod) => `${node}: ${keyOf(pod)}: ${podStatus(pod)}`)),
+      ...(lacks.length === 0 ? [] : [`its DaemonSet wants nodes with ${labelsLine(Object.fromEntries(lacks))}, which ${node} has not`]),
+      gone === 0 ? `${node}: the rules there are those of when it last ran` : `${node}: rules it once wrote are gone`,
+    ]
+  })
+  yield {
+    says: `kube-proxy does not run on ${proxyDown.join(', ')}: nobody writes the rules of Services there`,
+    evidence: [...evidence, ...(proxySet === undefined ? ['there is no DaemonSet kube-proxy in kube-system'] : [])],
+    next: proxySet === undefined ? 'netlab get daemonsets -n kube-system' : 'netlab describe daemonset kube-proxy -n kube-system',
+  }
+}
+
+const isProxys = ({ by }: Evidence['drift'][number]): boolean => by.startsWith('kube-proxy/')
+
 const SHOWN = 5
 
-function* kernels({ service, drift, forwarding }: Evidence): Generator<Finding> {
+function* kernels({ service, drift, forwarding, proxyDown, dnsIP }: Evidence): Generator<Finding> {
   const off = [...forwarding].filter(([, value]) => value === '0').map(([node]) => node)
   if (off.length > 0)
     yield {
@@ -206,7 +237,10 @@ function* kernels({ service, drift, forwarding }: Evidence): Generator<Finding> 
       evidence: off.map((node) => `${node}: net.ipv4.ip_forward is 0`),
       next: off.length === 1 ? `netlab repair ${off[0]}` : 'netlab repair',
     }
-  const missing = drift.filter((row) => !row.wanted.includes('ip_forward') && concerns(service, row))
+  const own = addressesOf(service, dnsIP)
+  const missing = drift
+    .filter((row) => !row.wanted.includes('ip_forward') && !(proxyDown.includes(row.machine) && isProxys(row)))
+    .filter((row) => concerns(service, own, row))
   const machines = [...new Set(missing.map(({ machine }) => machine))]
   if (missing.length > 0)
     yield {
@@ -215,25 +249,61 @@ function* kernels({ service, drift, forwarding }: Evidence): Generator<Finding> 
         ...missing.slice(0, SHOWN).map(({ machine, by, what, wanted }) => `${machine}: ${by}: ${what}: ${wanted.trim().split('\n')[0]}`),
         ...(missing.length > SHOWN ? [`and ${missing.length - SHOWN} more`] : []),
       ],
-      next: 'netlab drift',
+      next: machines.length === 1 ? `netlab repair ${machines[0]}` : 'netlab repair',
     }
 }
 
-/** A chain of its own that names another Service is that one's; what stands in the chains all Services share may be anybody's. */
-function concerns({ metadata }: ServiceObject, { wanted }: Evidence['drift'][number]): boolean {
-  const others = [...wanted.matchAll(/--comment "?([\w.-]+\/[\w.-]+)/g)].map((match) => match[1])
-  const own = /KUBE-(SVC|SVL|SEP|EXT|FW)-/.test(wanted.split(' -')[0] ?? '')
-  return !own || others.length === 0 || others.includes(`${metadata.namespace}/${metadata.name}`)
+const DNS = 'kube-system/kube-dns'
+
+/** What names another Service, or leads from its address, is that one's; without the rules of kube-dns this one's name is not found either. */
+function concerns({ metadata }: ServiceObject, own: ReadonlySet<string>, { wanted }: Evidence['drift'][number]): boolean {
+  const named = [...wanted.matchAll(/(?:--comment "?|\b[A-Z0-9]{8}-)([a-z0-9-]+\/[a-z0-9-]+)(?=[:/ ]|$)/g)].map((match) => match[1])
+  if (named.length > 0) return named.some((name) => name === `${metadata.namespace}/${metadata.name}` || name === DNS)
+  const from = /^virtual-server \D*?((?:\d+\.){3}\d+)[:,]/.exec(wanted)?.[1]
+  return from === undefined || own.has(from)
 }
 
-function* names({ service, pods, dnsIP }: Evidence): Generator<Finding> {
+const addressesOf = ({ spec, status }: ServiceObject, dnsIP: string | undefined): ReadonlySet<string> =>
+  new Set([spec.clusterIP, ...spec.externalIPs, ...(status.loadBalancer.ingress ?? []).map(({ ip }) => ip), dnsIP].flatMap((ip) => ip ?? []))
+
+function* names({ service, pods, dnsIP, lookup }: Evidence): Generator<Finding> {
   const servers = pods.filter(
     ({ metadata }) => metadata.namespace === 'kube-system' && metadata.labels['k8s-app'] === 'kube-dns' && metadata.deletionTimestamp === undefined,
   )
-  if (dnsIP === undefined || servers.some(isReady)) return
-  yield {
-    says: `CoreDNS is down: the name ${service.metadata.name} cannot be looked up${service.spec.clusterIP && service.spec.clusterIP !== 'None' ? `, its address ${service.spec.clusterIP} can still be used` : ''}`,
-    evidence: servers.length === 0 ? ['there is no Pod labelled k8s-app=kube-dns in kube-system'] : servers.map((pod) => `${keyOf(pod)}: ${podStatus(pod)}`),
-    next: 'netlab get deployments,pods -n kube-system',
-  }
+  if (dnsIP === undefined) return
+  const still = service.spec.clusterIP && service.spec.clusterIP !== 'None' ? `, its address ${service.spec.clusterIP} can still be used` : ''
+  if (!servers.some(isReady))
+    yield {
+      says: `CoreDNS is down: the name ${service.metadata.name} cannot be looked up${still}`,
+      evidence: servers.length === 0 ? ['there is no Pod labelled k8s-app=kube-dns in kube-system'] : servers.map((pod) => `${keyOf(pod)}: ${podStatus(pod)}`),
+      next: 'netlab get deployments,pods -n kube-system',
+    }
+  else if (lookup !== undefined && still !== '' && !lookup.answers.includes(service.spec.clusterIP ?? ''))
+    yield {
+      says: `CoreDNS runs, but the name ${service.metadata.name} does not lead to it${still}`,
+      evidence: [`${lookup.server} says of ${lookup.name}: ${lookup.answers.length === 0 ? 'nothing' : lookup.answers.join(', ')}`],
+      next: 'netlab get configmap coredns -n kube-system -o yaml',
+    }
 }
+
+// --- what was looked at -------------------------------------------------------------------------------------------------------------
+
+/** For a Service that is well: what that is judged by. */
+export function checked(of: Evidence): readonly string[] {
+  const { service, pods, slices, listeners, forwarding, nodes, lookup } = of
+  const selector = service.spec.selector ?? {}
+  const own = slices.filter((slice) => slice.metadata.labels['kubernetes.io/service-name'] === service.metadata.name)
+  const ready = own.flatMap(({ endpoints }) => endpoints).filter(({ conditions }) => conditions.ready !== false)
+  const local = pods.filter((pod) => pod.metadata.namespace === service.metadata.namespace && lives(pod) && matches(selector, pod))
+  const selects = Object.keys(selector).length > 0
+  return [
+    ...(selects ? [`selector ${labelsLine(selector)}: ${plural(local.length, 'Pod')}, ${local.filter(isReady).length} ready`] : []),
+    `endpoints: ${ready.flatMap(({ addresses }) => addresses).join(', ') || 'none'}`,
+    ...(selects ? [`target ports: something listens in ${[...listeners.keys()].join(', ') || 'no Pod that could be asked'}`] : []),
+    `kube-proxy's rules: as planned on ${nodes.join(', ')}`,
+    `net.ipv4.ip_forward: ${[...forwarding].map(([node, value]) => `${value} on ${node}`).join(', ')}`,
+    ...(lookup === undefined ? [] : [`DNS: ${lookup.name} is ${lookup.answers.join(', ')}`]),
+  ]
+}
+
+const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`
