@@ -27,9 +27,7 @@ const rowOf = (machine: string, { step: { by, why }, what, wanted, found }: Drif
 
 async function look(engine: Engine, only?: string): Promise<{ readonly machine: string; readonly drifts: readonly Drift[] }[]> {
   const machines = [...engine.programs().keys()].filter((machine) => only === undefined || machine === only)
-  return Promise.all(
-    machines.map(async (machine) => ({ machine, drifts: await lookAt(engine.driver, machine, heldBy(engine, machine)) })),
-  )
+  return Promise.all(machines.map(async (machine) => ({ machine, drifts: await lookAt(engine.driver, machine, heldBy(engine, machine)) })))
 }
 
 /** What netlab has put into a machine's kernel, beginning with its wire. */

@@ -1,12 +1,17 @@
 /** Gathers from store and kernels what `netlab explain` judges. */
 import type { PodObject } from '#api/kinds.ts'
 import type { Engine } from '#engine/engine.ts'
-import { type Evidence, checked, explain, type Finding, type Listener, type Lookup, readListeners } from '#probe/explain.ts'
+import { checked, type Evidence, explain, type Finding, type Listener, type Lookup, readListeners } from '#probe/explain.ts'
 import { driftOf } from './drift.ts'
 import { failureStatus } from './serve.ts'
 
 /** As `netlab explain -o json` prints it. */
-export type Explained = { readonly service: string; readonly endpoints: readonly string[]; readonly findings: readonly Finding[]; readonly checked: readonly string[] }
+export type Explained = {
+  readonly service: string
+  readonly endpoints: readonly string[]
+  readonly findings: readonly Finding[]
+  readonly checked: readonly string[]
+}
 
 export async function explained(engine: Engine, url: URL): Promise<Response> {
   const namespace = url.searchParams.get('namespace') ?? 'default'

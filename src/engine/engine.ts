@@ -135,7 +135,9 @@ export function createEngine(o: EngineOptions): Engine {
     const waits = objects.Deployment.some(waitsForTime) || objects.StatefulSet.some(waitsForTime) || objects.DaemonSet.some(waitsForTimeToo)
     if (waits) later = setTimeout(kick, SECOND_MS).unref()
     cluster = clusterOf(lab, { ...objects, Pod: objects.Pod.filter((pod) => !dead.has(pod.metadata.uid) && !leaving.has(placeOf(pod))) })
-    programs = new Map([...programsOf(cluster)].map(([machine, program]) => [machine, rests(machine) ? withoutProxy(program, applied.get(machine) ?? []) : program]))
+    programs = new Map(
+      [...programsOf(cluster)].map(([machine, program]) => [machine, rests(machine) ? withoutProxy(program, applied.get(machine) ?? []) : program]),
+    )
     pods.sync(cluster)
     const machines = [...programs.keys()]
     const results = await Promise.allSettled([...programs].map(([machine, program]) => applyTo(machine, program)))

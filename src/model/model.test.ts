@@ -67,3 +67,21 @@ test('builders make what a manifest makes', () => {
   })
   expect(objectsOf([...service('b'), ...service('a')]).Service.map(({ metadata }) => metadata.name)).toEqual(['a', 'b'])
 })
+
+test('kube-proxy is down where a lab has it as a DaemonSet and no Pod of it runs; elsewhere it is never down', () => {
+  const set = object('DaemonSet', {
+    metadata: { name: 'kube-proxy', namespace: 'kube-system' },
+    spec: { selector: { matchLabels: {} }, template: { metadata: { labels: {} }, spec: { containers: [{ name: 'c', image: 'kube-proxy' }] } } },
+  })
+  const proxy = (node: string, state: object) => {
+    const made = pod(`kube-proxy-${node}`, { namespace: 'kube-system', labels: { 'k8s-app': 'kube-proxy' }, node, ip: '192.168.0.10' })
+    const status = { name: 'c', image: 'kube-proxy', ready: true, restartCount: 0, state }
+    return object('Pod', { ...made, status: { ...made.status, containerStatuses: [status] } })
+  }
+  const pods = [proxy('node-1', { running: { startedAt: NOW } }), proxy('node-2', { waiting: { reason: 'CrashLoopBackOff' } })]
+  const down = (objects: Parameters<typeof clusterWith>[0]) => clusterWith(objects).nodes.map(({ proxyDown = false }) => proxyDown)
+  expect([down({ objects: [set, ...pods] }), down({ objects: pods })]).toEqual([
+    [false, true, true],
+    [false, false, false],
+  ])
+})

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Step } from '#kernel/step.ts'
 import { clusterWith, pod } from '#model/build.ts'
 import { ip } from '#net/net.ts'
-import { agreed, components, programsOf } from './plan.ts'
+import { agreed, components, programsOf, withoutProxy } from './plan.ts'
 
 const pods = ['a', 'b'].map((name, at) => pod(name, { node: `node-${at + 1}`, ip: `10.244.${at}.2` }))
 const cluster = clusterWith({ nodes: 2, objects: pods, hosts: [{ name: 'internet', ip: ip('203.0.113.10') }] })
@@ -30,4 +30,13 @@ test('two components that claim one thing differently are named', () => {
   expect(() => agreed('node-1', [step, { ...step, by: 'proxy', value: '0' }])).toThrow(
     'node-1: kubelet wants sysctl net.ipv4.ip_forward = 1, but proxy wants sysctl net.ipv4.ip_forward = 0',
   )
+})
+
+test('while kube-proxy does not run, its steps are those that the node held, and all others are those that are wanted', () => {
+  const step = (by: string, value: string): Step => ({ by, why: '', kind: 'sysctl', key: by, value })
+  const wanted = [step('kubelet', 'new'), step('kube-proxy/iptables', 'new')]
+  expect([withoutProxy(wanted, [step('kubelet', 'old'), step('kube-proxy/iptables', 'old')]), withoutProxy(wanted, [])]).toEqual([
+    [step('kubelet', 'new'), step('kube-proxy/iptables', 'old')],
+    [step('kubelet', 'new')],
+  ])
 })

@@ -115,3 +115,52 @@ test('names that nobody answers for', () => {
     next: 'netlab get deployments,pods -n kube-system',
   })
 })
+
+test('a CoreDNS that runs and does not know the name is told apart', () => {
+  const server = pod('coredns-1', { namespace: 'kube-system', labels: { 'k8s-app': 'kube-dns' }, node: 'node-1', ip: '10.244.0.9' })
+  const asked = (...answers: string[]) =>
+    says({ dnsIP: '10.96.0.10', pods: [web, server], lookup: { server: 'kube-system/coredns-1', name: 'web.default.svc.cluster.local', answers } })
+  expect([asked('10.96.0.9'), asked()]).toEqual([
+    [],
+    [
+      [
+        'CoreDNS runs, but the name web does not lead to it, its address 10.96.0.9 can still be used',
+        'kube-system/coredns-1 says of web.default.svc.cluster.local: nothing',
+      ],
+    ],
+  ])
+})
+
+test('a node without kube-proxy is told with what keeps it away, and what is missing there is not told twice', () => {
+  const set = object('DaemonSet', {
+    metadata: { name: 'kube-proxy', namespace: 'kube-system' },
+    spec: {
+      selector: { matchLabels: { 'k8s-app': 'kube-proxy' } },
+      template: { metadata: { labels: {} }, spec: { nodeSelector: { zone: 'a' }, containers: [{ name: 'c', image: 'kube-proxy' }] } },
+    },
+  })
+  const gone = { machine: 'node-2', by: 'kube-proxy/iptables', what: 'missing', wanted: 'jump nat PREROUTING KUBE-SERVICES' }
+  expect(says({ proxyDown: ['node-2'], proxySet: set, nodeLabels: new Map([['node-2', { zone: 'b' }]]), drift: [gone] })).toEqual([
+    [
+      'kube-proxy does not run on node-2: nobody writes the rules of Services there',
+      'node-2: no Pod labelled k8s-app=kube-proxy is there',
+      'its DaemonSet wants nodes with zone=a, which node-2 has not',
+      'node-2: rules it once wrote are gone',
+    ],
+  ])
+})
+
+test('whose rule is gone is read from its comment, its chain in nftables or its address in IPVS; those of kube-dns are everybody’s', () => {
+  const concerned = (wanted: string) => says({ dnsIP: undefined, drift: [{ machine: 'node-1', by: 'kube-proxy/x', what: 'missing', wanted }] }).length > 0
+  const rows = (name: string, ip: string) => [
+    `chain nat KUBE-SERVICES: -d ${ip}/32 -p tcp -m comment --comment "${name}:http cluster IP" -m tcp --dport 80 -j KUBE-SVC-X`,
+    `chain nat KUBE-SEP-X: -m comment --comment ${name} -m tcp -p tcp -j DNAT --to-destination 10.244.0.2:80`,
+    `nft map ip kube-proxy service-ips { type verdict ; }: ${ip} . tcp . 80 : goto service-SUSTUHLJ-${name}/tcp/http`,
+    `virtual-server tcp ${ip}:80 rr`,
+  ]
+  expect([rows('default/web', '10.96.0.9').map(concerned), rows('default/other', '10.96.0.8').map(concerned)]).toEqual([
+    [true, true, true, true],
+    [false, false, false, false],
+  ])
+  expect(concerned('chain nat KUBE-SERVICES: -m comment --comment "kube-system/kube-dns:dns cluster IP" -j X')).toBe(true)
+})

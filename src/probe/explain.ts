@@ -209,7 +209,9 @@ function* proxies({ proxyDown, proxySet, pods, nodeLabels, drift }: Evidence): G
   if (proxyDown.length === 0) return
   const selector = proxySet?.spec.template.spec.nodeSelector ?? {}
   const evidence = proxyDown.flatMap((node) => {
-    const there = pods.filter(({ metadata, spec }) => metadata.namespace === 'kube-system' && metadata.labels['k8s-app'] === 'kube-proxy' && spec.nodeName === node)
+    const there = pods.filter(
+      ({ metadata, spec }) => metadata.namespace === 'kube-system' && metadata.labels['k8s-app'] === 'kube-proxy' && spec.nodeName === node,
+    )
     const lacks = Object.entries(selector).filter(([key, value]) => nodeLabels.get(node)?.[key] !== value)
     const gone = drift.filter((row) => row.machine === node && isProxys(row)).length
     return [

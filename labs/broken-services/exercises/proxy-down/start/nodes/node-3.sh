@@ -1,0 +1,2 @@
+# What a reboot leaves of rules that live in memory: nothing.
+iptables-save | grep -v KUBE- | iptables-restore
