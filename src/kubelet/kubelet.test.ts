@@ -151,7 +151,7 @@ test('what is missing makes a container wait, with kubelet’s words, and it has
       {
         reason: 'ErrImagePull',
         message:
-          'no image "postgres:16" in netlab; there are netlab/echo, netlab/netshoot, nginx, busybox, nicolaka/netshoot, registry.k8s.io/e2e-test-images/agnhost, registry.k8s.io/coredns/coredns, registry.k8s.io/pause',
+          'no image "postgres:16" in netlab; there are netlab/echo, netlab/netshoot, nginx, busybox, nicolaka/netshoot, registry.k8s.io/e2e-test-images/agnhost, registry.k8s.io/coredns/coredns, registry.k8s.io/kube-proxy, registry.k8s.io/pause',
       },
       0,
     ],

@@ -54,10 +54,10 @@ const causes: Readonly<Record<string, readonly [service: string, finding: RegExp
   'selector-typo': ['web', /^its selector app=wbe matches no Pod in namespace default\nthere are Pods with app=web/],
   'wrong-target-port': ['orders', /^nobody listens on targetPort 9090\/TCP in default\/orders-.*\nopen there: 9000\/TCP/],
   'localhost-only': ['payments', /^the app listens on port 9100\/TCP for its own Pod only, .*\nit listens on 127\.0\.0\.1:9100; a Service sends to 10\.244\./],
-  'failing-readiness': ['orders', /^none of its 1 Pod is ready[^]*GET \/health on port 9000[^]*Readiness probe failed: .*404/],
+  'failing-readiness': ['orders', /^none of its 1 Pod is ready[\s\S]*GET \/health on port 9000[\s\S]*Readiness probe failed: .*404/],
   'proxy-down': [
     'web',
-    /^kube-proxy does not run on node-3: .*\nnode-3: no Pod [^]*wants nodes with topology\.kubernetes\.io\/zone=a[^]*rules it once wrote are gone/,
+    /^kube-proxy does not run on node-3: .*\nnode-3: no Pod [\s\S]*wants nodes with topology\.kubernetes\.io\/zone=a[\s\S]*rules it once wrote are gone/,
   ],
   'ip-forward-off': ['web', /^node-2 does not forward packets\nnode-2: net\.ipv4\.ip_forward is 0$/],
   'coredns-down': ['web', /^CoreDNS is down: the name web cannot be looked up, its address 10\.96\.2\.1 can still be used/],
