@@ -1,18 +1,17 @@
 /** Machines as plain Linux namespaces, inside the namespaces of the lab's keeper. Needs no root and no Docker. */
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Run } from '#kernel/command.ts'
 import type { Segment } from '#lab/lab.ts'
 import { IF_NAME_MAX, macOf, prefixOf } from '#net/net.ts'
 import type { Machine, NodeDriver, Wiring } from '../driver.ts'
-import { fitsShell, openShell, type Shell } from '../shell.ts'
+import { type Helper, type HelperProcess, openHelper, startHelper } from '../helper.ts'
 import { spawnContainer } from './container.ts'
-import { writing } from './files.ts'
 import { MACHINE_ENV } from './launcher.ts'
 import { type MachineProcess, startMachine } from './machine.ts'
-import { mustRun, runProcess } from './run.ts'
-import { machineTable, makeTemplate, type Programs } from './world.ts'
+import { type Must, must, runProcess } from './run.ts'
+import { hostSettings, makeTemplate, type Programs } from './world.ts'
 
 export type NetnsOptions = {
   /** A folder of the lab's own; the template is mounted on a folder in it, in the lab's mount namespace only. */
@@ -22,13 +21,14 @@ export type NetnsOptions = {
 
 export function netnsDriver(o: NetnsOptions): NodeDriver {
   const template = join(o.folder, 'root')
-  const fstab = join(o.folder, 'machine.fstab')
   const machines = new Map<string, Machine & MachineProcess>()
-  const shells = new Map<string, Shell>()
+  const helpers = new Map<string, Helper>()
   const segments = new Map<string, Segment>()
   /** Machines that have or had a wire: that of a dead one hangs about for a moment after it. */
   const wired = new Set<string>()
-  let prepared: Promise<void> | undefined = prepare(template, fstab, o.programs)
+  /** Stands outside the machines, where the wires come together. */
+  let lab = openLab()
+  let prepared: Promise<void> | undefined = prepare(template, o, lab)
 
   const pidOf = (name: string): number => {
     const machine = machines.get(name)
@@ -36,14 +36,27 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     return machine.pid
   }
 
-  const shellOf = (name: string, pid: number): Shell => {
-    const open = shells.get(name) ?? openShell(['nsenter', '-t', `${pid}`, '-m', '-n', '-u', '-p', '--', 'sh'], MACHINE_ENV)
-    shells.set(name, open)
-    return open
+  const helperOf = (name: string): Helper => {
+    const helper = helpers.get(name)
+    if (helper === undefined) throw new Error(`no machine named ${name}`)
+    return helper
+  }
+
+  /** A machine dies before anybody here is told. Whoever killed its helper only finds another one there. */
+  const lives = async (name: string): Promise<boolean> => {
+    const helper = helperOf(name)
+    return (await helper.run(NOTHING)).code === 0 || (await helper.run(NOTHING)).code === 0
   }
 
   const keep = (machine: Machine, started: MachineProcess): void => {
     machines.set(machine.name, { ...machine, ...started })
+    let first: HelperProcess | undefined = started.helper
+    const next = (): HelperProcess => {
+      const helper = first ?? startHelper(['nsenter', '-t', `${started.pid}`, '-m', '-n', '-u', '-p', '--'], MACHINE_ENV)
+      first = undefined
+      return helper
+    }
+    helpers.set(machine.name, openHelper(next))
     started.keeper.on('exit', () => {
       if (machines.get(machine.name)?.keeper === started.keeper) forget(machine.name)
     })
@@ -52,8 +65,8 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
   const forget = (name: string): void => {
     machines.get(name)?.keeper.kill('SIGKILL')
     machines.delete(name)
-    shells.get(name)?.close()
-    shells.delete(name)
+    helpers.get(name)?.close()
+    helpers.delete(name)
   }
 
   const enter: NodeDriver['enter'] = (name, inside = {}) => {
@@ -64,24 +77,33 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
 
   return {
     async up(wiring, signal) {
-      prepared ??= prepare(template, fstab, o.programs)
+      if (prepared === undefined) {
+        lab = openLab()
+        prepared = prepare(template, o, lab)
+      }
       await prepared
       signal.throwIfAborted()
+      await Promise.all([...machines.values()].map(async ({ name, keeper }) => (await lives(name)) || machines.get(name)?.keeper !== keeper || forget(name)))
       const gone = [...segments.values()].filter((known) => !wiring.segments.some((segment) => isSame(segment, known))).map(({ name }) => name)
       for (const known of machines.values()) if (gone.includes(known.segment) || !wiring.machines.some((machine) => isAt(machine, known))) forget(known.name)
-      await unwire(gone.map(bridgeOf))
+      await unwire(gone.map(bridgeOf), lab)
       for (const name of gone) segments.delete(name)
-      await wireSegments(wiring, segments)
+      await wireSegments(wiring, segments, must(lab))
       signal.throwIfAborted()
       const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
-      const started = await Promise.allSettled(fresh.map(async (machine) => keep(machine, await startMachine(machine.name, template, fstab, signal))))
+      const settings = hostSettings()
+      const started = await Promise.allSettled(fresh.map(async (machine) => keep(machine, await startMachine(machine.name, template, settings, signal))))
       try {
         for (const one of started) if (one.status === 'rejected') throw one.reason
-        await unwire(fresh.filter(({ name }) => wired.has(name)).map(({ name }) => wireOf(name)))
+        await unwire(
+          fresh.filter(({ name }) => wired.has(name)).map(({ name }) => wireOf(name)),
+          lab,
+        )
         for (const { name } of fresh) wired.add(name)
-        await wireMachines(wiring, fresh, pidOf)
+        await wireMachines({ wiring, fresh, pidOf, outside: must(lab), on: (name) => must(helperOf(name)) })
         await portsOpen(
           fresh.map(({ name }) => wireOf(name)),
+          lab,
           signal,
         )
       } catch (error) {
@@ -93,11 +115,10 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     },
 
     async run(name, command, options) {
-      const pid = pidOf(name)
-      if (command.kind === 'write') return shellOf(name, pid).run(writing(command))
+      if (command.kind === 'write') return helperOf(name).run(command)
       // What may have to be stopped, or is to see a container's files, gets a process of its own.
-      if (options === undefined && command.view === undefined && fitsShell(command)) return shellOf(name, pid).run(command)
-      return runProcess(wrap(pid, command), { ...options, ...(command.stdin === undefined ? {} : { stdin: command.stdin }) })
+      if (options === undefined && command.view === undefined && !command.argv.some(hasZero)) return helperOf(name).run(command)
+      return runProcess(wrap(pidOf(name), command), { ...options, ...(command.stdin === undefined ? {} : { stdin: command.stdin }) })
     },
 
     spawn: (name, program, log) => spawnContainer(pidOf(name), netnsFlag(pidOf(name), program.in), program, log),
@@ -107,14 +128,22 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       const ends = [...machines.values()].map(({ keeper }) => new Promise((resolve) => keeper.once('exit', resolve)))
       for (const name of machines.keys()) forget(name)
       await Promise.all(ends)
-      await unwire([...[...wired].map(wireOf), ...[...segments.keys()].map(bridgeOf)])
+      if (prepared === undefined) return
+      await prepared
+      await unwire([...[...wired].map(wireOf), ...[...segments.keys()].map(bridgeOf)], lab)
       wired.clear()
       segments.clear()
-      await prepared?.then(() => mustRun(['umount', '--lazy', template]))
+      await must(lab)(['umount', '--lazy', template])
+      lab.close()
       prepared = undefined
     },
   }
 }
+
+const NOTHING = { files: [] } as const
+
+/** Such a word ends there for the kernel; Node refuses it with an answer of its own. */
+const hasZero = (word: string): boolean => word.includes('\0')
 
 /** The pid namespace a machine boots with has this inode on every Linux (PROC_PID_INIT_INO). */
 const INITIAL_PIDS = 'pid:[4026531836]'
@@ -125,11 +154,12 @@ function refuseHost(): void {
   if (!keeper) throw new Error('the netns driver runs inside a keeper’s namespaces only: here it would touch the host’s own network')
 }
 
-async function prepare(template: string, fstab: string, programs: Programs): Promise<void> {
+const openLab = (): Helper => openHelper(() => startHelper([], MACHINE_ENV))
+
+async function prepare(template: string, o: NetnsOptions, lab: Helper): Promise<void> {
   refuseHost()
   mkdirSync(template, { recursive: true })
-  await makeTemplate(template, fstab, programs)
-  writeFileSync(fstab, machineTable(template))
+  await makeTemplate(template, join(o.folder, 'machine.fstab'), o.programs, must(lab))
 }
 
 /** nsenter opens its files before it enters anything, hence the way through the machine's root. */
@@ -147,7 +177,7 @@ function deviceName(prefix: string, name: string): string {
  * A bridge per segment in the lab's own namespace, which is also the router between segments and the control plane's machine. Its MAC, and those of
  * machines, follow from their addresses: neighbours remember them, and one that was drawn would be another after every change.
  */
-async function wireSegments(wiring: Wiring, known: Map<string, Segment>): Promise<void> {
+async function wireSegments(wiring: Wiring, known: Map<string, Segment>, outside: Must): Promise<void> {
   const fresh = wiring.segments.filter((segment) => !known.has(segment.name))
   if (fresh.length === 0) return
   if (known.size === 0) {
@@ -159,17 +189,18 @@ async function wireSegments(wiring: Wiring, known: Map<string, Segment>): Promis
       'net.bridge.bridge-nf-call-iptables=0',
     ]
     // A kernel that lacks IPv6, or has not loaded br_netfilter, lacks their settings too.
-    await mustRun(['sysctl', '-q', '-e', '-w', ...sysctls])
+    await outside(['sysctl', '-q', '-e', '-w', ...sysctls])
   }
+  if (fresh.length === 0) return
   const lines = fresh.flatMap((segment) => {
     const dev = bridgeOf(segment.name)
     return [
       `link add name ${dev} address ${macOf(segment.gateway)} mtu ${segment.mtu} type bridge`,
-      `address add ${segment.gateway}/${prefixOf(segment.cidr)} dev ${dev}`,
+      `addr add ${segment.gateway}/${prefixOf(segment.cidr)} dev ${dev}`,
       `link set dev ${dev} up`,
     ]
   })
-  await mustRun(['ip', '-batch', '-'], ['link set dev lo up', ...lines])
+  await outside(['ip', '-batch', '-'], ['link set dev lo up', ...lines])
   for (const segment of fresh) known.set(segment.name, segment)
 }
 
@@ -178,31 +209,37 @@ const isAt = (a: Machine, b: Machine): boolean => a.name === b.name && a.ip === 
 const isSame = (a: Segment, b: Segment): boolean => a.name === b.name && a.cidr === b.cidr && a.gateway === b.gateway && a.mtu === b.mtu
 
 /** Those that are gone already are as good as taken away. */
-async function unwire(devices: readonly string[]): Promise<void> {
-  if (devices.length > 0) await runProcess(['ip', '-force', '-batch', '-'], { stdin: devices.map((dev) => `link delete dev ${dev}\n`).join('') })
+async function unwire(devices: readonly string[], lab: Helper): Promise<void> {
+  if (devices.length > 0) await lab.run({ argv: ['ip', '-force', '-batch', '-'], stdin: devices.map((dev) => `link delete dev ${dev}\n`).join('') })
 }
 
-async function wireMachines(wiring: Wiring, fresh: readonly Machine[], pidOf: (name: string) => number): Promise<void> {
-  if (fresh.length === 0) return
-  const outside = fresh.flatMap((machine) => {
-    const segment = segmentOf(wiring, machine)
+async function wireMachines(o: {
+  readonly wiring: Wiring
+  readonly fresh: readonly Machine[]
+  readonly pidOf: (machine: string) => number
+  readonly outside: Must
+  readonly on: (machine: string) => Must
+}): Promise<void> {
+  if (o.fresh.length === 0) return
+  const wires = o.fresh.flatMap((machine) => {
+    const segment = segmentOf(o.wiring, machine)
     const dev = wireOf(machine.name)
     return [
-      `link add name ${dev} mtu ${segment.mtu} type veth peer name eth0 address ${macOf(machine.ip)} mtu ${segment.mtu} netns ${pidOf(machine.name)}`,
+      `link add name ${dev} mtu ${segment.mtu} type veth peer name eth0 address ${macOf(machine.ip)} mtu ${segment.mtu} netns ${o.pidOf(machine.name)}`,
       `link set dev ${dev} master ${bridgeOf(segment.name)} up`,
     ]
   })
-  await mustRun(['ip', '-batch', '-'], outside)
+  await o.outside(['ip', '-batch', '-'], wires)
   await Promise.all(
-    fresh.map((machine) => {
-      const segment = segmentOf(wiring, machine)
-      return mustRun(
-        ['nsenter', `--net=/proc/${pidOf(machine.name)}/ns/net`, 'ip', '-batch', '-'],
+    o.fresh.map((machine) => {
+      const segment = segmentOf(o.wiring, machine)
+      return o.on(machine.name)(
+        ['ip', '-batch', '-'],
         [
           'link set dev lo up',
           'link set dev eth0 addrgenmode none',
           'link set dev eth0 up',
-          `address add ${machine.ip}/${prefixOf(segment.cidr)} dev eth0`,
+          `addr add ${machine.ip}/${prefixOf(segment.cidr)} dev eth0`,
           `route add default via ${segment.gateway} dev eth0`,
         ],
       )
@@ -210,19 +247,25 @@ async function wireMachines(wiring: Wiring, fresh: readonly Machine[], pidOf: (n
   )
 }
 
-/** The kernel tells a bridge that a port has a carrier in its own time, up to a second later; what comes before that is lost. */
-async function portsOpen(devices: readonly string[], signal: AbortSignal): Promise<void> {
+/**
+ * The kernel tells a bridge that a port has a carrier in its own time, up to a second later; what comes before that is lost. That a port forwards is
+ * not enough: until it was told anything it is so too, on a device that drops all it is to send.
+ */
+async function portsOpen(devices: readonly string[], lab: Helper, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + PORTS_MS
   for (;;) {
     signal.throwIfAborted()
-    const { stdout } = await runProcess(['bridge', '-j', 'link', 'show'])
-    const ports = JSON.parse(stdout || '[]') as readonly { readonly ifname: string; readonly state: string }[]
-    const shut = devices.filter((dev) => ports.find(({ ifname }) => ifname === dev)?.state !== 'forwarding')
+    const { stdout } = await lab.run({ argv: ['ip', '-d', '-j', 'link', 'show', 'type', 'veth'] })
+    const open = new Set((JSON.parse(stdout || '[]') as readonly Port[]).filter(isOpen).map(({ ifname }) => ifname))
+    const shut = devices.filter((dev) => !open.has(dev))
     if (shut.length === 0) return
     if (performance.now() > deadline) throw new Error(`wires without a carrier after ${PORTS_MS} ms: ${shut.join(' ')}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
+
+type Port = { readonly ifname: string; readonly operstate: string; readonly linkinfo?: { readonly info_slave_data?: { readonly state?: string } } }
+const isOpen = ({ operstate, linkinfo }: Port): boolean => operstate === 'UP' && linkinfo?.info_slave_data?.state === 'forwarding'
 
 const PORTS_MS = 5_000
 

@@ -2,6 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import type { Output } from '#kernel/command.ts'
 import type { RunOptions } from '../driver.ts'
+import type { Helper } from '../helper.ts'
 import { killGroup } from '../kill.ts'
 import { FLOOD, OUTPUT_MAX } from '../output.ts'
 import { MACHINE_ENV } from './launcher.ts'
@@ -70,9 +71,13 @@ function start([program = '', ...args]: readonly string[]): ChildProcessWithoutN
 }
 
 /** @throws with the command and its last words when it fails: for set-up that has no owner among the steps. */
-export async function mustRun(argv: readonly string[], lines: readonly string[] = []): Promise<void> {
-  const stdin = lines.length > 0 ? `${lines.join('\n')}\n` : ''
-  const output = await runProcess(argv, { stdin })
-  if (output.code !== 0)
-    throw new Error(`${argv.join(' ')}${stdin && ` <<'E'\n${stdin}E`}\nended with ${output.signal ?? output.code}: ${output.stderr.trim()}`)
-}
+export type Must = (argv: readonly string[], lines?: readonly string[]) => Promise<void>
+
+export const must =
+  ({ run }: Pick<Helper, 'run'>): Must =>
+  async (argv, lines = []) => {
+    const stdin = lines.map((line) => `${line}\n`).join('')
+    const output = await run({ argv, stdin })
+    if (output.code !== 0)
+      throw new Error(`${argv.join(' ')}${stdin && ` <<'E'\n${stdin}E`}\nended with ${output.signal ?? output.code}: ${output.stderr.trim()}`)
+  }

@@ -2,11 +2,11 @@
  * The root file system every machine of a lab sees: the host's programs read-only, an /etc without secrets, empty home folders.
  * It is made once as a tree of mounts in the lab's own mount namespace; a machine copies that namespace, adds its own /run, /tmp, /var, /proc and /sys, and pivots into it.
  */
-import { accessSync, constants, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fstabText } from './fstab.ts'
 import { HOST_SETTINGS, LAUNCH_SCRIPT, LAUNCHER } from './launcher.ts'
-import { mustRun } from './run.ts'
+import type { Must } from './run.ts'
 
 /** Programs netlab brings along, at /opt/netlab/bin on every machine: name there → file on the host. */
 export type Programs = Readonly<Record<string, string>>
@@ -80,40 +80,24 @@ const EMPTY_FOLDERS = ['dev', 'etc', 'home', 'mnt', 'media', 'opt', 'proc', 'roo
 const OWN_ETC = ['hosts', 'hostname', 'resolv.conf', 'netns', 'cni'] as const
 
 /** Makes the template below `root`, an existing folder, and leaves it read-only. */
-export async function makeTemplate(root: string, fstab: string, programs: Programs): Promise<void> {
-  await mustRun(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'netlab-root', root])
+export async function makeTemplate(root: string, fstab: string, programs: Programs, must: Must): Promise<void> {
+  await must(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'netlab-root', root])
   for (const folder of EMPTY_FOLDERS) mkdirSync(join(root, folder))
-  fillEtc(join(root, 'etc'))
+  const etcMounts = fillEtc(join(root, 'etc'))
   mkdirSync(join(root, 'opt/netlab/bin'), { recursive: true })
   writeFileSync(join(root, LAUNCHER), LAUNCH_SCRIPT, { mode: 0o755 })
   for (const name of Object.keys(programs)) writeFileSync(join(root, 'opt/netlab/bin', name), '')
   const programMounts = Object.entries(programs).map(([name, file]) => bindMount(file, join(root, 'opt/netlab/bin', name)))
-  await mountAll([...systemMounts(root), ...deviceMounts(root), ...programMounts], fstab)
+  await mountAll([...systemMounts(root), ...etcMounts, ...deviceMounts(root), ...programMounts], fstab, must)
   await mountAll(
     mountsOf(root).map(({ point, flags }) => `none ${point} none remount,bind,ro,${flags} 0 0`),
     fstab,
+    must,
   )
 }
 
-/** The mounts a machine adds for itself, as one fstab for one `mount -a`. */
-export function machineTable(template: string): string {
-  const root = fstabText(template)
-  return [
-    `tmpfs ${root}/run tmpfs mode=755,nodev 0 0`,
-    `tmpfs ${root}/tmp tmpfs mode=1777,nodev 0 0`,
-    `tmpfs ${root}/var tmpfs mode=755,nodev 0 0`,
-    `tmpfs ${root}/dev/shm tmpfs mode=1777,nodev 0 0`,
-    `proc ${root}/proc proc defaults 0 0`,
-    `sysfs ${root}/sys sysfs defaults 0 0`,
-    // `ip netns exec` puts a sysfs of its own in place of /sys; in a user namespace the kernel allows that only while another one is in sight.
-    `sysfs ${root}/run/netlab/sys sysfs X-mount.mkdir 0 0`,
-    ...hostSettings().map((path) => `${root}${path} ${root}${path} none bind,ro 0 0`),
-    '',
-  ].join('\n')
-}
-
 /** Root may write these, user namespaces may not: outside of one they are shown read-only. */
-const hostSettings = (): readonly string[] => (isWritable(`${HOST_SETTINGS[0]}/core_pattern`) ? HOST_SETTINGS.filter((path) => existsSync(path)) : [])
+export const hostSettings = (): readonly string[] => (isWritable(`${HOST_SETTINGS[0]}/core_pattern`) ? HOST_SETTINGS.filter((path) => existsSync(path)) : [])
 
 function systemMounts(root: string): string[] {
   return SYSTEM_FOLDERS.flatMap((name) => {
@@ -140,19 +124,36 @@ function deviceMounts(root: string): string[] {
   ]
 }
 
-function fillEtc(etc: string): void {
+/** Folders of many files are mounted: copying them would take longer than all the rest. @returns the mounts */
+function fillEtc(etc: string): string[] {
+  const mounts: string[] = []
   for (const name of ETC) {
-    const from = join('/etc', name)
+    const [from, to] = [join('/etc', name), join(etc, name)]
     if (!existsSync(from)) continue
+    if (isOpenFolder(from)) {
+      mkdirSync(to, { recursive: true })
+      mounts.push(bindMount(from, to))
+      continue
+    }
     try {
-      cpSync(from, join(etc, name), { recursive: true, verbatimSymlinks: true, filter: (path) => readable(path) })
+      cpSync(from, to, { recursive: true, verbatimSymlinks: true, filter: (path) => readable(path) })
     } catch {
       // A file that cannot be copied is one a program of the lab cannot need.
     }
   }
   for (const name of OWN_ETC) symlinkSync(`/run/netlab/etc/${name}`, join(etc, name))
   symlinkSync('/proc/self/mounts', join(etc, 'mtab'))
+  return mounts
 }
+
+/** A folder of nothing but what everybody may read, and of enough of it. */
+function isOpenFolder(path: string): boolean {
+  if (!lstatSync(path).isDirectory()) return false
+  const inside = readdirSync(path, { recursive: true, withFileTypes: true })
+  return inside.length >= MANY && readable(path) && inside.every((one) => one.isSymbolicLink() || readable(join(one.parentPath, one.name)))
+}
+
+const MANY = 20
 
 /** Also when root asks: what not everybody may read can hold a secret. */
 const readable = (path: string): boolean => (lstatSync(path).mode & constants.S_IROTH) !== 0
@@ -187,8 +188,7 @@ const LOCKED = new Set(['nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime', 'r
 
 const bindMount = (from: string, to: string, how: 'bind' | 'rbind' = 'bind'): string => `${fstabText(from)} ${fstabText(to)} none ${how} 0 0`
 
-/** mount(8) wants its table as a file: a program's stdin here is a socket, which cannot be opened by name. */
-async function mountAll(lines: readonly string[], fstab: string): Promise<void> {
+async function mountAll(lines: readonly string[], fstab: string, must: Must): Promise<void> {
   writeFileSync(fstab, `${lines.join('\n')}\n`)
-  await mustRun(['mount', '--all', '--fstab', fstab])
+  await must(['mount', '--all', '--fstab', fstab])
 }

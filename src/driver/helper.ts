@@ -1,0 +1,170 @@
+/**
+ * A helper kept open on a machine: a command through it costs one small fork there or none, where starting a process from the daemon costs
+ * milliseconds of the daemon's only thread. Commands run one after the other; each one's end is marked on both of the helper's outputs.
+ */
+import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import type { Readable, Writable } from 'node:stream'
+import type { Output, Run, Write } from '#kernel/command.ts'
+import { HELPER_SCRIPT } from './helper-script.ts'
+import { killGroup, killOrphans } from './kill.ts'
+import { FLOOD, OUTPUT_MAX } from './output.ts'
+
+type Program = Pick<Run, 'argv' | 'stdin' | 'in'>
+type Asked = Program | Pick<Write, 'files'>
+
+export type Helper = {
+  readonly run: (command: Asked) => Promise<Output>
+  /** Ends the helper and what runs in it; nothing is run any more. */
+  readonly close: () => void
+}
+
+/** A command that never ends must not hold up the machine for ever: the helper is killed, and the next command gets a new one. */
+const LIMIT_MS = 60_000
+
+/** setns, unshare, mount, memfd_create, umount2, pivot_root, sethostname and prctl, by processor. */
+const SYSTEM_CALLS: Readonly<Record<string, readonly number[]>> = {
+  x64: [308, 272, 165, 319, 166, 155, 170, 157],
+  arm64: [268, 97, 40, 279, 39, 41, 161, 167],
+  riscv64: [268, 97, 40, 279, 39, 41, 161, 167],
+}
+
+/** @throws on a processor whose system calls are not known. */
+export function systemCalls(): readonly string[] {
+  const calls = SYSTEM_CALLS[process.arch]
+  if (calls === undefined) throw new Error(`netlab does not know the numbers of the system calls of this processor, ${process.arch}`)
+  return calls.map(String)
+}
+
+/** One that runs: a machine brings forth its first, a later one is started from outside. */
+export type HelperProcess = {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Ends it with all that it started. */
+  readonly kill: () => void
+  /** Resolves when it has ended and nobody holds its outputs any more, with an error when it could not be started. */
+  readonly ended: Promise<Error | undefined>
+}
+
+/** `place` puts a program on the machine; `env` is all the helper knows of this host. */
+export function startHelper(place: readonly string[], env: Readonly<Record<string, string>>): HelperProcess {
+  const [program = '', ...args] = [...place, 'perl', '-e', HELPER_SCRIPT, '--', ...systemCalls()]
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env })
+  // A command that outlives its helper would keep the outputs open.
+  child.on('exit', () => killOrphans(child.pid))
+  const ended = new Promise<Error | undefined>((resolve) => child.once('error', resolve).once('close', () => resolve(undefined)))
+  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, kill: () => killGroup(child), ended }
+}
+
+/** `start` is asked again whenever the last one has ended and there is something to do. */
+export function openHelper(start: () => HelperProcess, limitMs = LIMIT_MS): Helper {
+  /** No program prints this by chance. */
+  const mark = `--netlab-end-${randomUUID()}--`
+  let closed = false
+  let queue: Promise<unknown> = Promise.resolve()
+  let helper: HelperProcess | undefined
+  /** Told when the helper ends while it is at work. */
+  let broken: ((error: Error | undefined) => void) | undefined
+
+  const begin = (): HelperProcess => {
+    const fresh = start()
+    fresh.stdin.on('error', () => {})
+    for (const output of [fresh.stdout, fresh.stderr]) output.setEncoding('utf8').resume()
+    void fresh.ended.then((error) => {
+      if (helper !== fresh) return
+      helper = undefined
+      broken?.(error)
+    })
+    return fresh
+  }
+
+  const one = (command: Asked): Promise<Output> =>
+    new Promise((resolve) => {
+      if (closed) {
+        resolve({ code: undefined, signal: 'SIGKILL', stdout: '', stderr: ENDED })
+        return
+      }
+      helper ??= begin()
+      const { stdin, stdout, stderr, kill } = helper
+      const out = collect(stdout, mark, settle)
+      const err = collect(stderr, mark, settle)
+      let why = ENDED
+      let timedOut = false
+      const timer = setTimeout(() => {
+        timedOut = true
+        kill()
+      }, limitMs)
+      broken = (error) => {
+        const said = { stdout: out.text(), stderr: timedOut ? err.text() : `${err.text()}${error?.message ?? why}` }
+        finish(error === undefined ? { code: undefined, signal: 'SIGKILL', ...said, ...(timedOut ? { timedOut } : {}) } : { code: 127, ...said })
+      }
+      stdin.write(framed(command, mark))
+
+      function settle(): void {
+        if (out.size() + err.size() > OUTPUT_MAX) {
+          why = FLOOD
+          kill()
+        }
+        if (out.ended() === undefined || err.ended() === undefined) return
+        finish({ code: Number(out.ended()), stdout: out.text(), stderr: err.text() })
+      }
+      function finish(output: Output): void {
+        clearTimeout(timer)
+        out.close()
+        err.close()
+        broken = undefined
+        resolve(output)
+      }
+    })
+
+  return {
+    run(command) {
+      const result = queue.then(() => one(command))
+      queue = result
+      return result
+    },
+    close() {
+      closed = true
+      helper?.kill()
+    },
+  }
+}
+
+const ENDED = "the machine's helper ended"
+
+/** Gathers one output until the mark, which carries the exit code. */
+function collect(output: Readable, mark: string, heard: () => void) {
+  const end = new RegExp(`\\n${mark}(\\d+)\\n$`)
+  const longest = mark.length + 5
+  const chunks: string[] = []
+  let tail = ''
+  let size = 0
+  let code: number | undefined
+  function read(chunk: string): void {
+    size += chunk.length
+    if (size <= OUTPUT_MAX) chunks.push(chunk)
+    tail = (tail + chunk).slice(-longest)
+    const [ending, digits] = end.exec(tail) ?? []
+    if (ending !== undefined) {
+      code = Number(digits)
+      chunks.splice(0, chunks.length, chunks.join('').slice(0, -ending.length))
+    }
+    if (ending !== undefined || size > OUTPUT_MAX) heard()
+  }
+  output.on('data', read)
+  return { ended: () => code, size: () => size, text: () => chunks.join(''), close: () => output.off('data', read) }
+}
+
+/** As the helper reads it. */
+function framed(command: Asked, mark: string): Buffer {
+  const [space, ...rest] = 'files' in command ? ['', '', ...command.files.flatMap(ofFile)] : [command.in ?? '', `<${command.stdin ?? ''}`, ...command.argv]
+  const texts = [mark, space, ...rest].map((text) => Buffer.from(text))
+  return Buffer.concat([Buffer.from(`${texts.map(({ length }) => length).join(' ')}\n`), ...texts])
+}
+
+const DEFAULT_MODE = 0o644
+
+function ofFile({ path, text, mode = DEFAULT_MODE }: Write['files'][number]): readonly string[] {
+  return text === undefined ? [path, '', ''] : [path, mode.toString(8), text]
+}
