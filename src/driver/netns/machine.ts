@@ -103,11 +103,11 @@ const SCRIPT = String.raw`use strict;
     close $report;
     setpgrp 0, 0;
 }
-${HELPER_SCRIPT}`
+`
 
 /** @throws with what the set-up printed when it fails. */
 export function startMachine(name: string, template: string, settings: readonly string[], signal: AbortSignal): Promise<MachineProcess> {
-  const keeper = spawn('perl', ['-e', SCRIPT, '--', ...systemCalls(), template, name, ...settings], {
+  const keeper = spawn('perl', ['-e', `${SCRIPT}${HELPER_SCRIPT}`, '--', ...systemCalls(), template, name, ...settings], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     detached: true,
     env: MACHINE_ENV,
