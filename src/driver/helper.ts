@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { arch } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import type { Output, Run, Write } from '#kernel/command.ts'
 import { HELPER_SCRIPT } from './helper-script.ts'
@@ -31,8 +32,8 @@ const SYSTEM_CALLS: Readonly<Record<string, readonly number[]>> = {
 
 /** @throws on a processor whose system calls are not known. */
 export function systemCalls(): readonly string[] {
-  const calls = SYSTEM_CALLS[process.arch]
-  if (calls === undefined) throw new Error(`netlab does not know the numbers of the system calls of this processor, ${process.arch}`)
+  const calls = SYSTEM_CALLS[arch()]
+  if (calls === undefined) throw new Error(`netlab does not know the numbers of the system calls of this processor, ${arch()}`)
   return calls.map(String)
 }
 
