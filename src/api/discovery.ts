@@ -2,7 +2,7 @@
 import { apiVersionOf, type Resource, resources } from './resources.ts'
 
 /** The Kubernetes release whose behaviour is followed. */
-const KUBERNETES = { major: '1', minor: '32', gitVersion: 'v1.32.0' }
+export const KUBERNETES = { major: '1', minor: '32', gitVersion: 'v1.32.0' }
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 

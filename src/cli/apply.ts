@@ -1,6 +1,6 @@
 import type { Client } from './client.ts'
 import { statusOf } from './client.ts'
-import { printed } from './get.ts'
+import { listOf, printed } from './get.ts'
 import { stop, USAGE } from './io.ts'
 import { nameOf, pathOf } from './kinds.ts'
 import { givenFiles } from './labs.ts'
@@ -19,14 +19,15 @@ export const run: Run = async (args, io) => {
   if (wrong.length > 0) throw stop(1, wrong.join('\n'))
   const form = text(args, 'output')
   const refused: string[] = []
+  const made: object[] = []
   for (const each of given) {
     const sent = on(args, 'dry-run') ? tried[given.indexOf(each)] : await send(client, each, false)
     if (sent === undefined || sent.refused) refused.push(refusalText(each, sent))
     else if (form === 'name') io.out(`${nameOf(each.resource, each.name)}\n`)
-    else if (form === 'json') io.out(await printed(JSON.parse(sent.text), false))
-    else if (form === 'yaml') io.out(`---\n${await printed(JSON.parse(sent.text), true)}`)
+    else if (form !== undefined) made.push(JSON.parse(sent.text))
     else io.out(`${nameOf(each.resource, each.name)} ${sent.did}${on(args, 'dry-run') ? ' (dry run)' : ''}\n`)
   }
+  if (made.length > 0) io.out(await printed(made.length === 1 ? made[0] : listOf(made), form === 'yaml'))
   if (given.length === 0) io.err('the files hold no objects\n')
   if (refused.length > 0) throw stop(1, refused.join('\n'))
   return 0

@@ -10,9 +10,9 @@ afterEach(() => {
   for (const undo of after.splice(0)) undo()
 })
 
-async function serving(answer: RequestListener): Promise<Client> {
+async function serving(answer: RequestListener, connected = (): void => {}): Promise<Client> {
   const folder = mkdtempSync(join(tmpdir(), 'netlab-client-'))
-  const server = createServer(answer)
+  const server = createServer(answer).on('connection', connected)
   after.push(() => {
     server.closeAllConnections()
     server.close()
@@ -74,4 +74,17 @@ test('a daemon that dies in the middle of an answer is told', async () => {
 
 test('a socket nobody listens on is told', async () => {
   await expect(clientOf('/nowhere/api.sock').json({ path: '/' })).rejects.toMatchObject({ stop: true, exit: 3 })
+})
+
+test('a thousand requests at once share a few connections', async () => {
+  let connections = 0
+  const client = await serving(
+    (request, response) => void setImmediate(() => response.end(request.url)),
+    () => {
+      connections += 1
+    },
+  )
+  const paths = Array.from({ length: 1000 }, (_, i) => `/${i}`)
+  const replies = await Promise.all(paths.map((path) => client.send({ path })))
+  expect({ answered: replies.map(({ text }) => text), few: connections <= 8 }).toEqual({ answered: paths, few: true })
 })

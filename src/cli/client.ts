@@ -1,5 +1,5 @@
 /** A client of one lab's daemon: HTTP over its unix socket. */
-import { type IncomingMessage, request } from 'node:http'
+import { Agent, type IncomingMessage, request } from 'node:http'
 import type { Status } from '#api/store.ts'
 import { INTERRUPTED, stop, UNDECIDED, USAGE } from './io.ts'
 
@@ -26,13 +26,17 @@ export type Client = {
   readonly text: (call: Call) => AsyncGenerator<string>
 }
 
+/** Many requests at once share these: each connection of its own would be one more than the socket's queue may hold. */
+const CONNECTIONS = 8
+
 export function clientOf(socket: string): Client {
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
   const send = async (call: Call): Promise<Reply> => {
-    const answer = await open(socket, call)
+    const answer = await open(socket, call, agent)
     return { status: answer.statusCode ?? 0, text: await whole(answer, call.signal) }
   }
   async function* text(call: Call): AsyncGenerator<string> {
-    const answer = await open(socket, call)
+    const answer = await open(socket, call, false)
     if ((answer.statusCode ?? 0) >= 400) throw refused({ status: answer.statusCode ?? 0, text: await whole(answer, call.signal) })
     try {
       for await (const chunk of answer) yield chunk as string
@@ -77,14 +81,15 @@ export function refused(reply: Reply) {
   return stop(exit, reason && exit !== USAGE && reason !== 'InternalError' ? `${reason}: ${message}` : message)
 }
 
-function open(socketPath: string, call: Call): Promise<IncomingMessage> {
+/** An answer without end has a connection of its own. */
+function open(socketPath: string, call: Call, agent: Agent | false): Promise<IncomingMessage> {
   const body = call.body === undefined ? undefined : typeof call.body === 'string' ? call.body : JSON.stringify(call.body)
   const headers = {
     accept: call.accept ?? 'application/json',
     ...(body !== undefined && { 'content-type': call.type ?? 'application/json', 'content-length': Buffer.byteLength(body) }),
   }
   return new Promise((resolve, reject) => {
-    const options = { socketPath, path: call.path, method: call.method ?? 'GET', headers, agent: false, ...(call.signal && { signal: call.signal }) }
+    const options = { socketPath, path: call.path, method: call.method ?? 'GET', headers, agent, ...(call.signal && { signal: call.signal }) }
     const sent = request(options, (answer) => resolve(answer.setEncoding('utf8')))
     sent.on('error', (error) => reject(call.signal?.aborted ? stop(INTERRUPTED, '') : stop(UNDECIDED, `the lab's daemon does not answer: ${error.message}`)))
     sent.end(body)

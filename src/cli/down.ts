@@ -1,16 +1,16 @@
-import { type LabState, stopLab } from '#daemon/state.ts'
+import { stopLab } from '#daemon/state.ts'
 import { runningLab, runningLabs } from './running.ts'
 import { on, type Run, text } from './verb.ts'
 
+/** Every name is looked up before the first lab is stopped. */
 export const run: Run = async (args, io) => {
-  const named = args.words[0] ?? text(args, 'lab')
   const labs = runningLabs(io)
-  const none = named === undefined ? labs.length === 0 : !labs.some((lab) => lab.name === named) && labs.length === 0
-  if (none) {
+  if (labs.length === 0) {
     io.err('no lab runs, nothing to do\n')
     return 0
   }
-  const meant: readonly LabState[] = on(args, 'all') ? labs : [runningLab(io, named)]
+  const named = args.words.length > 0 ? args.words : [text(args, 'lab')]
+  const meant = on(args, 'all') ? labs : [...new Map(named.map((name) => runningLab(io, name)).map((lab) => [lab.name, lab])).values()]
   await Promise.all(meant.map(stopLab))
   for (const lab of meant) io.err(`lab ${lab.name} is down\n`)
   return 0

@@ -92,7 +92,7 @@ async function objects(client: Client, asked: readonly Asked[], args: Args, io: 
     const full = items.map(({ resource, item }) => fullOf(resource, item))
     const alone = asked.length === 1 && asked[0]?.names.length === 1
     if (!alone || full.length > 0) {
-      io.out(await printed(alone ? full[0] : { apiVersion: 'v1', items: full, kind: 'List', metadata: { resourceVersion: '' } }, form === 'yaml'))
+      io.out(await printed(alone ? full[0] : listOf(full), form === 'yaml'))
     }
   }
   return ended(
@@ -106,6 +106,9 @@ function fullOf({ kind, group, version }: Resource, item: Item): object {
   const { managedFields: _, ...metadata } = item.metadata
   return { apiVersion: group === '' ? version : `${group}/${version}`, kind, ...item, metadata }
 }
+
+/** How kubectl prints several objects as one. */
+export const listOf = (items: readonly object[]): object => ({ apiVersion: 'v1', items, kind: 'List', metadata: { resourceVersion: '' } })
 
 /** Keys in the order of the alphabet, as kubectl prints them. */
 export async function printed(value: unknown, yaml: boolean): Promise<string> {

@@ -77,6 +77,8 @@ test.each([
   ['get pods -n --lab', ['-n needs a value: NS', 'netlab get --help tells more']],
   ['version now', ['netlab version takes no "now"', 'netlab version --help tells more']],
   ['logs x --tail many', ['--tail wants a number, not "many"', 'netlab logs --help tells more']],
+  ['logs x --tail -2', ['--tail wants a number, not "-2"', 'netlab logs --help tells more']],
+  ['scale x --replicas -1', ['--replicas wants a number, not "-1"', 'netlab scale --help tells more']],
   ['completion tcsh', ['<shell> is one of bash, zsh, fish, not "tcsh"', 'netlab completion --help tells more']],
   [
     'status --no-color=maybe --foo',

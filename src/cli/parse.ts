@@ -119,7 +119,7 @@ function take(values: Values, flag: Flag, value: string | undefined, raw: string
     return []
   }
   if (value === undefined || /^--?[a-z]/.test(value)) return [`${raw} needs a value: ${flag.value ?? 'a word'}`]
-  if (flag.type === 'number' && !/^\d+(\.\d+)?$/.test(value)) return [`${raw} wants a number, not "${value}"`]
+  if (flag.type === 'number' && !(/^-?\d+(\.\d+)?$/.test(value) && Number(value) >= (flag.least ?? 0))) return [`${raw} wants a number, not "${value}"`]
   if (flag.choices && !flag.choices.includes(value)) return [`${raw} is one of ${flag.choices.join(', ')}, not "${value}"`]
   const before = values[flag.name]
   values[flag.name] = flag.type === 'list' ? [...(Array.isArray(before) ? before : []), ...value.split(',')] : value

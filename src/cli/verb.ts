@@ -32,6 +32,8 @@ export type Flag = {
   readonly value?: string
   readonly what?: What
   readonly choices?: readonly string[]
+  /** The smallest number that is taken; 0 when not said. */
+  readonly least?: number
   readonly says: string
 }
 

@@ -4,6 +4,7 @@ import { daemonset } from './daemonset.ts'
 import { deployment } from './deployment.ts'
 import { endpoints, mirroring } from './endpoints.ts'
 import { endpointslice } from './endpointslice.ts'
+import { eventTtl } from './event-ttl.ts'
 import { ipam } from './ipam.ts'
 import { leftovers } from './leftovers.ts'
 import { replicaset } from './replicaset.ts'
@@ -23,4 +24,5 @@ export const controllers: readonly Controller[] = [
   mirroring,
   endpointslice,
   service,
+  eventTtl,
 ]

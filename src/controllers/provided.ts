@@ -1,4 +1,5 @@
 /** What a cluster has before anyone writes a manifest: its namespaces, its nodes, the API's own Service, and DNS. */
+import { KUBERNETES } from '#api/discovery.ts'
 import type { KubeObject } from '#api/kinds.ts'
 import type { Lab, LabNode } from '#lab/lab.ts'
 import { controlPlaneOf, podRangeOf, vtepMac } from '#model/addresses.ts'
@@ -52,6 +53,7 @@ function nodeObject(lab: Lab, { name, ip, labels, zone }: LabNode, o: { readonly
         { type: 'InternalIP', address: ip },
         { type: 'Hostname', address: name },
       ],
+      nodeInfo: { kubeletVersion: KUBERNETES.gitVersion, operatingSystem: 'linux' },
       conditions: [{ ...ready, lastHeartbeatTime: o.now, lastTransitionTime: o.now }],
     },
   })

@@ -72,7 +72,8 @@ function answerOf(store: Store, change: ObjectChange): ReturnType<Store['create'
   }
   const { kind, metadata } = change.object
   if (change.verb === 'create') return store.create(kind, metadata.namespace, change.object)
-  return store.update(kind, metadata.namespace, metadata.name, change.object, ...(change.verb === 'status' ? (['status'] as const) : []))
+  if (change.verb === 'status') return store.update(kind, metadata.namespace, metadata.name, change.object, 'status', { known: true })
+  return store.update(kind, metadata.namespace, metadata.name, change.object)
 }
 
 /** The object itself when it is there, else the one that wanted it made. */

@@ -129,7 +129,7 @@ test('a folder with anything in it that is no lab’s is let alone, and no lab i
 
 test('state is for its owner’s eyes only, and written whole or not at all', () => {
   const folder = folderOf('lab')
-  saveLabState(folder, saved('lab', process.pid, startOf(process.pid)))
+  saveLabState(folder, saved('lab', DEAD, '1'))
   expect([readdirSync(folder), statSync(join(folder, 'lab.json')).mode & 0o777]).toEqual([['lab.json'], 0o600])
 })
 

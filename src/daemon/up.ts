@@ -3,6 +3,7 @@ import { same } from '#api/change.ts'
 import type { PodObject } from '#api/kinds.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { Lab } from '#lab/lab.ts'
+import { fixedChanges } from '#model/fixed.ts'
 import type { Event } from '#report/event.ts'
 
 export type Emit = (event: Event) => void
@@ -39,6 +40,7 @@ export async function bringUp({ engine, lab, standing, wait, emit, signal, clock
   const isSameLab = same({ ...engine.lab(), objects: [] }, { ...lab, objects: [] })
   const work: Readonly<Record<(typeof PHASES)[number]['id'], () => Promise<Told>>> = {
     objects: async () => {
+      refuseFixed(engine.lab(), lab)
       const changes = engine.declare(lab)
       return { says: changes.length === 0 ? 'unchanged' : `${changes.length} changed` }
     },
@@ -83,6 +85,13 @@ export async function bringUp({ engine, lab, standing, wait, emit, signal, clock
     next: failed.length > 0 ? failed.flatMap(({ next }) => next ?? []) : ['netlab get pods -o wide', `netlab check ${lab.name}`],
   })
   return true
+}
+
+/** @throws before anything is changed. */
+function refuseFixed(running: Lab, wanted: Lab): void {
+  const changes = fixedChanges(running, wanted)
+  if (changes.length === 0) return
+  throw new Error([...changes, `Pods and Services have their addresses already: netlab down ${wanted.name}, then netlab up again`].join('\n'))
 }
 
 /** Without kube-proxy nothing leads to the address of kube-dns, and without a network nothing to its Pods. */

@@ -265,6 +265,31 @@ test('a kernel that refuses is told of, holds up no other machine, and is tried 
   await at.engine.settled()
 })
 
+test('a machine that dies is told of at once, and again when it was made anew', async () => {
+  const at = world()
+  await at.up(lab(''))
+  const node = () => at.engine.store.get('Node', undefined, 'node-1')?.status.conditions.map(({ type, status, reason }) => ({ type, status, reason }))
+  const told = () => at.engine.store.list('Event').map(({ involvedObject, type, message }) => [involvedObject.name, type, message])
+  const prober = () => at.engine.supervisor.get('node-1', 'kubelet/prober')
+  at.engine.supervisor.restart('node-1', 'kubelet/prober')
+  await until(prober, (seen) => seen?.restarts === 1 && seen.state.kind === 'running')
+  expect([node(), told()]).toEqual([[{ type: 'Ready', status: 'True', reason: 'KubeletReady' }], []])
+  await at.driver.crash('node-1')
+  await until(node, (seen) => seen?.[0]?.status !== 'True')
+  expect([node(), told()]).toEqual([
+    [{ type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown' }],
+    [['node-1', 'Warning', 'Node node-1 status is now: NodeNotReady: its first process has ended; netlab up makes it anew']],
+  ])
+  await at.up(lab(''))
+  expect([node(), told().toSorted()]).toEqual([
+    [{ type: 'Ready', status: 'True', reason: 'KubeletReady' }],
+    [
+      ['node-1', 'Normal', 'Node node-1 status is now: NodeReady'],
+      ['node-1', 'Warning', 'Node node-1 status is now: NodeNotReady: its first process has ended; netlab up makes it anew'],
+    ],
+  ])
+})
+
 test('a machine that died is made anew and gets back all it had', async () => {
   const at = world()
   const shop = lab(`${pod('one', FOREVER)}`)

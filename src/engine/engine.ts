@@ -2,6 +2,7 @@
 import type { DaemonSet, Deployment, KubeObject, PodObject, StatefulSet } from '#api/kinds.ts'
 import { createStore, type Snapshot, type Store } from '#api/store.ts'
 import { admitService } from '#controllers/allocate.ts'
+import { overdue } from '#controllers/event-ttl.ts'
 import { providedObjects } from '#controllers/provided.ts'
 import { objectsIn, recordEvent, settleControllers } from '#controllers/turn.ts'
 import type { NodeDriver } from '#driver/driver.ts'
@@ -14,6 +15,7 @@ import type { Cluster } from '#model/cluster.ts'
 import { clusterOf } from '#model/model.ts'
 import { forgottenBy, isProxys, programsOf, withoutProxy } from '#plan/plan.ts'
 import { wiring } from '#underlay/underlay.ts'
+import { createNodes } from './nodes.ts'
 import { perform } from './perform.ts'
 import { createPods, type Pods } from './pods.ts'
 import { PROBER_ID, proberProgram } from './prober.ts'
@@ -53,6 +55,7 @@ export type EngineOptions = {
 }
 
 const SECOND_MS = 1_000
+const MINUTE_MS = 60_000
 /** A Pod counts as available only after it was ready for a while: then time alone changes what is to be done. */
 const waitsForTime = ({ spec, status }: Deployment | StatefulSet): boolean => spec.minReadySeconds > 0 && (status.availableReplicas ?? 0) < spec.replicas
 const waitsForTimeToo = ({ spec, status }: DaemonSet): boolean => spec.minReadySeconds > 0 && (status.numberAvailable ?? 0) < status.desiredNumberScheduled
@@ -217,8 +220,21 @@ export function createEngine(o: EngineOptions): Engine {
     if (applied.has(machine)) await o.driver.run(machine, { kind: 'run', argv: ['rm', '-rf', folder], does: [] })
   }
 
-  const supervisor = createSupervisor({ driver: o.driver, now: o.now, onChange: (machine, id) => pods.changed(machine, id) })
+  const nodes = createNodes({ store, driver: o.driver, now: o.now })
+  const supervisor = createSupervisor({
+    driver: o.driver,
+    now: o.now,
+    onChange(machine, id) {
+      pods.changed(machine, id)
+      // The prober lives as long as its node.
+      if (id === PROBER_ID && supervisor.get(machine, id)?.state.kind === 'backoff' && !stopped) void nodes.look(machine)
+    },
+  })
   const pods: Pods = createPods({ store, driver: o.driver, supervisor, cluster: () => cluster, now: o.now, kick })
+
+  const aging = setInterval(() => {
+    if (overdue(store.list('Event'), o.now()).length > 0) kick()
+  }, MINUTE_MS).unref()
 
   store.onChange(({ type, object }) => {
     if (type === 'DELETED' && object.kind === 'Pod') {
@@ -267,6 +283,7 @@ export function createEngine(o: EngineOptions): Engine {
           applied.delete(machine)
           serves.delete(machine)
           bare.add(machine)
+          nodes.risen(machine)
         }
         built = true
       } finally {
@@ -312,6 +329,7 @@ export function createEngine(o: EngineOptions): Engine {
       clearTimeout(retry)
       clearTimeout(draining)
       clearTimeout(later)
+      clearInterval(aging)
       pods.stop()
       await turning
       for (const machine of programs.keys()) void supervisor.sync(machine, [])

@@ -63,7 +63,7 @@ export function createPods(o: PodsOptions): Pods {
     const runtimes = new Map(containers.map((container) => [container.name, runtimeOf(worker, container)]))
     const status = podStatus(current, runtimes, o.now())
     if (sameJson(status, current.status)) return
-    o.store.update('Pod', pod.namespace, pod.name, { ...current, status }, 'status')
+    o.store.update('Pod', pod.namespace, pod.name, { ...current, status }, 'status', { known: true })
     for (const { name, state } of [...(status.initContainerStatuses ?? []), ...status.containerStatuses]) {
       const before = [...(current.status.initContainerStatuses ?? []), ...current.status.containerStatuses].find((one) => one.name === name)
       if (state.waiting?.reason !== before?.state.waiting?.reason) tellWhyItWaits(current, name, state.waiting)

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import { objectsOf } from '#controllers/objects.ts'
 import { settle } from '#controllers/settle.ts'
+import { cidr } from '#net/net.ts'
 import { vtepMac } from './addresses.ts'
 import { clusterWith, labWith, NOW, object, pod, service } from './build.ts'
+import { fixedChanges } from './fixed.ts'
 import { clusterOf } from './model.ts'
 
 test('a Pod is of the cluster while it has a node and an address and has not finished', () => {
@@ -83,5 +85,20 @@ test('kube-proxy is down where a lab has it as a DaemonSet and no Pod of it runs
   expect([down({ objects: [set, ...pods] }), down({ objects: pods })]).toEqual([
     [false, true, true],
     [false, false, false],
+  ])
+})
+
+test('what a running lab cannot change is told with its old and its new value; a node more at the end is no such change', () => {
+  const lab = labWith({ nodes: 2 })
+  const [first, second] = lab.nodes
+  const nodes = [second, first].flatMap((node) => node ?? [])
+  expect([
+    fixedChanges(lab, labWith({ nodes: 3 })),
+    fixedChanges(lab, { ...lab, podCIDR: cidr('10.1.0.0/16'), nodePrefix: 26 }),
+    fixedChanges(lab, { ...lab, nodes: nodes.slice(0, 1) }),
+  ]).toEqual([
+    [],
+    ['podCIDR is 10.244.0.0/16 in the running lab and 10.1.0.0/16 in its files', 'nodePrefix is 24 in the running lab and 26 in its files'],
+    ['node-2 has 10.244.1.0/24 in the running lab and would have 10.244.0.0/24: nodes get their ranges in order, new ones last'],
   ])
 })

@@ -24,6 +24,8 @@ export function openScreen(stream: NodeJS.WriteStream, clock: () => number): Scr
     },
     close: async () => {
       clearInterval(timer)
+      // What was going on when it was broken off is not left standing as if it went on.
+      if (state !== undefined) instance.rerender(<Run state={{ ...state, phases: [], probes: [] }} tick={tick} elapsed={elapsed} />)
       instance.unmount()
       await instance.waitUntilExit()
     },
