@@ -4,34 +4,36 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { KNOCK } from '../support/flows/knock.ts'
-import { labFiles, NODE_IPS, PLACE, ROUTES, SENDER, statusOf, targetOf } from '../support/flows/lab.ts'
+import { ENDPOINT, labFiles, NODE_IPS, PLACE, ROUTES, SENDER, statusOf, targetOf } from '../support/flows/lab.ts'
 import { type Flow, type From, flowsIn, type Mode, nameOf, services } from '../support/flows/table.ts'
-import { netlab } from '../support/netlab.ts'
+import { type Netlab, netlab } from '../support/netlab.ts'
 
 /** Modes that this kernel cannot run, and what it lacks. */
 const LACKS: Readonly<Partial<Record<Mode, string>>> = existsSync('/proc/net/ip_vs') ? {} : { ipvs: 'ip_vs' }
+
+/** ms; a kernel with IPVS may be one that runs inside another, twenty times slower. */
+const PATIENCE = 300_000
 
 const API = 'http://192.168.0.1:6443/api/v1/namespaces/default'
 
 describe.each(['iptables', 'nftables', 'ipvs'] as const)('%s', (mode) => {
   const lacks = LACKS[mode]
-  const name = `every flow goes where the table says${lacks === undefined ? '' : ` (this kernel has no ${lacks})`}`
-  if (lacks !== undefined) {
-    process.stderr.write(`flows.live: ${mode} skipped, this kernel has no ${lacks}\n`)
-    test.skip(name, () => {})
-    return
-  }
-  const n = netlab()
-  const folder = mkdtempSync(join(tmpdir(), 'netlab-flows-'))
+  if (lacks !== undefined) process.stderr.write(`flows.live: ${mode} skipped, this kernel has no ${lacks}\n`)
+  const live = (law: string, holds: () => Promise<void>) =>
+    test.skipIf(lacks !== undefined)(lacks === undefined ? law : `${law} (this kernel has no ${lacks})`, holds, PATIENCE)
+  let n: Netlab
+  let folder: string
 
   beforeAll(async () => {
+    n = netlab({ timeout: PATIENCE })
+    folder = mkdtempSync(join(tmpdir(), 'netlab-flows-'))
     for (const [file, text] of labFiles(mode)) {
       mkdirSync(dirname(join(folder, file)), { recursive: true })
       writeFileSync(join(folder, file), text)
     }
     await n.ok('up', join(folder, 'lab.yaml'))
     await Promise.all([balance(), ...['ext/world', 'ext/stranger'].map((host) => n.ok('exec', host, '--', 'sh', '-ec', ROUTES.join('\n')))])
-  })
+  }, PATIENCE)
   afterAll(async () => {
     await n.clean()
     rmSync(folder, { recursive: true, force: true })
@@ -55,7 +57,7 @@ describe.each(['iptables', 'nftables', 'ipvs'] as const)('%s', (mode) => {
     await n.ok('exec', 'node-1', '--', 'curl', '--fail-early', ...patches.flatMap((patch, at) => (at === 0 ? patch : ['--next', ...patch])))
   }
 
-  test(name, async () => {
+  live('every flow goes where the table says', async () => {
     const flows = flowsIn(mode)
     const seen = await Promise.all([...Map.groupBy(flows, ({ from }) => from)].map(([from, some]) => knock(from, some)))
     const fates = new Map(seen.flat())
@@ -63,9 +65,15 @@ describe.each(['iptables', 'nftables', 'ipvs'] as const)('%s', (mode) => {
     expect(told((flow) => meant(flow, fates.get(flow) ?? ''))).toEqual(told(({ fate }) => fate))
   })
 
+  live('netlab trace tells where a connection would go', async () => {
+    const said = await n.ok('trace', 'client', 'svc/both')
+    expect(said.match(/^\d.*$/gm)?.sort()).toEqual(Object.values(ENDPOINT).map((ip) => `50 %: goes on to ${ip} port 8080`))
+  })
+
   /** From one place to all its targets at a time. */
   async function knock(from: From, flows: readonly Flow[]): Promise<readonly (readonly [Flow, string])[]> {
-    const targets = flows.map((flow) => `${targetOf(flow).join(':')}/${flow.fate.split(' ').length}`)
+    const wanted = ({ fate }: Flow): number => (fate === 'drop' || fate === 'none' ? 0 : fate.split(' ').length)
+    const targets = flows.map((flow) => `${targetOf(flow).join(':')}/${wanted(flow)}`)
     const answers = (await n.ok('exec', PLACE[from], '--', 'perl', '-e', KNOCK, ...targets)).split('\n')
     return flows.map((flow, at) => [flow, told(flow, (answers[at] ?? '').split(' '))])
   }

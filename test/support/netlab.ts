@@ -22,9 +22,10 @@ export type Netlab = {
   readonly clean: () => Promise<void>
 }
 
-export function netlab(): Netlab {
+/** `timeout`: how long one command may take, in ms. */
+export function netlab({ timeout = 60_000 } = {}): Netlab {
   const root = mkdtempSync(join(tmpdir(), 'netlab-test-'))
-  const options = { env: { NETLAB_STATE: root, NO_COLOR: '1' }, reject: false, stdin: 'ignore', timeout: 60_000 } as const
+  const options = { env: { NETLAB_STATE: root, NO_COLOR: '1' }, reject: false, stdin: 'ignore', timeout } as const
   const run = async (...args: string[]): Promise<Said> => {
     const { exitCode, stdout, stderr } = await execa(join(home, 'netlab'), args, options)
     return { code: exitCode, out: String(stdout), err: String(stderr) }

@@ -2,25 +2,29 @@
  * Connects to many targets at once, to each again and again, and asks the echo server who it is and whom it sees.
  *
  *     perl -e … 10.96.1.10:80/2 …    asks until two different answers came, and some times more; prints a line per target
+ *               10.96.1.11:80/0      silence is expected, and soon believed
  *     near/10.244.0.2 far/10.244.0.2
  *     reject | drop | unreachable
  */
 export const KNOCK = String.raw`
 use strict; use warnings; use Socket; use IO::Select; use Errno; use Time::HiRes 'time'; use Fcntl;
 # Enough that one of two is missed once in a thousand million flows; and that an answer which should not come is met if it is one of two.
-my ($least, $most, $patience, $width) = (8, 30, 1.5, 48);
+my ($least, $most, $width) = (8, 30, 24);
 my @targets = map {
   my ($ip, $port, $wanted) = m{^(.+):(\d+)/(\d+)$} or die "no target: $_";
   { to => pack_sockaddr_in($port, inet_aton($ip)), wanted => $wanted, tries => 0, answers => {} }
 } @ARGV;
 my @waiting = (@targets, @targets);
 my %open;
+# No port is used twice: IPVS cannot tell two connections of one port to one endpoint apart, though they be to different addresses.
+my $port = 33_000;
 sub begin {
   my ($target) = @_;
   $target->{tries}++;
   socket(my $socket, PF_INET, SOCK_STREAM, 0) or die "socket: $!";
+  until (bind $socket, pack_sockaddr_in($port++, INADDR_ANY)) { die "bind: $!" if $port > 60_000 }
   fcntl($socket, F_SETFL, fcntl($socket, F_GETFL, 0) | O_NONBLOCK);
-  $open{fileno $socket} = { socket => $socket, target => $target, until => time + $patience, text => '' };
+  $open{fileno $socket} = { socket => $socket, target => $target, until => time + ($target->{wanted} ? 20 : 2), text => '' };
   connect($socket, $target->{to}) or $!{EINPROGRESS} or finish(fileno $socket, failure($!));
 }
 sub failure { my ($errno) = @_; local $! = $errno; $!{ECONNREFUSED} ? 'reject' : $!{ETIMEDOUT} ? 'drop' : 'unreachable' }
