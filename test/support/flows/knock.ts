@@ -16,7 +16,7 @@ my @targets = map {
 } @ARGV;
 my @waiting = (@targets, @targets);
 my %open;
-# No port is used twice: IPVS cannot tell two connections of one port to one endpoint apart, though they be to different addresses.
+# No port is used twice: IPVS finds an answer's connection by endpoint and client, so that two from one port to one endpoint are taken for each other.
 my $port = 33_000;
 sub begin {
   my ($target) = @_;
