@@ -1,4 +1,4 @@
-/** CoreDNS as kubeadm installs it. Without an upstream resolver in the lab, it answers for the cluster only. */
+/** CoreDNS as kubeadm installs it. Where lab.yaml names no name servers, it answers for the cluster only. */
 import type { KubeObject } from '#api/kinds.ts'
 import type { Lab } from '#lab/lab.ts'
 import { CLUSTER_DOMAIN } from '#model/addresses.ts'
@@ -19,7 +19,10 @@ export function corednsObjects(lab: Lab, apiUrl: string): readonly KubeObject[] 
     { name: 'metrics', protocol: 'TCP', port: 9153 },
   ]
   return [
-    object('ConfigMap', { metadata: { name: 'coredns', namespace: NAMESPACE }, data: { Corefile: corefile(apiUrl), [OUTSIDE]: NOTHING_OUTSIDE } }),
+    object('ConfigMap', {
+      metadata: { name: 'coredns', namespace: NAMESPACE },
+      data: lab.nameservers.length > 0 ? { Corefile: corefile(apiUrl, FORWARD) } : { Corefile: corefile(apiUrl, NOTHING), [OUTSIDE]: NOTHING_OUTSIDE },
+    }),
     object('Service', {
       metadata: {
         name: 'kube-dns',
@@ -63,7 +66,13 @@ const NOTHING_OUTSIDE = `. 60 IN SOA ns.outside. hostmaster.outside. 1 7200 1800
 . 60 IN NS ns.outside.
 `
 
-const corefile = (apiUrl: string): string => `.:53 {
+const NOTHING = `file /etc/coredns/${OUTSIDE} .`
+/** Its own /etc/resolv.conf is the node's, since its Pods have dnsPolicy Default. */
+const FORWARD = `forward . /etc/resolv.conf {
+       max_concurrent 1000
+    }`
+
+const corefile = (apiUrl: string, outside: string): string => `.:53 {
     errors
     health {
        lameduck 5s
@@ -75,7 +84,7 @@ const corefile = (apiUrl: string): string => `.:53 {
        fallthrough in-addr.arpa ip6.arpa
        ttl 30
     }
-    file /etc/coredns/${OUTSIDE} .
+    ${outside}
     prometheus :9153
     cache 30
     loop

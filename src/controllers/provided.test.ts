@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ConfigMap, NodeObject } from '#api/kinds.ts'
 import { labWith, NOW, object } from '#model/build.ts'
+import { type Ip, ip } from '#net/net.ts'
 import { providedObjects } from './provided.ts'
 import { settle } from './settle.ts'
 
@@ -55,6 +56,17 @@ test('CoreDNS asks the API behind its Service, or directly where no proxy transl
     return /endpoint (.*)/.exec(map.data['Corefile'] ?? '')?.[1]
   }
   expect([endpoint({}), endpoint({ proxy: { mode: 'none' } })]).toEqual(['http://10.96.0.1:443', 'http://192.168.0.1:6443'])
+})
+
+test('where lab.yaml names name servers, CoreDNS forwards to those of its own resolv.conf; elsewhere no other name exists', () => {
+  const outside = (nameservers: readonly Ip[]) => {
+    const map = providedObjects(labWith({ dns: 'coredns', nameservers }), { now: NOW }).find(({ kind }) => kind === 'ConfigMap') as ConfigMap
+    return [Object.keys(map.data), /^ +(forward|file) .*$/m.exec(map.data['Corefile'] ?? '')?.[0].trim()]
+  }
+  expect([outside([ip('203.0.113.53')]), outside([])]).toEqual([
+    [['Corefile'], 'forward . /etc/resolv.conf {'],
+    [['Corefile', 'outside.db'], 'file /etc/coredns/outside.db .'],
+  ])
 })
 
 test('DNS runs twice where there are two nodes for it', () => {

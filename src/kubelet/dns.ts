@@ -1,6 +1,6 @@
 /** Which DNS a Pod asks: kubelet's reading of dnsPolicy and dnsConfig. */
-import type { ResolvConf } from '#dns/resolver/resolver.ts'
-import type { Cluster, Node, Pod } from '#model/cluster.ts'
+import { printResolvConf, type ResolvConf } from '#dns/resolver/resolver.ts'
+import type { Cluster, Host, Node, Pod } from '#model/cluster.ts'
 
 const CLUSTER_OPTIONS = ['ndots:5']
 
@@ -10,8 +10,15 @@ const MAX_SEARCHES = 32
 const MAX_SEARCH_CHARS = 2048
 const MAX_DOMAIN = 253
 
-/** A node knows no resolver of its own in a lab: it would ask the gateway, where nobody answers. */
-export const nodeDns = (node: Node): ResolvConf => ({ nameservers: [node.segment.gateway], searches: [], options: [] })
+/** What lab.yaml names; a machine of a lab without name servers would ask its gateway, where nobody answers. */
+const nodeDns = ({ nameservers }: Cluster, { segment }: Node | Host): ResolvConf => ({
+  nameservers: nameservers.length > 0 ? nameservers : [segment.gateway],
+  searches: [],
+  options: [],
+})
+
+/** /etc/resolv.conf of a machine itself. */
+export const machineResolvConf = (cluster: Cluster, machine: Node | Host): string => printResolvConf(nodeDns(cluster, machine))
 
 export function podDns(cluster: Cluster, node: Node, pod: Pod): ResolvConf {
   const base = baseOf(cluster, node, pod)
@@ -30,7 +37,7 @@ export function podDns(cluster: Cluster, node: Node, pod: Pod): ResolvConf {
 function baseOf(cluster: Cluster, node: Node, { namespace, object: { spec } }: Pod): ResolvConf {
   if (spec.dnsPolicy === 'None') return { nameservers: [], searches: [], options: [] }
   const wantsCluster = spec.dnsPolicy === 'ClusterFirstWithHostNet' || (spec.dnsPolicy === 'ClusterFirst' && !spec.hostNetwork)
-  const host = nodeDns(node)
+  const host = nodeDns(cluster, node)
   if (!wantsCluster || cluster.dnsIP === undefined) return host
   const { domain } = cluster
   return { nameservers: [cluster.dnsIP], searches: unique([`${namespace}.svc.${domain}`, `svc.${domain}`, domain, ...host.searches]), options: CLUSTER_OPTIONS }

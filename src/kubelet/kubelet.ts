@@ -4,7 +4,7 @@ import type { Component, Step } from '#kernel/step.ts'
 import type { Cluster, Node, Pod } from '#model/cluster.ts'
 import { familyOf } from '#net/net.ts'
 import { containerSteps, etcFiles } from './containers.ts'
-import { nodeDns, podDns } from './dns.ts'
+import { machineResolvConf, podDns } from './dns.ts'
 import { nodeHosts, podHosts } from './hosts.ts'
 import { volumeFiles } from './volumes.ts'
 
@@ -27,10 +27,13 @@ function nodeSteps(cluster: Cluster, node: Node): readonly Step[] {
     { by, why: 'the node knows the machines of its lab by name', kind: 'file', path: `${ETC}/hosts`, text: nodeHosts(cluster, node) },
     {
       by,
-      why: 'names from outside would come from here; a lab has no resolver of its own outside the cluster, so nobody answers',
+      why:
+        cluster.nameservers.length > 0
+          ? 'the node asks a name server outside the cluster, and so do Pods with dnsPolicy Default, CoreDNS among them'
+          : 'names from outside would come from here; a lab has no resolver of its own outside the cluster, so nobody answers',
       kind: 'file',
       path: `${ETC}/resolv.conf`,
-      text: printResolvConf(nodeDns(node)),
+      text: machineResolvConf(cluster, node),
     },
   ]
 }
@@ -56,7 +59,15 @@ let last: ReadonlyMap<string, Inputs> = new Map()
 
 /** All that a Pod's Steps follow from, the Pod itself left out; the same list again as long as nothing in it changes. */
 function inputsOf(cluster: Cluster, node: Node): Inputs {
-  const inputs = [cluster.domain, cluster.dnsIP, nodeHosts(cluster, node), node.segment.gateway, ...cluster.serviceObjects, ...cluster.configMaps]
+  const inputs = [
+    cluster.domain,
+    cluster.dnsIP,
+    nodeHosts(cluster, node),
+    node.segment.gateway,
+    cluster.nameservers,
+    ...cluster.serviceObjects,
+    ...cluster.configMaps,
+  ]
   const before = last.get(node.name)
   if (before !== undefined && before.length === inputs.length && before.every((input, at) => input === inputs[at])) return before
   last = new Map([...last, [node.name, inputs]])

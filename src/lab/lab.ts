@@ -16,6 +16,8 @@ export type Lab = {
   /** Who enforces NetworkPolicies; with `none` they are accepted and do nothing, as with plain flannel. */
   readonly policy: PolicyEngine
   readonly dns: 'coredns' | 'none'
+  /** Whom the machines' own /etc/resolv.conf names, and so CoreDNS asks for what is not the cluster's; empty when nobody is asked. */
+  readonly nameservers: readonly Ip[]
   readonly underlay: Underlay
   /** Machines outside the cluster, reachable through the gateway. */
   readonly hosts: readonly LabHost[]
@@ -27,7 +29,11 @@ export type Lab = {
 }
 
 export type LabNode = { readonly name: string; readonly ip: Ip; readonly labels: Readonly<Record<string, string>>; readonly zone?: string }
-export type LabHost = { readonly name: string; readonly ip: Ip }
+export type LabHost = { readonly name: string; readonly ip: Ip; readonly dns?: DnsServer }
+/** A name server outside the cluster, authoritative for these zones; of every other name it says that it does not exist. */
+export type DnsServer = { readonly zones: readonly Zone[] }
+/** Records are lines of a master file (RFC 1035 §5); SOA and NS are not among them unless the author delegates. */
+export type Zone = { readonly name: string; readonly records: readonly string[] }
 
 export type Cni = { readonly name: 'flannel-vxlan'; readonly vni: number; readonly port: number } | { readonly name: 'none' }
 export type KubeProxy =

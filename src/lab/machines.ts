@@ -3,15 +3,23 @@ import { labels, named } from '#api/judge.ts'
 import { dnsLabel, labelValue } from '#api/names.ts'
 import type { Path } from '#api/validate.ts'
 import { type Cidr, cidr, contains, type Ip, indexIn, network, nthIp, sizeOf, withPrefix } from '#net/net.ts'
-import type { LabNode, Segment } from './lab.ts'
+import type { DnsServer, LabNode, Segment } from './lab.ts'
 import { addressOf, type Judging, rangeOf, wrong } from './ranges.ts'
 import type { LabFile } from './schema.ts'
+import { zonesOf } from './zones.ts'
 
 type Spec = LabFile['spec']
 type NodeList = Exclude<Spec['nodes'], number | undefined>
 
 /** A node or a host as far as it can be understood. */
-export type Machine = { readonly path: Path; readonly name: string; readonly ip?: Ip; readonly labels: LabNode['labels']; readonly zone?: string }
+export type Machine = {
+  readonly path: Path
+  readonly name: string
+  readonly ip?: Ip
+  readonly labels: LabNode['labels']
+  readonly zone?: string
+  readonly dns?: DnsServer
+}
 
 const FIRST_NODE = 10
 const INSIDE = cidr('192.168.0.0/24')
@@ -44,7 +52,8 @@ export function* hostsOf(given: Spec['hosts']): Judging<readonly Machine[]> {
   for (const [i, item] of given.entries()) {
     const path = ['spec', 'hosts', i]
     const ip = yield* addressOf(item.ip, [...path, 'ip'])
-    read.push({ path, name: (yield* nameOf(item.name, path)) ?? '', labels: {}, ...(ip === undefined ? {} : { ip }) })
+    const dns = item.dns === undefined ? {} : { dns: { zones: yield* zonesOf(item.dns.zones, [...path, 'dns', 'zones']) } }
+    read.push({ path, name: (yield* nameOf(item.name, path)) ?? '', labels: {}, ...dns, ...(ip === undefined ? {} : { ip }) })
   }
   return read
 }

@@ -19,6 +19,7 @@ test('a lab of two lines gets every default', () => {
     dns: 'coredns',
     underlay: { segments: [{ name: 'nodes', cidr: '192.168.0.0/24', gateway: '192.168.0.1', mtu: 1500 }] },
     hosts: [],
+    nameservers: [],
     needs: [],
     driver: 'auto',
     objects: [],
@@ -37,7 +38,8 @@ spec:
   dns: none
   underlay:
     segments: [{name: east, cidr: 10.0.1.0/24, mtu: 9000}, {name: west, cidr: 10.0.2.0/24, gateway: 10.0.2.254}]
-  hosts: [{name: internet, ip: 10.0.2.9}]
+  nameservers: [10.0.2.53]
+  hosts: [{name: internet, ip: 10.0.2.9}, {name: dns, ip: 10.0.2.53, dns: {zones: {corp.example: [' www 60 A 10.0.2.9']}}}]
   needs: [netem]
   driver: netns
 `
@@ -61,7 +63,11 @@ spec:
         { name: 'west', cidr: '10.0.2.0/24', gateway: '10.0.2.254', mtu: 1500 },
       ],
     },
-    hosts: [{ name: 'internet', ip: '10.0.2.9' }],
+    nameservers: ['10.0.2.53'],
+    hosts: [
+      { name: 'internet', ip: '10.0.2.9' },
+      { name: 'dns', ip: '10.0.2.53', dns: { zones: [{ name: 'corp.example', records: ['www 60 A 10.0.2.9'] }] } },
+    ],
     needs: ['netem'],
     driver: 'netns',
     objects: [],

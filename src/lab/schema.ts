@@ -34,6 +34,9 @@ const proxyOptions = z.strictObject({
   strictARP: z.boolean().optional(),
 })
 
+const record = text.meta({ pattern: '^\\S+\\s.*(A|AAAA|CNAME|MX|NS|PTR|SRV|TXT)\\s+\\S' })
+const dnsServer = z.strictObject({ zones: z.record(text, z.array(record)).describe('zone → records as in a zone file, such as "www A 203.0.113.10"') })
+
 const segment = z
   .strictObject({ name: name.optional(), cidr: range.optional(), gateway: address.optional(), mtu: z.int().min(MTU_MIN).max(MTU_MAX).default(1500) })
   .meta({ required: ['name', 'cidr'] })
@@ -52,12 +55,13 @@ const labFile = z.strictObject({
       proxy: z.union([proxyMode, proxyOptions]).default('iptables').describe('who leads Service addresses to Pods'),
       policy: z.enum(POLICY_ENGINES).default('none').describe('who enforces NetworkPolicies'),
       dns: z.enum(['coredns', 'none']).default('coredns').describe('who answers names of the cluster'),
+      nameservers: z.array(address).default([]).describe("whom the machines' /etc/resolv.conf names, and so CoreDNS asks for names outside the cluster"),
       underlay: z
         .strictObject({ segments: z.array(segment).min(1).optional() })
         .default({})
         .describe('the networks the machines are on; by default one for the nodes and one for the hosts'),
       hosts: z
-        .array(z.strictObject({ name: name.optional(), ip: address.optional() }).meta({ required: ['name', 'ip'] }))
+        .array(z.strictObject({ name: name.optional(), ip: address.optional(), dns: dnsServer.optional() }).meta({ required: ['name', 'ip'] }))
         .default([])
         .describe('machines outside the cluster'),
       needs: z.array(text.min(1)).default([]).describe('kernel features and programs the lab cannot do without'),

@@ -2,10 +2,10 @@
 import { labels, named } from '#api/judge.ts'
 import { dnsLabel } from '#api/names.ts'
 import type { Path } from '#api/validate.ts'
-import type { Cidr } from '#net/net.ts'
-import type { Cni, KubeProxy, Lab, LabNode } from './lab.ts'
+import type { Cidr, Ip } from '#net/net.ts'
+import type { Cni, KubeProxy, Lab, LabHost, LabNode } from './lab.ts'
 import { defaultSegments, hostsOf, type Machine, nodesOf, oneName, placed, segmentsOf } from './machines.ts'
-import { apart, type Judging, type Range, rangeOf, roomForNodes, roomForServices } from './ranges.ts'
+import { addressOf, apart, type Judging, type Range, rangeOf, roomForNodes, roomForServices } from './ranges.ts'
 import type { LabFile } from './schema.ts'
 
 /** What the file says as far as it can be understood; `settings` is there when it was understood whole. */
@@ -43,17 +43,34 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
   const prefixPath = ['spec', spec.nodeCIDRMaskSize === undefined ? 'podCIDR' : 'nodeCIDRMaskSize']
   if (podCIDR !== undefined) yield* roomForNodes(podCIDR, { nodePrefix, nodes: nodes.length, path: prefixPath })
   if (serviceCIDR !== undefined) yield* roomForServices(serviceCIDR)
+  const nameservers = yield* nameserversOf(spec.nameservers)
   const [cni, proxy] = [yield* cniOf(spec.cni), yield* proxyOf(spec.proxy)]
   const known = { nodes, ...(serviceCIDR === undefined ? {} : { serviceCIDR }) }
   if (metadata.name === undefined || podCIDR === undefined || serviceCIDR === undefined) return known
   const { policy, dns, driver } = spec
   const needs = [...new Set([...spec.needs, ...(proxy.mode === 'ipvs' ? IPVS_NEEDS : [])])]
   const { name, labels: own } = { ...metadata, name: metadata.name }
-  const places = { nodes: nodes.flatMap(machine), hosts: hosts.flatMap(machine).map((host) => ({ name: host.name, ip: host.ip })), underlay: { segments } }
-  return { ...known, settings: { name, labels: own, ...places, podCIDR, nodePrefix, serviceCIDR, cni, proxy, policy, dns, needs, driver } }
+  const places = { nodes: nodes.flatMap(machine), hosts: hosts.flatMap(host), underlay: { segments } }
+  return { ...known, settings: { name, labels: own, ...places, podCIDR, nodePrefix, serviceCIDR, cni, proxy, policy, dns, nameservers, needs, driver } }
 }
 
-const machine = ({ path: _, ip, ...rest }: Machine): readonly LabNode[] => (ip === undefined ? [] : [{ ...rest, ip }])
+/** Resolver libraries read no more of resolv.conf. */
+const NAMESERVERS_MAX = 3
+
+function* nameserversOf(given: Spec['nameservers']): Judging<readonly Ip[]> {
+  if (given.length > NAMESERVERS_MAX)
+    yield { path: ['spec', 'nameservers', NAMESERVERS_MAX], says: `at most ${NAMESERVERS_MAX}: what stands behind them in resolv.conf is not read` }
+  const read: Ip[] = []
+  for (const [i, text] of given.entries()) {
+    const address = yield* addressOf(text, ['spec', 'nameservers', i])
+    if (address !== undefined) read.push(address)
+  }
+  return read
+}
+
+const host = ({ name, ip, dns }: Machine): readonly LabHost[] => (ip === undefined ? [] : [{ name, ip, ...(dns === undefined ? {} : { dns }) }])
+
+const machine = ({ path: _, dns: __, ip, ...rest }: Machine): readonly LabNode[] => (ip === undefined ? [] : [{ ...rest, ip }])
 
 const clusterRanges = (podCIDR: Cidr | undefined, serviceCIDR: Cidr | undefined): readonly Range[] =>
   [

@@ -33,6 +33,7 @@ export function labWith({ nodes = 3, ...o }: Partial<Omit<Lab, 'nodes'>> & { rea
     proxy: { mode: 'iptables', masqueradeAll: false },
     policy: 'none',
     dns: 'none',
+    nameservers: [],
     underlay: {
       segments: [
         { name: 'nodes', cidr: NODES, gateway: nthIp(NODES, 1), mtu: 1500 },

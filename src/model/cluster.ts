@@ -1,7 +1,7 @@
 /** The cluster as it should be at this moment: who lives where, under which address. Components read this and nothing else. */
 import type { ConfigMap, NetworkPolicy, PodObject, ServiceObject } from '#api/kinds.ts'
 import type { Scheduler } from '#api/schedulers.ts'
-import type { Cni, KubeProxy, PolicyEngine, Segment } from '#lab/lab.ts'
+import type { Cni, DnsServer, KubeProxy, PolicyEngine, Segment } from '#lab/lab.ts'
 import type { Cidr, Family, IfName, Ip, Mac } from '#net/net.ts'
 
 export type Cluster = {
@@ -14,6 +14,8 @@ export type Cluster = {
   readonly policy: PolicyEngine
   /** ClusterIP of kube-dns; absent when the lab has no DNS. */
   readonly dnsIP?: Ip
+  /** Whom the machines themselves ask for names; empty when nobody is there. */
+  readonly nameservers: readonly Ip[]
   readonly controlPlane: { readonly ip: Ip; readonly port: number }
   readonly segments: readonly Segment[]
   readonly nodes: readonly Node[]
@@ -43,7 +45,7 @@ export type Node = {
 }
 
 /** A machine outside the cluster. */
-export type Host = { readonly name: string; readonly ip: Ip; readonly segment: Segment }
+export type Host = { readonly name: string; readonly ip: Ip; readonly segment: Segment; readonly dns?: DnsServer }
 
 export type Pod = {
   readonly namespace: string

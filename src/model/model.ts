@@ -26,6 +26,7 @@ export function clusterOf(lab: Lab, objects: Objects): Cluster {
     proxy: lab.proxy,
     policy: lab.policy,
     ...(dnsIP === undefined ? {} : { dnsIP }),
+    nameservers: lab.nameservers,
     controlPlane: controlPlaneOf(lab),
     segments: lab.underlay.segments,
     nodes: lab.nodes.flatMap((_, index) => nodeOf(lab, objects, index)).map((node) => (proxyless.has(node.name) ? { ...node, proxyDown: true } : node)),

@@ -62,3 +62,41 @@ test('what a machine has of its wire: both devices up, its address with the leng
 `,
   ])
 })
+
+test('a name server outside serves its zones, and of every other name it says that it does not exist', () => {
+  const dns = { zones: [{ name: 'corp.example', records: ['www A 203.0.113.10'] }] }
+  const here = clusterWith({ nodes: 1, nameservers: [ip('203.0.113.53')], hosts: [{ name: 'corp-dns', ip: ip('203.0.113.53'), dns }] })
+  const said = here.hosts.map((host) => prose(hostSteps(here, host)))[0] ?? ''
+  expect(said.slice(said.indexOf('  whom'), said.indexOf('  corp-dns answers'))).toBe(`  whom the machines of this lab ask for names
+    file /run/netlab/etc/resolv.conf
+      nameserver 203.0.113.53
+  corp-dns knows the names of corp.example
+    file /run/netlab/dns/corp.example.zone
+      $ORIGIN corp.example.
+      $TTL 300
+      @ SOA ns.corp.example. hostmaster.corp.example. 1 7200 1800 86400 30
+      @ NS ns.corp.example.
+      ns A 203.0.113.53
+      www A 203.0.113.10
+  of every other name corp-dns says that it does not exist
+    file /run/netlab/dns/root.zone
+      $ORIGIN .
+      $TTL 300
+      @ SOA ns.invalid. hostmaster.invalid. 1 7200 1800 86400 30
+      @ NS ns.invalid.
+  which zones corp-dns serves
+    file /run/netlab/dns/Corefile
+      corp.example:53 {
+          errors
+          log
+          file /run/netlab/dns/corp.example.zone
+      }
+      .:53 {
+          errors
+          log
+          file /run/netlab/dns/root.zone
+      }
+  corp-dns is a name server: a CoreDNS that reads zone files and knows no cluster
+    process dns: /opt/netlab/bin/coredns -conf /run/netlab/dns/Corefile
+`)
+})

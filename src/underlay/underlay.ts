@@ -1,9 +1,11 @@
 /** The nodes' own network, and the machines outside the cluster: what there was before Kubernetes came. */
 import type { Wiring } from '#driver/driver.ts'
 import type { Step } from '#kernel/step.ts'
+import { machineResolvConf } from '#kubelet/dns.ts'
 import { ECHO_PROGRAM } from '#kubelet/images.ts'
 import type { Cluster, Host, Node } from '#model/cluster.ts'
 import { cidr, familyOf, ifName, prefixOf, withPrefix } from '#net/net.ts'
+import { nameServerSteps } from './name-server.ts'
 
 const by = 'underlay'
 
@@ -53,7 +55,14 @@ export function hostSteps(cluster: Cluster, host: Host): readonly Step[] {
       path: '/run/netlab/etc/hosts',
       text: names.join(''),
     },
-    { by, why: 'no name has an address out here', kind: 'file', path: '/run/netlab/etc/resolv.conf', text: `nameserver ${host.segment.gateway}\n` },
+    {
+      by,
+      why: cluster.nameservers.length > 0 ? 'whom the machines of this lab ask for names' : 'no name has an address out here',
+      kind: 'file',
+      path: '/run/netlab/etc/resolv.conf',
+      text: machineResolvConf(cluster, host),
+    },
+    ...(host.dns === undefined ? [] : nameServerSteps(host, host.dns)),
     {
       by,
       why: `${host.name} answers on HTTP port ${HTTP} and echo port ${ECHO} and tells whom it saw`,
