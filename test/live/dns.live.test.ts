@@ -13,9 +13,7 @@ async function dig(from: string, ...question: string[]): Promise<readonly string
   const out = await n.ok('exec', from, '--', 'dig', '+tries=2', '+time=2', ...question)
   const records = (section: string) => {
     const lines = new RegExp(`;; ${section} SECTION:\n((?:[^;\\n].*\n?)*)`).exec(out)?.[1] ?? ''
-    return lines
-      .split('\n')
-      .flatMap((line) => /^\S+\s+\d+\s+IN\s+(\S+\s+.*)$/.exec(line)?.[1]?.replace(/\s+/, ' ') ?? [])
+    return lines.split('\n').flatMap((line) => /^\S+\s+\d+\s+IN\s+(\S+\s+.*)$/.exec(line)?.[1]?.replace(/\s+/, ' ') ?? [])
   }
   const answers = records('ANSWER').sort()
   return [/status: (\w+)/.exec(out)?.[1] ?? '', ...(answers.length > 0 ? answers : records('AUTHORITY').map((record) => record.split(' ')[0] ?? ''))]
