@@ -1,6 +1,6 @@
 /** A name server outside the cluster: the same CoreDNS, with zone files instead of the API. */
 import type { Step } from '#kernel/step.ts'
-import { NETLAB_BIN } from '#kubelet/images.ts'
+import { NETLAB_BIN } from '#kernel/step.ts'
 import type { DnsServer, Zone } from '#lab/lab.ts'
 import type { Host } from '#model/cluster.ts'
 
