@@ -64,7 +64,7 @@ function inputsOf(cluster: Cluster, node: Node): Inputs {
     cluster.dnsIP,
     nodeHosts(cluster, node),
     node.segment.gateway,
-    cluster.nameservers,
+    cluster.nameservers.join(),
     ...cluster.serviceObjects,
     ...cluster.configMaps,
   ]
