@@ -31,14 +31,17 @@ const common: BuildOptions = {
   logLevel: 'warning',
 }
 
+/** A verb that is less than what another file costs comes with the first one. */
+const SMALL = ['version.ts']
+
 /** Leaves what is imported on demand to the other build, and notes it. */
 const onDemand = (found: Set<string>): Plugin => ({
   name: 'on-demand',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\/.*\.ts$/ }, ({ kind, path, resolveDir }) => {
-      if (kind !== 'dynamic-import') return undefined
+    onResolve({ filter: /^\.\.?\/.*\.ts$/ }, ({ kind, path, resolveDir }) => {
+      if (kind !== 'dynamic-import' || SMALL.includes(basename(path))) return undefined
       found.add(join(resolveDir, path))
-      return { path: path.replace(/\.ts$/, '.js'), external: true }
+      return { path: `./${basename(path, '.ts')}.js`, external: true }
     })
   },
 })

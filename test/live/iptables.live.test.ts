@@ -1,5 +1,5 @@
 /** kube-proxy's rules, taken by the real iptables-restore into a bare machine; no root needed. */
-import { afterEach, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { change } from '#kernel/compile.ts'
 import { failureOf } from '#kernel/failure.ts'
 import type { NodeProgram } from '#kernel/step.ts'
@@ -7,16 +7,9 @@ import type { Cluster } from '#model/cluster.ts'
 import type { Family } from '#net/net.ts'
 import { kubeProxyIptables } from '#proxy/iptables/iptables.ts'
 import { exposed, sampleCluster, sampleObjects } from '#proxy/sample.ts'
-import { type BareMachine, bareMachine, whyNoBareMachine } from '../support/bare.ts'
+import { type BareMachine, bareMachines } from '../support/bare.ts'
 
-const reason = whyNoBareMachine()
-const live = test.skipIf(reason !== undefined)
-if (reason !== undefined) process.stderr.write(`iptables.live: skipped, ${reason}\n`)
-
-const machines: BareMachine[] = []
-afterEach(() => {
-  for (const machine of machines.splice(0)) machine.stop()
-})
+const { live, bare } = bareMachines('iptables.live')
 
 const programOf = (cluster: Cluster): NodeProgram => cluster.nodes.slice(0, 1).flatMap((node) => kubeProxyIptables.steps(cluster, node))
 
@@ -34,8 +27,7 @@ const FULL = programOf(
 )
 
 async function holding(...programs: readonly NodeProgram[]): Promise<BareMachine> {
-  const machine = await bareMachine()
-  machines.push(machine)
+  const machine = await bare()
   programs.forEach((program, at) => {
     for (const command of change(programs[at - 1] ?? [], program)) {
       const failure = failureOf('node-1', command, machine.run(command))

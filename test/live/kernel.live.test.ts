@@ -1,5 +1,5 @@
 /** The generated commands and scripts, run by the real tools in a bare machine; no root needed. */
-import { afterEach, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import type { Command } from '#kernel/command.ts'
 import { change } from '#kernel/compile.ts'
 import { drift, repair } from '#kernel/drift.ts'
@@ -11,20 +11,12 @@ import { script } from '#kernel/sh.ts'
 import type { NodeProgram, Step } from '#kernel/step.ts'
 import { randomOf, variant } from '#kernel/variant.ts'
 import { cidr, ifName, ip, mac } from '#net/net.ts'
-import { type BareMachine, bareMachine, whyNoBareMachine } from '../support/bare.ts'
+import { type BareMachine, bareMachines } from '../support/bare.ts'
 
-const reason = whyNoBareMachine()
-const live = test.skipIf(reason !== undefined)
-if (reason !== undefined) process.stderr.write(`kernel.live: skipped, ${reason}\n`)
-
-const machines: BareMachine[] = []
-afterEach(() => {
-  for (const machine of machines.splice(0)) machine.stop()
-})
+const { live, bare } = bareMachines('kernel.live')
 
 async function fresh(): Promise<BareMachine> {
-  const machine = await bareMachine()
-  machines.push(machine)
+  const machine = await bare()
   return machine
 }
 

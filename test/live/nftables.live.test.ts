@@ -1,5 +1,5 @@
 /** kube-proxy's nftables table, taken by the real nft into a bare machine; no root needed. */
-import { afterEach, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { change } from '#kernel/compile.ts'
 import { drift, repair } from '#kernel/drift.ts'
 import { failureOf } from '#kernel/failure.ts'
@@ -9,16 +9,9 @@ import type { NodeProgram } from '#kernel/step.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { kubeProxyNftables } from '#proxy/nftables/nftables.ts'
 import { exposed, sampleCluster, sampleObjects } from '#proxy/sample.ts'
-import { type BareMachine, bareMachine, whyNoBareMachine } from '../support/bare.ts'
+import { type BareMachine, bareMachines } from '../support/bare.ts'
 
-const reason = whyNoBareMachine()
-const live = test.skipIf(reason !== undefined)
-if (reason !== undefined) process.stderr.write(`nftables.live: skipped, ${reason}\n`)
-
-const machines: BareMachine[] = []
-afterEach(() => {
-  for (const machine of machines.splice(0)) machine.stop()
-})
+const { live, bare } = bareMachines('nftables.live')
 
 const nft = (cluster: Cluster): Cluster => ({ ...cluster, proxy: { mode: 'nftables', masqueradeAll: false } })
 const programOf = (cluster: Cluster): NodeProgram => cluster.nodes.slice(0, 1).flatMap((node) => kubeProxyNftables.steps(nft(cluster), node))
@@ -48,8 +41,7 @@ const OTHER = programOf(
 )
 
 async function machineWith(...programs: readonly NodeProgram[]): Promise<BareMachine> {
-  const machine = await bareMachine()
-  machines.push(machine)
+  const machine = await bare()
   programs.forEach((program, at) => {
     lead(machine, programs[at - 1] ?? [], program)
   })

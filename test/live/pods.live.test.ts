@@ -1,28 +1,16 @@
 /** What Kubernetes promises to those who write Pods, seen in a running lab. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home, netlab, until } from '../support/netlab.ts'
 
 const n = netlab()
-const folder = mkdtempSync(join(tmpdir(), 'netlab-manifests-'))
 beforeAll(async () => {
   await n.ok('up', join(home, 'test/support/labs/pods/lab.yaml'))
 })
-afterAll(async () => {
-  await n.clean()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterAll(n.clean)
 
-const apply = async (name: string, text: string): Promise<string> => {
-  const file = join(folder, `${name}.yaml`)
-  writeFileSync(file, text)
-  return n.ok('apply', '-f', file)
-}
-const json = async (...args: string[]) => JSON.parse(await n.ok('get', ...args, '-o', 'json'))
-const sh = (place: string, script: string) => n.ok('exec', place, '--', 'sh', '-c', script)
+const { apply, json, sh } = n
 
 test('two containers of a Pod share localhost, and a volume', async () => {
   expect(await sh('pair', 'curl -s http://localhost:8080/hostname')).toBe('pair')
@@ -43,7 +31,7 @@ test('environment, ConfigMaps and the downward API arrive in the container', asy
 })
 
 test('a changed ConfigMap reaches the mounted file', async () => {
-  await apply('cm', 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {colour: blue, app.conf: level=low}\n')
+  await apply('apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {colour: blue, app.conf: level=low}\n')
   await until(
     () => sh('env', 'cat /config/app.conf'),
     (text) => text === 'level=low',
@@ -74,7 +62,7 @@ test('input, output and exit code of a program in a Pod are those of the command
 test('a rolling update replaces every Pod and never leaves the Service without one', async () => {
   const before: string[] = (await json('pods', '-l', 'app=web')).items.map((pod: { metadata: { name: string } }) => pod.metadata.name)
   const asking = sh('pair', 'for i in $(seq 60); do curl -s -m 2 -o /dev/null -w "%{http_code} " http://web; sleep 0.05; done')
-  await apply('web', (await n.ok('get', 'deployment', 'web', '-o', 'yaml')).replace('value: v1', 'value: v2'))
+  await apply((await n.ok('get', 'deployment', 'web', '-o', 'yaml')).replace('value: v1', 'value: v2'))
   const after = await until(
     async () => (await json('pods', '-l', 'app=web')).items,
     (items: { metadata: { name: string; deletionTimestamp?: string } }[]) =>

@@ -1,27 +1,15 @@
 /** What Services, their endpoints and their names promise, seen in a running lab. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home, netlab, until } from '../support/netlab.ts'
 
 const n = netlab()
-const folder = mkdtempSync(join(tmpdir(), 'netlab-manifests-'))
 beforeAll(async () => {
   await n.ok('up', join(home, 'test/support/labs/services/lab.yaml'))
 })
-afterAll(async () => {
-  await n.clean()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterAll(n.clean)
 
-const apply = async (name: string, text: string): Promise<string> => {
-  const file = join(folder, `${name}.yaml`)
-  writeFileSync(file, text)
-  return n.ok('apply', '-f', file)
-}
-const json = async (...args: string[]) => JSON.parse(await n.ok('get', ...args, '-o', 'json'))
-const sh = (place: string, script: string) => n.ok('exec', place, '--', 'sh', '-c', script)
+const { apply, json, sh } = n
 const dig = (...question: string[]) => sh('client', `dig +short +search ${question.join(' ')}`)
 const addresses = async (selector: string): Promise<string[]> =>
   (await json('pods', '-l', selector)).items.map((pod: { status: { podIP: string } }) => pod.status.podIP)
@@ -103,10 +91,7 @@ test('a patch of nothing but the type takes node ports away', async () => {
 })
 
 test('a load balancer’s address can be given by hand, and answers', async () => {
-  await apply(
-    'lb',
-    'apiVersion: v1\nkind: Service\nmetadata: {name: lb}\nspec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}\n',
-  )
+  await apply('apiVersion: v1\nkind: Service\nmetadata: {name: lb}\nspec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}\n')
   const status = '{"status":{"loadBalancer":{"ingress":[{"ip":"198.51.100.7"}]}}}'
   await n.ok('exec', 'node-1', '--', 'kubectl', 'patch', 'svc', 'lb', '--subresource', 'status', '--type', 'merge', '-p', status)
   expect(await n.ok('get', 'svc', 'lb')).toContain('198.51.100.7')
@@ -138,14 +123,13 @@ test('a Service that is well has nothing to explain', async () => {
   })
 })
 
-const broken = (name: string, spec: string) => apply(name, `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec: ${spec}\n`)
+const broken = (name: string, spec: string) => apply(`apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec: ${spec}\n`)
 
 test('a slip in a selector, a wrong target port and an app that hears itself only are told apart', async () => {
   await broken('typo', '{selector: {app: wbe}, ports: [{port: 80}]}')
   await broken('deaf', '{selector: {app: web}, ports: [{port: 80, targetPort: 9999}]}')
   const server = 'use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1:8080", Listen => 5); sleep'
   await apply(
-    'inward',
     JSON.stringify({
       apiVersion: 'v1',
       kind: 'Pod',

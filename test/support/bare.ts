@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { afterEach, test } from 'vitest'
 import type { Command, Output } from '#kernel/command.ts'
 
 export type BareMachine = {
@@ -27,13 +28,29 @@ ip route add default via 192.168.0.1 dev eth0
 
 const UNSHARE = ['--user', '--map-root-user', '--net', '--mount', '--propagation', 'private']
 
+/** For the tests of one file: `live` skips with a reason where there is no such machine; each machine ends with its test. */
+export function bareMachines(file: string): { readonly live: typeof test; readonly bare: () => Promise<BareMachine> } {
+  const reason = whyNoBareMachine()
+  if (reason !== undefined) process.stderr.write(`${file}: skipped, ${reason}\n`)
+  const machines: BareMachine[] = []
+  afterEach(() => {
+    for (const machine of machines.splice(0)) machine.stop()
+  })
+  const bare = async (): Promise<BareMachine> => {
+    const machine = await bareMachine()
+    machines.push(machine)
+    return machine
+  }
+  return { live: test.skipIf(reason !== undefined) as typeof test, bare }
+}
+
 /** The reason why this machine's kernel cannot give one, or undefined. */
-export function whyNoBareMachine(): string | undefined {
+function whyNoBareMachine(): string | undefined {
   const tried = spawnSync('unshare', [...UNSHARE, 'sh', '-c', SET_UP], { encoding: 'utf8' })
   return tried.status === 0 ? undefined : `unshare: ${(tried.stderr ?? `${tried.error}`).trim()}`
 }
 
-export async function bareMachine(): Promise<BareMachine> {
+async function bareMachine(): Promise<BareMachine> {
   const holder = spawn('unshare', [...UNSHARE, 'sh', '-c', 'echo here; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
   await new Promise((resolve) => holder.stdout.once('data', resolve))
   const root = `/proc/${holder.pid}/root`

@@ -1,5 +1,5 @@
 /** The product as a user has it: the launcher, run in a state folder of the test's own. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -13,12 +13,19 @@ export type Netlab = {
   readonly run: (...args: string[]) => Promise<Said>
   /** Fails the test with what the command said when it does not exit 0. */
   readonly ok: (...args: string[]) => Promise<string>
+  /** `netlab apply` of this text. */
+  readonly apply: (manifest: string) => Promise<string>
+  /** `netlab get … -o json`, read. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test takes from an object what it is about
+  readonly json: (...args: string[]) => Promise<any>
+  /** A script for `sh` at a place of the lab. */
+  readonly sh: (place: string, script: string) => Promise<string>
   readonly start: (...args: string[]) => {
     readonly pid: number | undefined
     readonly kill: (signal: 'SIGINT' | 'SIGKILL') => void
     readonly end: Promise<number | undefined>
   }
-  /** Takes every lab down and removes the state folder. */
+  /** Takes every lab down and removes the state folder, and the manifests with it. */
   readonly clean: () => Promise<void>
 }
 
@@ -30,21 +37,31 @@ export function netlab({ timeout = 60_000 } = {}): Netlab {
     const { exitCode, stdout, stderr } = await execa(join(home, 'netlab'), args, options)
     return { code: exitCode, out: String(stdout), err: String(stderr) }
   }
+  const manifests = mkdtempSync(join(tmpdir(), 'netlab-manifests-'))
+  let applied = 0
+  const ok = async (...args: string[]): Promise<string> => {
+    const said = await run(...args)
+    if (said.code !== 0) throw new Error(`netlab ${args.join(' ')} ended with ${said.code}\n${said.out}\n${said.err}`)
+    return said.out
+  }
   return {
     root,
     run,
-    async ok(...args) {
-      const said = await run(...args)
-      if (said.code !== 0) throw new Error(`netlab ${args.join(' ')} ended with ${said.code}\n${said.out}\n${said.err}`)
-      return said.out
+    ok,
+    apply(manifest) {
+      const file = join(manifests, `${++applied}.yaml`)
+      writeFileSync(file, manifest)
+      return ok('apply', '-f', file)
     },
+    json: async (...args) => JSON.parse(await ok('get', ...args, '-o', 'json')),
+    sh: (place, script) => ok('exec', place, '--', 'sh', '-c', script),
     start(...args) {
       const child = execa(join(home, 'netlab'), args, options)
       return { pid: child.pid, kill: (signal) => child.kill(signal), end: child.then(({ exitCode }) => exitCode) }
     },
     async clean() {
       await run('down', '--all')
-      rmSync(root, { recursive: true, force: true })
+      for (const folder of [root, manifests]) rmSync(folder, { recursive: true, force: true })
     },
   }
 }

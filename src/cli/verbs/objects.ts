@@ -1,0 +1,127 @@
+/** Objects, with kubectl's words. */
+import type { Verb } from '../verb.ts'
+import { container, files, lab, namespace, output, selector } from './flags.ts'
+
+export const objects: readonly Verb[] = [
+  {
+    name: 'get',
+    aliases: [],
+    group: 'objects',
+    summary: 'print objects as kubectl does',
+    args: [
+      { name: 'kinds', what: 'kind' },
+      { name: 'name', what: 'name', optional: true, many: true },
+    ],
+    flags: [
+      namespace,
+      { name: 'all-namespaces', short: 'A', type: 'boolean', says: 'in every namespace' },
+      output('wide', 'json', 'yaml', 'name'),
+      selector,
+      { name: 'field-selector', type: 'text', value: 'FIELDS', says: 'only objects with these fields: status.phase=Running, spec.nodeName=node-1' },
+      { name: 'watch', short: 'w', type: 'boolean', says: 'print the objects, then each change' },
+      { name: 'no-headers', type: 'boolean', says: 'leave the head line out' },
+      { name: 'show-labels', type: 'boolean', says: 'print the labels as the last column' },
+      lab,
+    ],
+    examples: [
+      ['netlab get pods -o wide', 'Pods with their addresses and nodes'],
+      ['netlab get svc,endpointslices -A', 'two kinds in every namespace'],
+      ['netlab get pod client -o yaml', 'one object in full'],
+      ['netlab get all', 'Pods, Services, DaemonSets, Deployments, ReplicaSets, StatefulSets'],
+    ],
+    load: () => import('../get.ts'),
+  },
+  {
+    name: 'describe',
+    aliases: [],
+    group: 'objects',
+    summary: 'tell all about an object, its events included',
+    args: [
+      { name: 'kind', what: 'kind' },
+      { name: 'name', what: 'name', optional: true, many: true },
+    ],
+    flags: [namespace, { name: 'all-namespaces', short: 'A', type: 'boolean', says: 'in every namespace' }, selector, lab],
+    examples: [
+      ['netlab describe svc frontend', 'a Service and its endpoints'],
+      ['netlab describe pod/client', 'a Pod and what happened to it'],
+    ],
+    load: () => import('../describe.ts'),
+  },
+  {
+    name: 'apply',
+    aliases: [],
+    group: 'objects',
+    summary: 'create or change objects from manifests',
+    about: 'All files are read and checked first; when one mistake is found, all are told and nothing is changed.',
+    args: [],
+    flags: [files, namespace, { name: 'dry-run', type: 'boolean', says: 'check only' }, output('name', 'json', 'yaml'), lab],
+    examples: [
+      ['netlab apply -f service.yaml', 'one file'],
+      ['netlab apply -f manifests/', 'a folder'],
+    ],
+    load: () => import('../apply.ts'),
+  },
+  {
+    name: 'delete',
+    aliases: [],
+    group: 'objects',
+    summary: 'delete objects by name, label or manifest',
+    args: [
+      { name: 'kind', what: 'kind', optional: true },
+      { name: 'name', what: 'name', optional: true, many: true },
+    ],
+    flags: [
+      files,
+      namespace,
+      selector,
+      { name: 'all', type: 'boolean', says: 'all objects of the kind in the namespace' },
+      { name: 'wait', type: 'boolean', says: 'return when the objects are gone (default; --wait=false does not wait)' },
+      { name: 'grace-period', type: 'number', value: 'SECONDS', says: 'how long the containers may take to end' },
+      { name: 'force', type: 'boolean', says: 'kill at once; the same as --grace-period 0' },
+      { name: 'ignore-not-found', type: 'boolean', says: 'an object that is not there is no mistake' },
+      output('name'),
+      lab,
+    ],
+    examples: [
+      ['netlab delete pod client', 'a Pod'],
+      ['netlab delete -f service.yaml', 'what a manifest made'],
+    ],
+    load: () => import('../delete.ts'),
+  },
+  {
+    name: 'scale',
+    aliases: [],
+    group: 'objects',
+    summary: 'change how many Pods a Deployment or StatefulSet keeps',
+    args: [
+      { name: 'kind', what: 'kind' },
+      { name: 'name', what: 'name', optional: true, many: true },
+    ],
+    flags: [{ name: 'replicas', type: 'number', value: 'N', says: 'how many Pods' }, namespace, lab],
+    examples: [['netlab scale deploy/frontend --replicas 4', 'four Pods']],
+    load: () => import('../scale.ts'),
+  },
+  {
+    name: 'logs',
+    aliases: [],
+    group: 'objects',
+    summary: 'what a container printed',
+    args: [{ name: 'pod', what: 'place', optional: true }],
+    flags: [
+      container,
+      namespace,
+      { ...selector, says: 'of the Pods with these labels, each line with its Pod' },
+      { name: 'follow', short: 'f', type: 'boolean', says: 'go on as more is printed' },
+      { name: 'tail', type: 'number', value: 'LINES', least: -1, says: 'only the last lines; -1 means all (default: all, with -l the last 10)' },
+      { name: 'previous', short: 'p', type: 'boolean', says: 'of the container that ended before this one' },
+      { name: 'all-containers', type: 'boolean', says: 'of all containers, each line with its container' },
+      lab,
+    ],
+    examples: [
+      ['netlab logs deploy/frontend -f', 'follow the first Pod of a Deployment'],
+      ['netlab logs client --tail 20', 'the last twenty lines'],
+      ['netlab logs -l app=checkout-api -f', 'follow all Pods with a label'],
+    ],
+    load: () => import('../logs.ts'),
+  },
+]

@@ -1,0 +1,104 @@
+/** Understanding: what should be, what is, and why. */
+import type { Verb } from '../verb.ts'
+import { files, lab, namespace, output } from './flags.ts'
+
+export const understand: readonly Verb[] = [
+  {
+    name: 'plan',
+    aliases: [],
+    group: 'understand',
+    summary: "what every node's kernel should hold, by whom and why",
+    about: 'Needs no root and no running lab. With -f the manifests given take the place of those of the lab.',
+    args: [{ name: 'lab', what: 'lab' }],
+    flags: [
+      { ...files, says: 'manifests instead of those of the lab; hand-written EndpointSlices too' },
+      { name: 'node', type: 'text', value: 'NAME', says: 'one node only' },
+      {
+        name: 'format',
+        type: 'text',
+        value: 'text|sh|json|iptables|nft|ipvs',
+        choices: ['text', 'sh', 'json', 'iptables', 'nft', 'ipvs'],
+        says: 'prose, a shell script that builds the node by hand, JSON, iptables-restore text, the text for nft -f, or ipvsadm, ipset and iptables as saved',
+      },
+    ],
+    examples: [
+      ['netlab plan flannel-vxlan --node node-1', 'the whole of one node as prose'],
+      ['netlab plan flannel-vxlan --node node-1 --format sh', 'the same as a shell script'],
+      ['netlab plan flannel-vxlan -f mine.yaml --format iptables', 'rules for your own Services'],
+    ],
+    load: () => import('../plan.ts'),
+  },
+  {
+    name: 'trace',
+    aliases: [],
+    group: 'understand',
+    summary: 'which rules a packet would meet, and where it would go',
+    about: 'Read from the plan of the running lab; no packet is sent. Where rules draw lots, every way is shown with its odds.',
+    args: [
+      { name: 'from', what: 'place' },
+      { name: 'to', what: 'place' },
+    ],
+    flags: [{ name: 'udp', type: 'boolean', says: 'UDP instead of TCP' }, namespace, lab],
+    examples: [
+      ['netlab trace client svc/frontend', 'from a Pod through a Service'],
+      ['netlab trace node-1 10.96.0.10:53 --udp', 'from a node to an address and port'],
+    ],
+    load: () => import('../trace.ts'),
+  },
+  {
+    name: 'explain',
+    aliases: [],
+    group: 'understand',
+    summary: 'why a Service answers nobody',
+    about: `Asked of objects and kernels: selector, readiness, ports, rules, forwarding, DNS. Each cause comes with its evidence and the next command.
+Exit code 0: nothing found; 1: something found.`,
+    args: [
+      { name: 'kind', what: 'kind' },
+      { name: 'name', what: 'name', optional: true, many: true },
+    ],
+    flags: [namespace, lab, output('json')],
+    examples: [['netlab explain svc/frontend', 'what is wrong with a Service']],
+    load: () => import('../explain.ts'),
+  },
+  {
+    name: 'drift',
+    aliases: [],
+    group: 'understand',
+    summary: 'where the kernels differ from the plan',
+    about: 'Exit code 0: nowhere; 1: somewhere.',
+    args: [],
+    flags: [lab, output('json')],
+    examples: [['netlab drift', 'after changing something by hand']],
+    load: () => import('../drift.ts'),
+  },
+  {
+    name: 'repair',
+    aliases: [],
+    group: 'understand',
+    summary: 'put back what differs from the plan',
+    args: [{ name: 'machine', what: 'place', optional: true }],
+    flags: [lab, output('json')],
+    examples: [['netlab repair node-1', 'one node only']],
+    load: () => import('../repair.ts'),
+  },
+  {
+    name: 'check',
+    aliases: ['validate'],
+    group: 'understand',
+    summary: "run a lab's probes and say what does not hold",
+    about: `A lab that does not run is brought up for it and taken down again.
+Exit code 0: all hold; 1: one does not; 2: wrong use; 3: netlab could not decide; 4: the lab did not start.`,
+    args: [{ name: 'lab', what: 'lab', optional: true }],
+    flags: [
+      { name: 'only', type: 'list', value: 'ID', says: 'only these probes or groups' },
+      output('text', 'json', 'junit'),
+      { name: 'no-install', type: 'boolean', says: 'name missing programs, do not install them' },
+      lab,
+    ],
+    examples: [
+      ['netlab check', 'the running lab'],
+      ['netlab check flannel-vxlan -o junit > junit.xml', 'for a CI server'],
+    ],
+    load: () => import('../check.ts'),
+  },
+]
