@@ -11,8 +11,8 @@ const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
 const daemon = 'src/daemon/main.ts'
 
-/** CommonJS packages inside an ESM bundle look for these three. */
-const banner = `const require = (id) => process.getBuiltinModule(id) ?? process.getBuiltinModule('node:module').createRequire(import.meta.url)(id)
+/** CommonJS packages inside an ESM bundle look for these three. `process` alone may be a name of a module's own. */
+const banner = `const require = (id) => globalThis.process.getBuiltinModule(id) ?? globalThis.process.getBuiltinModule('node:module').createRequire(import.meta.url)(id)
 const __filename = import.meta.filename, __dirname = import.meta.dirname`
 
 const common: BuildOptions = {
@@ -52,7 +52,7 @@ const onDemand = (found: Set<string>): Plugin => ({
  */
 const lazily = (code: string): string =>
   code.replace(/^import (?:\* as )?([\w$]+|\{[^}]*\}) from "(node:[\w/]+|[a-z_]+(?:\/promises)?)";$/gm, (line, names: string, id: string) =>
-    process.getBuiltinModule(id) ? `const ${names.replaceAll(' as ', ': ')} = process.getBuiltinModule(${JSON.stringify(id)});` : line,
+    process.getBuiltinModule(id) ? `const ${names.replaceAll(' as ', ': ')} = globalThis.process.getBuiltinModule(${JSON.stringify(id)});` : line,
   )
 
 const verbs = new Set<string>()
