@@ -76,7 +76,7 @@ sub command {
         # Blank lines keep the numbers of the others as they are.
         $stdin = "\n" x $done . join '', map { "$_\n" } @lines[$done .. $#lines];
     }
-    return 0 if $words =~ /^sysctl -q -w / and within($space, sub { settings(@argv[3 .. $#argv]) });
+    return 0 if $words =~ /^sysctl -q (-e )?-w / and within($space, sub { settings($1, grep { !/^-/ } @argv[1 .. $#argv]) });
     return program($space, $stdin, @argv);
 }
 
@@ -124,12 +124,14 @@ sub in_memory {
     return $file;
 }
 
+# Some may be missing from the kernel.
 sub settings {
-    for (@_) {
+    my ($some, @pairs) = @_;
+    for (@pairs) {
         my ($key, $value) = /^([^=]+)=(.*)$/s or return 0;
         # sysctl(8) writes a dot inside a device's name as a slash.
         $key =~ tr{./}{/.};
-        open my $file, '>', "/proc/sys/$key" or return 0;
+        open my $file, '>', "/proc/sys/$key" or $some && $! == $ENOENT && next or return 0;
         defined syswrite $file, "$value\n" or return 0;
     }
     return 1;

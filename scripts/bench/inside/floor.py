@@ -1,7 +1,8 @@
 """The kernel's own price: one process that speaks netlink builds the same nodes and Pods, all messages made beforehand. argv: nodes, Pods."""
 import ctypes, json, os, socket, struct, sys, time
 
-os.environ["NETLAB_KEEPER"]  # outside of a keeper this would change the machine itself
+if open("/proc/1/comm").read().strip() != "tini":
+    sys.exit("this runs in a keeper: outside of one it would change the machine itself")
 NODES, PODS = int(sys.argv[1]), int(sys.argv[2])
 NEWNET = 0x40000000
 NEWLINK, SETLINK, NEWADDR, NEWROUTE, NEWNEIGH = 16, 19, 20, 24, 28

@@ -148,9 +148,14 @@ function fillEtc(etc: string): string[] {
 
 /** A folder of nothing but what everybody may read, and of enough of it. */
 function isOpenFolder(path: string): boolean {
-  if (!lstatSync(path).isDirectory()) return false
-  const inside = readdirSync(path, { recursive: true, withFileTypes: true })
-  return inside.length >= MANY && readable(path) && inside.every((one) => one.isSymbolicLink() || readable(join(one.parentPath, one.name)))
+  if (!lstatSync(path).isDirectory() || !readable(path)) return false
+  try {
+    const inside = readdirSync(path, { recursive: true, withFileTypes: true })
+    return inside.length >= MANY && inside.every((one) => one.isSymbolicLink() || readable(join(one.parentPath, one.name)))
+  } catch {
+    // A folder in it that not everybody may look into.
+    return false
+  }
 }
 
 const MANY = 20
