@@ -19,6 +19,7 @@ export type MachineProcess = {
  * machine's helper. Their pids, as the lab sees them, are told on 3. Without the keeper pid 1 ends, and all of the machine with it.
  * As arguments come the system calls, the template, the machine's name, and what is to be read-only in its /proc.
  */
+// biome-ignore lint/complexity/noUselessStringRaw: the backslashes are perl’s
 const SCRIPT = String.raw`use strict;
 {
     my ($UNSHARE, $MOUNT, $UMOUNT2, $PIVOT_ROOT, $SETHOSTNAME, $PRCTL) = map { 0 + $_ } @ARGV[1, 2, 4 .. 7];
