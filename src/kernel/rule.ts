@@ -76,7 +76,7 @@ function optionsOf(text: string): readonly Option[] {
 }
 
 const MATCHES: ReadonlySet<string> = new Set(
-  'tcp udp sctp icmp icmp6 addrtype comment conntrack state mark statistic recent set multiport physdev ipvs'.split(' '),
+  'tcp udp sctp icmp icmp6 addrtype comment conntrack state mark statistic recent set multiport physdev ipvs limit'.split(' '),
 )
 
 const LONG: Readonly<Record<string, string>> = {
@@ -102,7 +102,7 @@ const VALUES: Readonly<Record<string, number>> = {
   ...of(1, '-s -d -p -i -o -m -j -g --dport --sport --dports --sports --ports --src-type --dst-type --mark --comment --ctstate'),
   ...of(1, '--mode --probability --name --seconds --hitcount'),
   ...of(0, '--rcheck --update --set --reap --rsource --physdev-is-in'),
-  ...of(1, '--vaddr --vproto --vport'),
+  ...of(1, '--vaddr --vproto --vport --limit --limit-burst --nflog-group --nflog-prefix'),
   ...of(2, '--match-set'),
   ...of(1, '--to-destination --set-mark --set-xmark --or-mark --and-mark --xor-mark --reject-with'),
   ...of(0, '--random --random-fully --persistent'),
@@ -112,7 +112,7 @@ function of(count: number, options: string): Readonly<Record<string, number>> {
   return Object.fromEntries(options.split(' ').map((option) => [option, count]))
 }
 
-/** The options that ask something. What is not here only qualifies another option, or belongs to the target. */
+/** The options that ask something. What is not here only qualifies another option, or belongs to the target; one packet is within any limit. */
 const CHECKS: Readonly<Record<string, (values: readonly string[], rule: Reading) => Check | undefined>> = {
   '-s': ([ranges = ''], rule) => inside(ranges, rule, (seen) => seen.from),
   '-d': ([ranges = ''], rule) => inside(ranges, rule, (seen) => seen.to),
@@ -243,6 +243,7 @@ function targetOf(rule: Reading): Target | undefined {
   const name = rule.value('-j')
   switch (name) {
     case undefined:
+    case 'NFLOG':
       return undefined
     case 'ACCEPT':
       return { does: 'accept' }

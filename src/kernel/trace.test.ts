@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { clusterWith, pod } from '#model/build.ts'
+import { clusterWith, object, pod } from '#model/build.ts'
 import type { Cluster, Node } from '#model/cluster.ts'
 import { cidr, ifName, ip } from '#net/net.ts'
 import { programsOf } from '#plan/plan.ts'
@@ -133,6 +133,16 @@ test('Pods talk to Pods as themselves and to the world as their node', () => {
   expect({ pod: to('10.244.1.2'), neighbour: to('10.244.0.3'), world: to('203.0.113.10') }).toEqual({ pod: false, neighbour: false, world: true })
 })
 
+test('a policy refuses at the Pod whom it does not name', () => {
+  const closed = object('NetworkPolicy', {
+    metadata: { name: 'closed' },
+    spec: { podSelector: {}, policyTypes: ['Ingress'], ingress: [{ from: [{ ipBlock: { cidr: '10.244.0.3/32' } }] }] },
+  })
+  const objects = [pod('a', { node: 'node-1', ip: '10.244.0.2' }), closed]
+  const program = programsOf(clusterWith({ podCIDR: cidr('10.244.0.0/16'), policy: 'kube-router', objects })).get('node-1') ?? []
+  expect(['10.244.0.3', '10.244.0.4'].map((from) => trace(program, tcp(from, '10.244.0.2', 80), firstDrawn).verdict)).toEqual(['accept', 'reject'])
+})
+
 // --- single rules ------------------------------------------------------------------------------------------------------------------------
 
 const by = 'test'
@@ -163,6 +173,7 @@ const RULES: readonly (readonly [rule: string, matches: boolean, packet?: Partia
   ['-d 10.0.0.3,10.0.0.2', true],
   ['-p udp', false],
   ['-p all', true],
+  ['-m limit --limit 10/min --limit-burst 10', true],
   ['-p tcp -m tcp --dport 80:90', true],
   ['-p tcp -m tcp ! --dport 80', false],
   ['-p tcp -m tcp --sport 40000', true],
@@ -204,6 +215,12 @@ test('what got another destination is in state DNAT from then on', () => {
   const rule = '-m conntrack --ctstate DNAT -j DROP'
   const translate = jump('nat', 'PREROUTING', '-p tcp -j DNAT --to-destination 10.0.0.3:81')
   expect([forwarded(rule), forwarded(rule, {}, [translate])]).toEqual(['accept', 'drop'])
+})
+
+test('a rule that logs goes on', () => {
+  expect(forwarded('-j NFLOG --nflog-group 100', {}, [jump('filter', 'FORWARD', '-j NFLOG --nflog-group 100'), jump('filter', 'FORWARD', '-j DROP')])).toBe(
+    'drop',
+  )
 })
 
 test('of jumps put first the last one said is the first one asked', () => {
