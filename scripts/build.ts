@@ -9,7 +9,6 @@ import { ownCodeFolder } from '#daemon/codecache.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
-const daemon = 'src/daemon/main.ts'
 
 /** CommonJS packages inside an ESM bundle look for these three. `process` alone may be a name of a module's own. */
 const banner = `const require = (id) => globalThis.process.getBuiltinModule(id) ?? globalThis.process.getBuiltinModule('node:module').createRequire(import.meta.url)(id)
@@ -62,7 +61,7 @@ const entries = [...verbs].map((file) => [basename(file, '.ts'), file])
 const rest = await build({
   ...common,
   splitting: true,
-  entryPoints: Object.fromEntries([...entries, ['daemon', daemon]]),
+  entryPoints: Object.fromEntries([...entries, ['daemon', 'src/daemon/main.ts'], ['sweep', 'src/daemon/sweep.ts']]),
 })
 
 /** Builds that are left for those who started from them and have not loaded all they need. */

@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs'
 import { type Birth, beginLab } from '#daemon/begin.ts'
 import { listLabs, stateRoot } from '#daemon/state.ts'
 import { missingPrograms } from './doctor/programs.ts'
-import { daemonCommand, version } from './home.ts'
+import type { DriverWish } from './driver.ts'
+import { daemonCommand, sweepFile, version } from './home.ts'
 import type { Io } from './io.ts'
 import type { LabPlace } from './labs.ts'
 
@@ -17,8 +18,11 @@ export function beginAhead(place: LabPlace, io: Io): Birth | undefined {
   return missingPrograms(io.env['PATH'], process.getuid?.() === 0).length === 0 ? birthOf(name, place, io) : undefined
 }
 
-export const birthOf = (name: string, { dir }: LabPlace, io: Io): Birth =>
-  beginLab({ root: stateRoot(io.env), name, dir, version: version(), daemon: daemonCommand(), signal: io.signal })
+export const birthOf = (name: string, { dir }: LabPlace, io: Io, made: DriverWish = { kind: 'netns', why: '' }): Birth =>
+  beginLab({
+    ...{ root: stateRoot(io.env), name, dir, version: version(), daemon: daemonCommand(), signal: io.signal },
+    ...(made.kind === 'docker' ? { docker: { image: made.image, sweep: sweepFile() } } : {}),
+  })
 
 /** A guess, at the price of a glance; who reads the file in earnest sees whether it was right. */
 function nameIn(file: string): string | undefined {

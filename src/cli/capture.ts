@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { clientOf } from './client.ts'
-import { become, entering, entryOf, environment, exitOf } from './enter.ts'
+import { become, entering, entryOf, exitOf } from './enter.ts'
 import { stop, USAGE } from './io.ts'
 import { findSpot, parsePlace } from './places.ts'
 import { labOf } from './running.ts'
@@ -17,11 +17,11 @@ export const run: Run = async (args, io) => {
   const spot = await findSpot(client, place, text(args, 'namespace') ?? 'default')
   const entry = await entryOf(client, spot.place)
   const file = text(args, 'write')
-  const argv = entering(lab, entry, tcpdump(args, dev, filter))
+  const started = entering(lab, io, entry, tcpdump(args, dev, filter))
   if (file === '-' && io.outIsTty) throw stop(USAGE, 'packets are no text: send them into a file or a pipe')
-  if (file === undefined || file === '-') return await become(argv, environment(io, entry))
-  const [program = 'env', ...rest] = argv
-  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'], env: environment(io, entry) })
+  if (file === undefined || file === '-') return await become(started)
+  const [program = 'env', ...rest] = started.argv
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...started.env } })
   const exit = exitOf(child)
   await pipeline(child.stdout, createWriteStream(file)).catch((error: Error) => {
     child.kill('SIGKILL')

@@ -17,19 +17,31 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/
 const OF_THE_TERMINAL = ['TERM', 'COLORTERM', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ', 'COLUMNS', 'LINES']
 
 /** What the program finds in its environment: the terminal's variables of the caller, and those of the place. */
-export function environment(io: Io, entry: Entry): Record<string, string> {
+function environment(io: Io, entry: Entry): Record<string, string> {
   const kept = OF_THE_TERMINAL.flatMap((name) => (io.env[name] === undefined ? [] : [[name, io.env[name]]]))
   return { PATH, HOME: '/root', ...Object.fromEntries(kept), ...entry.env }
 }
 
+/** How a program is started at a place of the lab, and with which variables. */
+export function entering(lab: LabState, io: Io, entry: Entry, argv: readonly string[], more: Readonly<Record<string, string>> = {}): Started {
+  const inside = { ...environment(io, entry), ...more }
+  if (lab.driver.kind === 'netns') return { argv: enteringNamespaces(lab, entry, argv), env: inside }
+  // `docker` itself needs the caller's variables, to find its keys and contexts.
+  const pairs = Object.entries(inside).map(([name, value]) => `${name}=${value}`)
+  const own = Object.fromEntries(Object.entries(io.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+  return { argv: ['env', '--default-signal', ...entry.argv, 'env', '-i', ...pairs, ...argv], env: own }
+}
+
+type Started = { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> }
+
 /** Node ignores SIGPIPE, and what it becomes would too: `env --default-signal` undoes that. */
-export function entering(lab: LabState, entry: Entry, argv: readonly string[]): readonly string[] {
+function enteringNamespaces(lab: LabState, entry: Entry, argv: readonly string[]): readonly string[] {
   const user = sameUserNamespace(lab.init) ? [] : ['-U', '--preserve-credentials']
   return ['env', '--default-signal', 'nsenter', '-t', String(lab.init), ...user, '-m', '-n', '-p', '-i', '-u', '--', ...entry.argv, ...argv]
 }
 
 /** Replaces this process; returns only where the system cannot. */
-export async function become(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
+export async function become({ argv, env }: Started): Promise<number> {
   const [program = 'env'] = argv
   const path = find(program)
   if (typeof process.execve === 'function') process.execve(path, [...argv], { ...env })

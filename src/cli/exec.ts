@@ -1,5 +1,5 @@
 import { clientOf } from './client.ts'
-import { become, entering, entryOf, environment } from './enter.ts'
+import { become, entering, entryOf } from './enter.ts'
 import { stop, USAGE } from './io.ts'
 import { findSpot } from './places.ts'
 import { labOf } from './running.ts'
@@ -12,5 +12,5 @@ export const run: Run = async (args, io) => {
   const client = clientOf(lab.socket)
   const spot = await findSpot(client, place, text(args, 'namespace') ?? 'default')
   const entry = await entryOf(client, spot.place, text(args, 'container'))
-  return await become(entering(lab, entry, args.rest), environment(io, entry))
+  return await become(entering(lab, io, entry, args.rest))
 }

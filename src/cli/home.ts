@@ -10,6 +10,9 @@ export function daemonCommand(): readonly string[] {
   return [process.execPath, existsSync(bundled) ? bundled : join(home, 'src/daemon/main.ts')]
 }
 
+/** What removes a lab's containers and networks, for node. By the name that outlives the build: a lab may. */
+export const sweepFile = (): string => (import.meta.dirname === join(home, 'src/cli') ? join(home, 'src/daemon/sweep.ts') : join(home, 'dist/sweep.js'))
+
 export const version = (): string => (JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string }).version
 
 function up(folder: string): string {

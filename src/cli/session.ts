@@ -7,6 +7,7 @@ import { readLab } from '#lab/read.ts'
 import type { Event } from '#report/event.ts'
 import { birthOf } from './ahead.ts'
 import { clientOf } from './client.ts'
+import { type DriverKind, driverFor, driverText } from './driver.ts'
 import { version } from './home.ts'
 import { ensurePrograms } from './install.ts'
 import { INTERRUPTED, type Io, isStop, NOT_STARTED, stop, USAGE } from './io.ts'
@@ -22,15 +23,16 @@ export type Wish = {
   readonly install: boolean
   /** Begun while the lab was still to be read. */
   readonly ahead?: Birth | undefined
+  readonly driver?: DriverKind | undefined
 }
 
 /** Reads the lab; a mistake in it ends the command before anything can be seen of it. */
-export async function bringUp({ place, wait, install, ahead }: Wish, io: Io, progress: Progress): Promise<Session> {
+export async function bringUp({ place, wait, install, ahead, driver }: Wish, io: Io, progress: Progress): Promise<Session> {
   try {
     const { lab, warnings } = reading(place, io)
     for (const warning of warnings) io.err(`${issueText(warning)}\n`)
-    const running = runningAt(place, lab.name, io)
-    const state = running ?? (await started(lab, { place, install, ahead }, io))
+    const running = runningAt(place, lab.name, driver, io)
+    const state = running ?? (await started(lab, { place, install, ahead, driver }, io))
     return await raised({ state, lab, wait, fresh: running === undefined }, io, progress)
   } finally {
     await ahead?.abandon()
@@ -44,21 +46,26 @@ function reading(place: LabPlace, io: Io): { readonly lab: Lab; readonly warning
 }
 
 /** The lab of this name, when it runs. @throws when it is another one, or one that another netlab started. */
-function runningAt(place: LabPlace, name: string, io: Io): LabState | undefined {
+function runningAt(place: LabPlace, name: string, driver: DriverKind | undefined, io: Io): LabState | undefined {
   const running = listLabs(stateRoot(io.env)).find((lab) => lab.name === name)
   if (running !== undefined && running.dir !== place.dir)
     throw stop(USAGE, `a lab named ${name} runs already, from ${running.dir}; netlab down ${name} stops it`)
   if (running !== undefined && running.version !== version())
     throw stop(USAGE, `lab ${name} was started by netlab ${running.version}, this is ${version()}: netlab down ${name}, then up again`)
+  if (running !== undefined && driver !== undefined && driver !== 'auto' && driver !== running.driver.kind)
+    throw stop(USAGE, `lab ${name} runs already, with driver ${running.driver.kind}: netlab down ${name}, then up again`)
   return running
 }
 
-async function started(lab: Lab, { place, install, ahead }: Omit<Wish, 'wait'>, io: Io): Promise<LabState> {
-  await ensurePrograms(io, install)
+async function started(lab: Lab, { place, install, ahead, driver }: Omit<Wish, 'wait'>, io: Io): Promise<LabState> {
+  const made = await driverFor(lab, driver, io)
+  // In Docker the programs are in the image.
+  if (made.kind === 'netns') await ensurePrograms(io, install)
   await ensureNeeds(lab, io)
-  if (ahead?.name !== lab.name) await ahead?.abandon()
+  const fits = made.kind === 'netns' && ahead?.name === lab.name
+  if (!fits) await ahead?.abandon()
   try {
-    return await (ahead?.name === lab.name ? ahead : birthOf(lab.name, place, io)).born()
+    return await (fits ? ahead : birthOf(lab.name, place, io, made)).born(made.why)
   } catch (error) {
     throw io.signal.aborted ? stop(INTERRUPTED, 'interrupted') : stop(NOT_STARTED, `${(error as Error).message}\nnetlab doctor tells what this machine lacks`)
   }
@@ -68,7 +75,12 @@ type Raising = { readonly state: LabState; readonly lab: Lab; readonly wait: boo
 
 async function raised({ state, lab, wait, fresh }: Raising, io: Io, progress: Progress): Promise<Session> {
   try {
-    const events = clientOf(state.socket).lines<Event>({ method: 'POST', path: '/netlab/v1/up', body: { lab, wait }, signal: io.signal })
+    const events = clientOf(state.socket).lines<Event>({
+      method: 'POST',
+      path: '/netlab/v1/up',
+      body: { lab, wait, made: driverText(state.driver) },
+      signal: io.signal,
+    })
     const there = { name: lab.name, alone: listLabs(stateRoot(io.env)).length === 1, checks: checkFile(state.dir, io.cwd) !== undefined }
     const end = await follow(hinting(events, there), progress)
     if (fresh && end.exit === NOT_STARTED) await stopLab(state)

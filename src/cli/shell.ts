@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { clientOf } from './client.ts'
-import { become, entering, entryOf, environment } from './enter.ts'
+import { become, entering, entryOf } from './enter.ts'
 import { findSpot } from './places.ts'
 import { labOf } from './running.ts'
 import { type Run, text } from './verb.ts'
@@ -12,7 +12,7 @@ export const run: Run = async (args, io) => {
   const entry = await entryOf(client, spot.place, text(args, 'container'))
   // machines see the host's own programs, so what is here is there
   const shell = existsSync('/bin/bash') ? ['bash', '--norc', '--noprofile', '-i'] : ['sh', '-i']
-  return await become(entering(lab, entry, shell), { ...environment(io, entry), PS1: prompt(spot.place, io.color), HISTFILE: '' })
+  return await become(entering(lab, io, entry, shell, { PS1: prompt(spot.place, io.color), HISTFILE: '' }))
 }
 
 /** The place in the prompt, so that two terminals are told apart. */

@@ -5,10 +5,10 @@ import type { Socket } from 'node:net'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { ownCodeFolder } from './codecache.ts'
-import { type Caller, hasRange, keeperArgv, refusedNamespaces } from './keeper.ts'
+import { type Caller, dockerKeeperArgv, hasRange, keeperArgv, mayUnshare, refusedNamespaces } from './keeper.ts'
 import { lock } from './lock.ts'
 import { childOf, killQuietly, readQuietly, startTimeOf } from './processes.ts'
-import { isLitter, type LabState, labFolder, readLabState, saveLabState, socketIn, sweep } from './state.ts'
+import { isLitter, type LabDriver, type LabState, labFolder, readLabState, STOP_MS, saveLabState, socketIn, sweep } from './state.ts'
 
 type StartOptions = {
   readonly root: string
@@ -17,6 +17,8 @@ type StartOptions = {
   readonly version: string
   /** Command that runs the daemon: the node binary and dist/daemon.js. */
   readonly daemon: readonly string[]
+  /** For machines that are Docker containers. */
+  readonly docker?: { readonly image: string /** The file that removes what Docker holds, for node. */; readonly sweep: string }
   readonly signal?: AbortSignal
 }
 
@@ -24,10 +26,10 @@ type StartOptions = {
 export type Birth = {
   readonly name: string
   /**
-   * Resolves when the daemon answers on the socket, or at once with the lab of that name that runs already. The daemon then expects a `POST up`.
+   * `why` the machines are made of what they are. Resolves when the daemon answers on the socket, or at once with the lab of that name that runs already. The daemon then expects a `POST up`.
    * @throws with the daemon's own last words when it does not start.
    */
-  readonly born: () => Promise<LabState>
+  readonly born: (why: string) => Promise<LabState>
   /** It shall not be after all; resolves when nothing of it is left. One that is born already stays. */
   readonly abandon: () => Promise<void>
 }
@@ -46,13 +48,13 @@ export function beginLab(o: StartOptions): Birth {
   let settled = false
   const undo = async ({ keeper, release }: Begun): Promise<void> => {
     settled = true
-    await end(keeper)
+    await end(keeper, o.docker === undefined ? END_MS : STOP_MS.docker)
     sweep(folder)
     release()
   }
   return {
     name: o.name,
-    async born() {
+    async born(why) {
       const start = await begun
       if ('running' in start) return start.running
       const failure = await answering(start, folder, signal)
@@ -62,7 +64,7 @@ export function beginLab(o: StartOptions): Birth {
         throw new Error(signal.aborted ? 'interrupted' : [failure, words, ...refusals(words)].filter((line) => line !== '').join('\n'))
       }
       try {
-        const state = announce(o, folder, start)
+        const state = announce(o, folder, start, why)
         settled = true
         start.release()
         return state
@@ -99,10 +101,16 @@ function launch(o: StartOptions, folder: string): ChildProcess {
   sweep(folder)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const log = openSync(join(folder, 'daemon.log'), 'a', 0o600)
-  const [program = 'unshare', ...rest] = keeperArgv(o.daemon, callerOf())
+  const [program = 'unshare', ...rest] = o.docker === undefined ? keeperArgv(o.daemon, callerOf()) : dockerKeeperArgv(o.daemon, o.docker.sweep)
   // Asked here and not by the daemon: in a user namespace of its own it could not tell root from anybody else.
   const code = ownCodeFolder()
-  const env = { ...process.env, NETLAB_FOLDER: folder, NETLAB_NAME: o.name, ...(code === undefined ? {} : { NODE_COMPILE_CACHE: code }) }
+  const env = {
+    ...process.env,
+    NETLAB_FOLDER: folder,
+    NETLAB_NAME: o.name,
+    NETLAB_IMAGE: o.docker?.image,
+    ...(code === undefined ? {} : { NODE_COMPILE_CACHE: code }),
+  }
   const keeper = spawn(program, rest, { detached: true, stdio: ['pipe', log, log], env, cwd: '/' })
   closeSync(log)
   keeper.on('error', () => {})
@@ -125,10 +133,13 @@ async function answering({ keeper }: Begun, folder: string, signal: AbortSignal)
   return undefined
 }
 
-function announce({ root, name, dir, version }: StartOptions, folder: string, { keeper }: Begun): LabState {
+function announce(o: StartOptions, folder: string, { keeper }: Begun, why: string): LabState {
+  const { root, name, dir, version } = o
   const pid = keeper.pid ?? 0
-  const saved = { name, dir, keeper: pid, startTime: startTimeOf(pid) ?? '', started: new Date().toISOString(), version, userNamespace: !callerOf().root }
-  saveLabState(folder, saved)
+  const startTime = startTimeOf(pid) ?? ''
+  const driver: LabDriver = o.docker === undefined ? { kind: 'netns', why } : { kind: 'docker', why, sweep: sweepOf(o, folder, [`${pid}`, startTime]) }
+  const userNamespace = o.docker === undefined && !callerOf().root
+  saveLabState(folder, { name, dir, keeper: pid, startTime, started: new Date().toISOString(), version, userNamespace, driver })
   keeper.unref()
   // The leash stays in this process's hand until it ends: before the lab is up, its end is the lab's.
   if (keeper.stdin !== null && 'unref' in keeper.stdin) (keeper.stdin as Socket).unref()
@@ -137,20 +148,36 @@ function announce({ root, name, dir, version }: StartOptions, folder: string, { 
   return state
 }
 
+/** What finds Docker again, and the lab's mark in it. */
+function sweepOf({ daemon: [node = 'node'], docker, name }: StartOptions, folder: string, [pid, start]: readonly [string, string]): Sweep {
+  const known = Object.entries(process.env).flatMap(([key, value]) => (DOCKER_ENV.test(key) && value !== undefined ? [[key, value]] : []))
+  const own = { NETLAB_NAME: name, NETLAB_FOLDER: folder, NETLAB_KEEPER: pid, NETLAB_KEEPER_START: start }
+  return { argv: [node, docker?.sweep ?? ''], env: { ...Object.fromEntries(known), ...own } }
+}
+
+type Sweep = Extract<LabDriver, { kind: 'docker' }>['sweep']
+const DOCKER_ENV = /^(PATH|HOME|USER|SSH_AUTH_SOCK|DOCKER_\w+)$/
+
+/** How long to wait for a keeper whose lab was killed. */
+const END_MS = 2_000
+
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 
 /** The lab's pid 1 first: the kernel has taken everything in there away when its keeper hears of it. */
-async function end(keeper: ChildProcess): Promise<void> {
+async function end(keeper: ChildProcess, ms: number): Promise<void> {
   if (keeper.pid === undefined || hasEnded(keeper)) return
   const gone = new Promise((resolve) => keeper.once('exit', resolve))
   killQuietly(childOf(keeper.pid) ?? keeper.pid)
-  await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, 2_000).unref())])
+  await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, ms).unref())])
   if (hasEnded(keeper)) return
   killQuietly(keeper.pid)
   await gone
 }
 
 const refusals = (words: string): readonly string[] => (callerOf().root ? [] : refusedNamespaces(words, readQuietly))
+
+/** Whether this user can have a lab of namespaces, as far as one can know before trying. */
+export const canUnshare = (): boolean => callerOf().root || mayUnshare(readQuietly)
 
 function callerOf(): Caller {
   const { uid, username } = userInfo()

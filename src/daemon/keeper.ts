@@ -16,6 +16,21 @@ export function keeperArgv(daemon: readonly string[], { root, range }: Caller): 
   return ['unshare', ...user, ...namespaces, '--', 'tini', '--', ...daemon]
 }
 
+/**
+ * A lab in Docker needs no namespaces of its own: its machines end when the daemon does, since each holds a stream to it. The keeper outlives the daemon
+ * to remove what Docker does not remove by itself, the networks; its own death is the daemon's. `daemon` is node and the daemon's file, `sweep` the file that removes.
+ */
+export const dockerKeeperArgv = (daemon: readonly string[], sweep: string): readonly string[] => ['sh', '-c', DOCKER_SCRIPT, sweep, ...daemon]
+
+/** `$$` and the start time stay the same through exec. */
+const DOCKER_SCRIPT = `stat=$(cat /proc/$$/stat)
+set -- "\${stat##*) }" "$@"
+start=$(echo "$1" | cut -d' ' -f20)
+shift
+export NETLAB_KEEPER=$$ NETLAB_KEEPER_START="$start"
+setpriv --pdeathsig KILL "$@"
+exec "$1" "$0"`
+
 /** Whether a line of /etc/subuid (or /etc/subgid) is this user's: by name or by number. */
 export const hasRange = (text: string, { name, uid }: { readonly name: string; readonly uid: number }): boolean =>
   text.split('\n').some((line) => [name, `${uid}`].includes(line.split(':')[0] ?? '') && Number(line.split(':')[2]) > 0)
@@ -27,10 +42,15 @@ const GUARDS = [
   ['/proc/sys/kernel/apparmor_restrict_unprivileged_userns', '1', 'sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0'],
 ] as const
 
+const guardsSet = (read: (file: string) => string) => GUARDS.filter(([file, value]) => read(file).trim() === value)
+
+/** Whether nothing is known to keep a user who is not root from having a lab of namespaces. */
+export const mayUnshare = (read: (file: string) => string): boolean => guardsSet(read).length === 0
+
 /** What to do when `unshare` was refused. `words` are its own. */
 export function refusedNamespaces(words: string, read: (file: string) => string): string[] {
   if (!/unshare|uid_map|newuidmap/.test(words)) return []
-  const guards = GUARDS.filter(([file, value]) => read(file).trim() === value).map(([, , mend]) => mend)
+  const guards = guardsSet(read).map(([, , mend]) => mend)
   return [
     'an ordinary user’s lab lives in a user namespace, and this machine does not let this user make one',
     ...guards.map((mend) => `to allow it: ${mend}`),

@@ -2,11 +2,10 @@
 import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { dirname, join } from 'node:path'
-import { netnsDriver } from '#driver/netns/netns.ts'
 import type { Engine } from '#engine/engine.ts'
 import { createEngine } from '#engine/engine.ts'
 import type { Lab } from '#lab/lab.ts'
-import { broughtPrograms } from './programs.ts'
+import { machinesOf } from './machines.ts'
 import { checks, type Daemon, routes } from './routes.ts'
 import { serve } from './serve.ts'
 import { socketIn } from './state.ts'
@@ -23,7 +22,7 @@ const say = (words: string): void => {
   process.stderr.write(`${now()} ${words}\n`)
 }
 
-const driver = netnsDriver({ folder, programs: broughtPrograms(home, process.env) })
+const machines = await machinesOf(folder, home, process.env)
 let engine: Engine | undefined
 
 const daemon: Daemon = {
@@ -32,13 +31,11 @@ const daemon: Daemon = {
   now,
   engine: () => engine,
   begin(lab: Lab) {
-    engine = createEngine({ lab, driver, now, onError: (error) => say(error.message) })
+    engine = createEngine({ lab, driver: machines.driver, now, onError: (error) => say(error.message) })
     saveSnapshots(engine)
     return engine
   },
-  async listen({ ip, port }) {
-    await new Promise<void>((resolve, reject) => inside.once('error', reject).listen(port, ip, resolve))
-  },
+  listen: (at) => machines.serve(inside, at),
   end: () => process.exit(0),
   memory: () => process.memoryUsage().rss,
 }

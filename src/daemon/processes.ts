@@ -1,5 +1,6 @@
 /** Processes of this host, by pid and start time: a pid alone may be another process's by now. */
 import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 
 /** Start time of a process in clock ticks since boot (proc(5) stat, field 22). */
 export function startTimeOf(pid: number): string | undefined {
@@ -15,6 +16,12 @@ export function childOf(pid: number): number | undefined {
   const [first] = readQuietly(`/proc/${pid}/task/${pid}/children`).split(' ')
   return first ? Number(first) : undefined
 }
+
+/** This machine and its present boot. */
+export const here = (): readonly [machine: string, boot: string] => [
+  readQuietly('/etc/machine-id').trim() || hostname(),
+  readQuietly('/proc/sys/kernel/random/boot_id').trim(),
+]
 
 /** Empty where there is nothing to be read. */
 export function readQuietly(file: string): string {

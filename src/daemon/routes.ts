@@ -40,16 +40,19 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
 
   /** The lab comes read and checked: who asks is the same netlab, on the user's own socket. */
   const up: Handle = async (request) => {
-    const { lab, wait = true } = (await request.json()) as { lab: Lab; wait?: boolean }
+    const { lab, wait = true, made } = (await request.json()) as { lab: Lab; wait?: boolean; made: string }
     return lines<Event>((send) => {
       // One `up` after the other: a second one finds the first one's lab and converges it.
-      const work = queue.then(() => raise({ lab, wait, signal: request.signal }, send))
+      const work = queue.then(() => raise({ lab, wait, made, signal: request.signal }, send))
       queue = work.catch(() => {})
       return work
     })
   }
 
-  const raise = async ({ lab, wait, signal }: { lab: Lab; wait: boolean; signal: AbortSignal }, send: (event: Event) => void): Promise<void> => {
+  const raise = async (
+    { lab, wait, made, signal }: { lab: Lab; wait: boolean; made: string; signal: AbortSignal },
+    send: (event: Event) => void,
+  ): Promise<void> => {
     const fresh = !daemon.standing
     const engine = daemon.engine() ?? daemon.begin(lab)
     told = []
@@ -59,7 +62,7 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
     }
     // The control plane's address is there when the machines are.
     const standing = fresh ? () => daemon.listen(engine.cluster().controlPlane) : async () => {}
-    const stands = await bringUp({ engine, lab, standing, wait, emit, signal, clock: () => performance.now() })
+    const stands = await bringUp({ engine, lab, made, standing, wait, emit, signal, clock: () => performance.now() })
     daemon.standing ||= stands
     // Whoever started the lab and does not hear how it ended gets nothing: not even half a lab.
     if (!daemon.standing) setTimeout(daemon.end, 50)
@@ -114,7 +117,6 @@ function status(daemon: Daemon): object {
   return {
     lab: daemon.name,
     state: daemon.standing ? 'up' : 'starting',
-    driver: 'netns',
     cni: cluster.cni.name,
     proxy: cluster.proxy.mode,
     dns: cluster.dnsIP ?? 'none',

@@ -49,7 +49,7 @@ afterAll(() => {
 
 const begin = (name: string, daemon: readonly string[] = [process.execPath, join(bin, 'daemon.mjs')], signal?: AbortSignal): Birth =>
   beginLab({ root, name, dir: '/labs/x', version: '1', daemon, ...(signal === undefined ? {} : { signal }) })
-const start = (...of: Parameters<typeof begin>): Promise<LabState> => begin(...of).born()
+const start = (...of: Parameters<typeof begin>): Promise<LabState> => begin(...of).born('because')
 
 function runs(pid: number): boolean {
   try {
@@ -79,6 +79,7 @@ const saved = (name: string, pid: number, startTime: string) => ({
   started: '',
   version: '1',
   userNamespace: true,
+  driver: { kind: 'netns' as const, why: '' },
 })
 function folderOf(name: string, files: Readonly<Record<string, string>> = {}): string {
   const folder = join(root, name)
@@ -196,9 +197,9 @@ test('a lab that begins is nobody’s to find, and one that is abandoned leaves 
   expect([listLabs(root), readdirSync(root).toSorted()]).toEqual([[], ['lab', 'lab.lock']])
   await birth.abandon()
   expect(readdirSync(root)).toEqual([])
-  await expect(birth.born()).rejects.toThrow('interrupted')
+  await expect(birth.born('because')).rejects.toThrow('interrupted')
   const second = begin('lab')
-  const lab = await second.born()
+  const lab = await second.born('because')
   await second.abandon()
   expect(listLabs(root)).toEqual([lab])
 })

@@ -2,11 +2,12 @@
  * Where running labs are found: one folder per lab under the user's runtime directory, with a state file, the daemon's socket and its log.
  * A lab lives as long as its keeper process (`unshare`); a folder whose keeper is gone is only litter, and is swept by the next command.
  */
+import { spawn } from 'node:child_process'
 import { accessSync, constants, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isStaleLock, lockHeld } from './lock.ts'
-import { alive, childOf, killQuietly } from './processes.ts'
+import { alive, childOf, killQuietly, readQuietly } from './processes.ts'
 
 export type LabState = {
   readonly name: string
@@ -23,7 +24,14 @@ export type LabState = {
   readonly version: string
   /** A lab of an ordinary user has a user namespace that one enters first. */
   readonly userNamespace: boolean
+  readonly driver: LabDriver
 }
+
+/** What the lab's machines are made of, and why. */
+export type LabDriver =
+  | { readonly kind: 'netns'; readonly why: string }
+  /** `sweep` is the program that removes what Docker holds of the lab, with its environment. */
+  | { readonly kind: 'docker'; readonly why: string; readonly sweep: { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> } }
 
 type Saved = Omit<LabState, 'init' | 'socket'>
 
@@ -53,12 +61,25 @@ export function readLabState(root: string, name: string): LabState | undefined {
   const saved = readSaved(join(folder, 'lab.json'))
   const init = saved !== undefined && alive(saved.keeper, saved.startTime) ? childOf(saved.keeper) : undefined
   if (saved !== undefined && init !== undefined) return { ...saved, init, socket: socketIn(folder) }
-  if ((saved !== undefined || !lockHeld(folder)) && isLitter(folder)) sweep(folder)
+  if ((saved !== undefined || !lockHeld(folder)) && isLitter(folder)) {
+    if (saved?.driver.kind === 'docker') sweepLater(saved.driver.sweep)
+    sweep(folder)
+  }
   return undefined
 }
 
+/** A lab whose keeper was killed too: nobody waits for this. */
+function sweepLater({ argv: [program = '', ...rest], env }: Extract<LabDriver, { kind: 'docker' }>['sweep']): void {
+  spawn(program, rest, { env, detached: true, stdio: 'ignore', cwd: '/' })
+    .on('error', () => {})
+    .unref()
+}
+
+/** Written into the lab's folder when something of it could not be removed. */
+export const LEFT_OVER = 'left-over'
+
 /** What a lab leaves in its folder. */
-const LEFT = /^(lab\.json|api\.sock|api|daemon\.log|snapshot\.json|machine\.fstab|root)(\.tmp)?$/
+const LEFT = /^(left-over|lab\.json|api\.sock|api|daemon\.log|snapshot\.json|machine\.fstab|root)(\.tmp)?$/
 
 /** A folder with anything else in it is somebody's own: the state folder may be one that was in use before. */
 export function isLitter(folder: string): boolean {
@@ -79,20 +100,29 @@ export function saveLabState(folder: string, state: Saved): void {
 /** A process that is on its way out may still write into the folder. */
 export const sweep = (folder: string): void => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 })
 
-/** Kills the lab's pid 1; the kernel then removes its processes, namespaces, links and mounts. Returns when the keeper is gone. */
+/** How long a lab may take to go: Docker takes its time with many containers. */
+export const STOP_MS = { netns: 10_000, docker: 60_000 } as const
+
+/**
+ * Kills the lab's first process; the kernel then removes its processes, namespaces, links and mounts, and the keeper what Docker holds. Returns when the
+ * keeper is gone. @throws what could not be removed.
+ */
 export async function stopLab(state: LabState): Promise<void> {
   killQuietly(state.init)
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + STOP_MS[state.driver.kind]
   while (alive(state.keeper, state.startTime)) {
     if (Date.now() > deadline) throw new Error(`keeper ${state.keeper} of lab ${state.name} does not end`)
     await new Promise((resolve) => setTimeout(resolve, 4))
   }
+  const left = readQuietly(join(dirname(state.socket), LEFT_OVER))
   sweep(dirname(state.socket))
+  if (left !== '') throw new Error(`of lab ${state.name} something may be left: ${left}\nnetlab clean removes it`)
 }
 
 function readSaved(file: string): Saved | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Saved
+    // An older netlab knew one driver only.
+    return { driver: { kind: 'netns', why: '' }, ...(JSON.parse(readFileSync(file, 'utf8')) as Omit<Saved, 'driver'>) } as Saved
   } catch {
     return undefined
   }

@@ -22,6 +22,7 @@ const READY_MS = 30_000
 export type UpOptions = {
   readonly engine: Engine
   readonly lab: Lab
+  readonly made: string
   /** Called when machines and wires are there. */
   readonly standing: () => Promise<void>
   /** For Pods to be ready and names to be answered. */
@@ -35,7 +36,7 @@ export type UpOptions = {
 type Told = { readonly says: string; readonly failed?: boolean; readonly next?: string }
 
 /** @returns whether the lab stands; a fresh lab that does not is to be taken down. */
-export async function bringUp({ engine, lab, standing, wait, emit, signal, clock }: UpOptions): Promise<boolean> {
+export async function bringUp({ engine, lab, made, standing, wait, emit, signal, clock }: UpOptions): Promise<boolean> {
   const begun = clock()
   const isSameLab = same({ ...engine.lab(), objects: [] }, { ...lab, objects: [] })
   const work: Readonly<Record<(typeof PHASES)[number]['id'], () => Promise<Told>>> = {
@@ -47,7 +48,7 @@ export async function bringUp({ engine, lab, standing, wait, emit, signal, clock
     machines: async () => {
       await engine.build(lab, signal)
       await standing()
-      return { says: counted(lab.nodes.length, 'node') + (lab.hosts.length > 0 ? `, ${counted(lab.hosts.length, 'outside host')}` : '') }
+      return { says: `${counted(lab.nodes.length, 'node')}${lab.hosts.length > 0 ? `, ${counted(lab.hosts.length, 'outside host')}` : ''}; ${made}` }
     },
     kernel: async () => {
       await engine.settled()

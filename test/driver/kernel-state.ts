@@ -62,11 +62,14 @@ function linkState(link: Row, space: string | undefined): object {
   }
 }
 
+/** Where machines are containers: the rules that lead questions to Docker's own DNS, at ports it draws. */
+export const isOfDocker = (line: string): boolean => /DOCKER_(OUTPUT|POSTROUTING)/.test(line)
+
 /** Tables that were touched stay, empty; chains of one's own are listed in the order of their making. Policies and rules count. */
 function ruleState(text: string): object {
   let table = ''
   const chains: Record<string, string[]> = {}
-  for (const line of text.split('\n')) {
+  for (const line of text.split('\n').filter((one) => !isOfDocker(one))) {
     if (line.startsWith('*')) table = line
     const [word = '', chain = '', ...rule] = line.split(' ')
     if (line.startsWith(':') && (chain === '-' || chain === 'DROP')) chains[`${table} ${word} ${chain}`] = []

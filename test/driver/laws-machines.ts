@@ -1,6 +1,7 @@
 /** Laws of up and down: machines come, change and go. */
 import assert from 'node:assert/strict'
 import { pod, sampleNode } from '#kernel/sample.ts'
+import { isOfDocker } from './kernel-state.ts'
 import { a, apply, ask, b, becomes, type Law, machine, never, nodes, outside, program, reaches, run, up, wired, within } from './world.ts'
 
 const aPod = [...sampleNode.filter((step) => 'dev' in step && step.dev === 'cni0'), ...pod('default_client', 'veth0a', 2)]
@@ -30,7 +31,7 @@ export const machineLaws: readonly Law[] = [
             .trim()
             .split('\n')
             .map((line) => line.trim().replace(/ proto kernel/, '')),
-          rules: (await ask(world, 'a', ['iptables-save'])).split('\n').filter((line) => line.startsWith('-A')),
+          rules: (await ask(world, 'a', ['iptables-save'])).split('\n').filter((line) => line.startsWith('-A') && !isOfDocker(line)),
           spaces: await ask(world, 'a', ['ip', 'netns']),
           processes: (await ask(world, 'a', ['ps', '-e', '-o', 'comm='])).split(/\s+/).filter((name) => /kube|flannel|dns|nginx|proxy/.test(name)),
         },

@@ -222,14 +222,14 @@ export const spawnLaws: readonly Law[] = [
       await ask(world, 'a', ['sh', '-c', 'ip netns add p && ip -n p link add name own type bridge'])
       const running = await start(world, ['sh', '-c', 'echo ready; exec sleep 600'], { in: 'p', hostname: 'box' })
       await becomes(running.said, 'ready\n')
-      const look = ['sh', '-c', 'hostname; cd /proc/sys/net/ipv4/conf; echo $(ls -d eth0 own 2>/dev/null); ps -e -o comm= | grep -c sleep']
+      const look = ['sh', '-c', 'hostname; cd /proc/sys/net/ipv4/conf; echo $(ls -d eth0 own 2>/dev/null); ps -e -o args= | grep -cx "sleep 600"']
       const through = async (prefix: readonly string[]): Promise<string> => {
         const { stdout, stderr } = await world.outside([...prefix, ...look])
         return stdout + stderr
       }
       assert.deepEqual(
         await Promise.all([world.driver.enter('a'), world.driver.enter('a', { netns: 'p' }), world.driver.enter('a', { pid: running.pid })].map(through)),
-        ['a\neth0\n2\n', 'a\nown\n2\n', 'box\nown\n1\n'],
+        ['a\neth0\n1\n', 'a\nown\n1\n', 'box\nown\n1\n'],
       )
       running.kill('SIGKILL')
       await running.end()

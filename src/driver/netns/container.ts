@@ -17,12 +17,7 @@ export async function spawnContainer(
   program: Process,
   log: (chunk: string, from: 'stdout' | 'stderr') => void,
 ): Promise<Running> {
-  const { mounts } = program
-  const table = mounts.map(({ from, to, readOnly }) => `${fstabText(from)} ${fstabText(to)} none bind,${readOnly ? 'ro' : 'rw'} 0 0\n`).join('')
-  const pairs = mounts.flatMap(({ from, to }) => [from, to])
-  const view = ['unshare', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc', '--']
-  const launch = [LAUNCHER, program.hostname ?? '', program.cwd ?? '/', table, `${mounts.length}`, ...pairs, ...program.argv]
-  const child = spawn('nsenter', ['-t', `${machine}`, '-m', '-u', '-p', netFlag, '--', ...view, ...launch], {
+  const child = spawn('nsenter', ['-t', `${machine}`, '-m', '-u', '-p', netFlag, '--', ...containerArgv(program)], {
     env: { ...MACHINE_ENV, ...program.env },
     stdio: [program.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'],
   })
@@ -36,12 +31,10 @@ export async function spawnContainer(
   child.stderr?.on('data', (chunk: Buffer) => {
     complaint += chunk.toString()
   })
-  const exit = new Promise<{ code: number | undefined; signal?: string }>((resolve) => {
+  const exit = new Promise<End>((resolve) => {
     child.on('close', (code, signal) => {
       ended = true
-      const killed = signal ?? (KILLED.test(complaint) ? 'SIGKILL' : undefined)
-      if (killed === undefined && complaint !== '') log(complaint, 'stderr')
-      resolve(killed === undefined ? { code: code ?? undefined } : { code: undefined, signal: killed })
+      resolve(containerEnd({ code: code ?? undefined, ...(signal === null ? {} : { signal }) }, complaint, log))
     })
     child.on('error', (error) => {
       ended = true
@@ -64,6 +57,24 @@ export async function spawnContainer(
       child.stdin?.write(text)
     },
   }
+}
+
+/** On the program's machine, in the network namespace it is to have: the program in a view of its own. Its stderr is to be 3. */
+export function containerArgv({ argv, hostname = '', cwd = '/', mounts }: Process): readonly string[] {
+  const table = mounts.map(({ from, to, readOnly }) => `${fstabText(from)} ${fstabText(to)} none bind,${readOnly ? 'ro' : 'rw'} 0 0\n`).join('')
+  const pairs = mounts.flatMap(({ from, to }) => [from, to])
+  const view = ['unshare', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc', '--']
+  return [...view, LAUNCHER, hostname, cwd, table, `${mounts.length}`, ...pairs, ...argv]
+}
+
+type End = Awaited<Running['exit']>
+
+/** How the container ended, from how unshare did; `complaint` is what those said that made its view. */
+export function containerEnd(end: End, complaint: string, log: (chunk: string, from: 'stderr') => void): End {
+  if (end.signal !== undefined) return end
+  if (KILLED.test(complaint)) return { code: undefined, signal: 'SIGKILL' }
+  if (complaint !== '') log(complaint, 'stderr')
+  return end
 }
 
 /** nsenter forks into the pid namespace, unshare forks once more: the container's pid 1 is the grandchild. */

@@ -7,6 +7,7 @@ import type { Segment } from '#lab/lab.ts'
 import { IF_NAME_MAX, macOf, prefixOf } from '#net/net.ts'
 import type { Machine, NodeDriver, Wiring } from '../driver.ts'
 import { type Helper, type HelperProcess, openHelper, startHelper } from '../helper.ts'
+import { ROUTER_SETTINGS } from '../router.ts'
 import { spawnContainer } from './container.ts'
 import { MACHINE_ENV } from './launcher.ts'
 import { type MachineProcess, startMachine } from './machine.ts'
@@ -181,15 +182,7 @@ async function wireSegments(wiring: Wiring, known: Map<string, Segment>, outside
   const fresh = wiring.segments.filter((segment) => !known.has(segment.name))
   if (fresh.length === 0) return
   if (known.size === 0) {
-    const sysctls = [
-      'net.ipv4.ip_forward=1',
-      'net.ipv4.icmp_ratelimit=0',
-      'net.ipv6.conf.all.disable_ipv6=1',
-      'net.ipv6.conf.default.disable_ipv6=1',
-      'net.bridge.bridge-nf-call-iptables=0',
-    ]
-    // A kernel that lacks IPv6, or has not loaded br_netfilter, lacks their settings too.
-    await outside(['sysctl', '-q', '-e', '-w', ...sysctls])
+    await outside(ROUTER_SETTINGS)
   }
   if (fresh.length === 0) return
   const lines = fresh.flatMap((segment) => {

@@ -1,0 +1,46 @@
+/** What a lab's machines are made of: settled before anything starts, and said with the reason. */
+import { canUnshare } from '#daemon/begin.ts'
+import type { LabDriver } from '#daemon/state.ts'
+import type { Lab } from '#lab/lab.ts'
+import { home } from './home.ts'
+import { type Io, isStop, NOT_STARTED, stop, USAGE } from './io.ts'
+
+export type DriverKind = Lab['driver']
+/** What the machines are to be made of; `image` is that of nodes. */
+export type DriverWish = { readonly kind: 'netns'; readonly why: string } | { readonly kind: 'docker'; readonly why: string; readonly image: string }
+
+export const driverText = ({ kind, why }: LabDriver): string => `driver ${kind}: ${why}`
+
+const KINDS: readonly DriverKind[] = ['auto', 'netns', 'docker']
+
+/** What `--driver` says. */
+export function driverKind(word: string | undefined): DriverKind | undefined {
+  if (word === undefined) return undefined
+  const kind = KINDS.find((one) => one === word)
+  if (kind === undefined) throw stop(USAGE, `no driver "${word}"; there is ${KINDS.join(', ')}`)
+  return kind
+}
+
+/** `asked` on the command line wins over what the lab prefers. @throws when Docker is wanted and cannot be had. */
+export async function driverFor(lab: Lab, asked: DriverKind | undefined, io: Io): Promise<DriverWish> {
+  const kind = asked ?? lab.driver
+  const by = asked === undefined || asked === 'auto' ? 'the lab prefers it' : 'it was asked for'
+  if (kind === 'netns') return { kind, why: by }
+  if (kind === 'docker') return await docker(by, io)
+  if (canUnshare()) return { kind: 'netns', why: 'it is the fastest and needs nothing' }
+  return await docker('this user may not make user namespaces', io).catch((thrown: unknown) => {
+    if (!isStop(thrown) || io.signal.aborted) throw thrown
+    // The refusal of namespaces tells what to do about it.
+    return { kind: 'netns', why: 'no Docker can be had either' }
+  })
+}
+
+async function docker(why: string, io: Io): Promise<DriverWish> {
+  const { nodeImage, openDocker } = await import('#daemon/docker.ts')
+  try {
+    const opened = await openDocker(io.env)
+    return { kind: 'docker', why, image: await nodeImage(opened, home, io.env, { say: (words) => io.err(`${words}\n`), signal: io.signal }) }
+  } catch (error) {
+    throw stop(NOT_STARTED, (error as Error).message)
+  }
+}

@@ -1,0 +1,30 @@
+/** The lab's driver, and the way from its machines to the API. */
+import type { Server } from 'node:http'
+import type { NodeDriver } from '#driver/driver.ts'
+import { broughtPrograms } from './programs.ts'
+
+export type Machines = {
+  readonly driver: NodeDriver
+  /** Lets the server answer at an address of the lab's router. */
+  readonly serve: (server: Server, at: { readonly ip: string; readonly port: number }) => Promise<void>
+}
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** What one of them needs the other does not load. */
+export async function machinesOf(folder: string, home: string, env: Env): Promise<Machines> {
+  if (env['NETLAB_IMAGE'] === undefined) {
+    const { netnsDriver } = await import('#driver/netns/netns.ts')
+    return {
+      driver: netnsDriver({ folder, programs: broughtPrograms(home, env) }),
+      serve: (server, { ip, port }) => new Promise((resolve, reject) => server.once('error', reject).listen(port, ip, resolve)),
+    }
+  }
+  const [{ dockerDriver }, { endpointOf }, { markOf }] = await Promise.all([
+    import('#driver/docker/docker.ts'),
+    import('#driver/docker/endpoint.ts'),
+    import('./docker.ts'),
+  ])
+  const driver = dockerDriver({ endpoint: endpointOf(env), image: env['NETLAB_IMAGE'], mark: markOf(env) })
+  return { driver, serve: (server, at) => driver.listen(at, (stream) => server.emit('connection', stream)) }
+}

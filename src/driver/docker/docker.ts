@@ -1,0 +1,368 @@
+/**
+ * Machines as Docker containers. Docker gives each machine its wire, on one network per segment; the addresses on it are the lab's own, given inside:
+ * Docker's are drawn from its pools and used by nobody, so that no lab takes a range from this host, from another network or from another lab. The
+ * networks have no address on the host either. A machine lives as long as the stream between its first program and this process.
+ */
+import { type Duplex, PassThrough } from 'node:stream'
+import Docker from 'dockerode'
+import type { Segment } from '#lab/lab.ts'
+import { macOf, prefixOf } from '#net/net.ts'
+import type { Machine, NodeDriver } from '../driver.ts'
+import { type Helper, openHelper, systemCalls } from '../helper.ts'
+import { HELPER_SCRIPT } from '../helper-script.ts'
+import { containerArgv, containerEnd } from '../netns/container.ts'
+import { MACHINE_ENV } from '../netns/launcher.ts'
+import { ROUTER_SETTINGS } from '../router.ts'
+import { type Agent, openAgent } from './agent.ts'
+import type { Endpoint } from './endpoint.ts'
+import { labels, MACHINE, type Mark, removeContainer, removeNetwork, SEGMENT, statusOf, sweep } from './mark.ts'
+
+export type DockerOptions = {
+  readonly endpoint: Endpoint
+  readonly mark: Mark
+  /** The node's image. */
+  readonly image: string
+}
+
+export type DockerDriver = NodeDriver & {
+  /** Connections to an address of the lab's router are handed out as streams, also those to a router made later in its place. */
+  readonly listen: (at: { readonly ip: string; readonly port: number }, connected: (stream: Duplex) => void) => Promise<void>
+}
+
+type Container = { readonly id: string; readonly agent: Agent }
+type Standing = Machine & Container & { readonly helper: Helper }
+type Network = Segment & { readonly id: string }
+type Door = Parameters<DockerDriver['listen']>
+
+export function dockerDriver(o: DockerOptions): DockerDriver {
+  const docker = new Docker(o.endpoint.options)
+  const machines = new Map<string, Standing>()
+  const networks = new Map<string, Network>()
+  const doors: Door[] = []
+  let router: Container | undefined
+
+  const machineOf = (name: string): Standing => {
+    const machine = machines.get(name)
+    if (machine === undefined) throw new Error(`no machine named ${name}`)
+    return machine
+  }
+
+  const forget = async (name: string): Promise<void> => {
+    const machine = machines.get(name)
+    machines.delete(name)
+    if (machine !== undefined) await removeContainer(docker, machine.id)
+  }
+
+  const start = (name: string, network: Network, prepare: (id: string) => Promise<void>, ended: () => void): Promise<Container> =>
+    startContainer(docker, { name, network: network.id, image: o.image, mark: o.mark, prepare, ended })
+
+  const addMachine = async (machine: Machine): Promise<void> => {
+    const network = networkOf(networks, machine)
+    const container = await start(
+      machine.name,
+      network,
+      async () => {},
+      () => {
+        if (machines.get(machine.name) === own) machines.delete(machine.name)
+      },
+    )
+    const helper = openHelper(() => container.agent.open({ argv: ['perl', '-e', HELPER_SCRIPT, '--', ...systemCalls()], env: MACHINE_ENV }))
+    const own = { ...machine, ...container, helper }
+    machines.set(machine.name, own)
+    await must(own.agent, ['sh'], machineScript(machine, network))
+  }
+
+  /** With a port on each of the networks named; one that runs gets them too. */
+  const route = async (fresh: readonly Network[]): Promise<void> => {
+    const [first, ...others] = fresh
+    if (first === undefined) return
+    const connect = (id: string, some: readonly Network[]): Promise<unknown> =>
+      Promise.all(some.map((network) => docker.getNetwork(network.id).connect({ Container: id })))
+    if (router !== undefined) await connect(router.id, fresh)
+    else {
+      const made: Container = await start(
+        '',
+        first,
+        (id) => connect(id, others).then(() => {}),
+        () => {
+          if (router === made) router = undefined
+        },
+      )
+      router = made
+    }
+    const { id, agent } = router
+    const { NetworkSettings } = await docker.getContainer(id).inspect()
+    const macs = new Map(Object.values(NetworkSettings.Networks).map(({ NetworkID, MacAddress }) => [NetworkID, MacAddress]))
+    await must(agent, ['sh'], routerScript(fresh.map((network) => ({ ...network, mac: macs.get(network.id) ?? '' }))))
+    for (const door of doors) await agent.listen(...door)
+  }
+
+  const removeSegments = async (names: readonly string[]): Promise<void> => {
+    await Promise.all(
+      names.map(async (name) => {
+        const network = networks.get(name)
+        networks.delete(name)
+        if (network === undefined) return
+        if (router !== undefined) await docker.getNetwork(network.id).disconnect({ Container: router.id, Force: true })
+        await removeNetwork(docker, network.id)
+      }),
+    )
+  }
+
+  const enter: NodeDriver['enter'] = (name, inside = {}) => {
+    const inner =
+      inside.pid !== undefined
+        ? ['nsenter', '-t', `${inside.pid}`, '-m', '-n', '-u', '-p', '--']
+        : inside.netns !== undefined
+          ? ['nsenter', `--net=/run/netns/${inside.netns}`, '--']
+          : []
+    return ['sh', '-c', TERMINAL, 'docker', ...o.endpoint.flags, 'exec', '--', machineOf(name).id, ...inner]
+  }
+
+  return {
+    async up(wiring, signal) {
+      signal.throwIfAborted()
+      const gone = [...networks.values()].filter((known) => !wiring.segments.some((segment) => isSame(segment, known))).map(({ name }) => name)
+      const leaving = [...machines.values()].filter((known) => gone.includes(known.segment) || !wiring.machines.some((machine) => isAt(machine, known)))
+      await Promise.all(leaving.map(({ name }) => forget(name)))
+      await removeSegments(gone)
+      signal.throwIfAborted()
+      const segments = wiring.segments.filter(({ name }) => !networks.has(name))
+      await Promise.all(segments.map(async (segment) => networks.set(segment.name, await makeNetwork(docker, segment, o.mark))))
+      signal.throwIfAborted()
+      const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
+      const unrouted = router === undefined ? [...networks.values()] : [...networks.values()].filter(({ name }) => segments.some((one) => one.name === name))
+      const done = await Promise.allSettled([route(unrouted), ...fresh.map(addMachine)])
+      try {
+        for (const one of done) if (one.status === 'rejected') throw one.reason
+        signal.throwIfAborted()
+      } catch (error) {
+        // Half a machine is none: the next `up` makes a whole one.
+        await Promise.all(fresh.map(({ name }) => forget(name)))
+        throw error
+      }
+      return fresh.map(({ name }) => name)
+    },
+
+    async run(name, command, options) {
+      const { agent, helper } = machineOf(name)
+      if (command.kind === 'write') return helper.run(command)
+      const { argv, stdin = '', in: space, view } = command
+      // What may have to be stopped, or is to see a container's files, gets a process of its own.
+      if (options === undefined && view === undefined && !argv.some((word) => word.includes('\0'))) return helper.run(command)
+      const way = view !== undefined ? ['nsenter', '-t', `${view}`, '-m', '-n', '-u', '-p', '--'] : spaceArgv(space)
+      return agent.run({ argv: [...way, ...argv], env: MACHINE_ENV, stdin }, options)
+    },
+
+    async spawn(name, program, log) {
+      const { agent } = machineOf(name)
+      let complaint = ''
+      const text = { O: new TextDecoder(), S: new TextDecoder() }
+      const asked = { argv: [...spaceArgv(program.in), ...containerArgv(program)], env: { ...MACHINE_ENV, ...program.env }, fed: program.stdin === true }
+      const spawned = await agent.spawn(asked, (bytes, from) => {
+        if (from === 'T') complaint += bytes.toString()
+        // A letter of several bytes may come in two pieces.
+        else log(text[from].decode(bytes, { stream: true }), from === 'O' ? 'stdout' : 'stderr')
+      })
+      return {
+        pid: (await spawned.pid) ?? 0,
+        exit: spawned.exit.then((end) => containerEnd(end, complaint, log)),
+        kill: spawned.kill,
+        write: spawned.write,
+      }
+    },
+
+    enter,
+
+    async down() {
+      router = undefined
+      machines.clear()
+      networks.clear()
+      await sweep(docker, o.mark.keeper)
+    },
+
+    async listen(...door) {
+      doors.push(door)
+      await router?.agent.listen(...door)
+    },
+  }
+}
+
+/** `docker exec` wants to be told whether it speaks to a terminal. */
+const TERMINAL = `if [ -t 0 ] && [ -t 1 ]; then t=-t; else t=; fi
+n=$#
+while [ $n -gt 0 ]; do
+  w=$1; shift; n=$((n - 1))
+  if [ "$w" = -- ] && [ "$t" != done ]; then set -- "$@" -i $t; t=done; else set -- "$@" "$w"; fi
+done
+exec docker "$@"`
+
+const spaceArgv = (space: string | undefined): readonly string[] => (space === undefined ? [] : ['nsenter', `--net=/run/netns/${space}`, '--'])
+
+const isAt = (a: Machine, b: Machine): boolean => a.name === b.name && a.ip === b.ip && a.segment === b.segment
+const isSame = (a: Segment, b: Segment): boolean => a.name === b.name && a.cidr === b.cidr && a.gateway === b.gateway && a.mtu === b.mtu
+
+function networkOf(networks: ReadonlyMap<string, Network>, machine: Machine): Network {
+  const network = networks.get(machine.segment)
+  if (network === undefined) throw new Error(`machine ${machine.name} is on an unknown segment ${machine.segment}`)
+  return network
+}
+
+async function must(agent: Agent, argv: readonly string[], stdin: string): Promise<void> {
+  const { code, signal, stderr } = await agent.run({ argv, env: MACHINE_ENV, stdin })
+  if (code !== 0) throw new Error(`${argv.join(' ')} <<'E'\n${stdin}E\nended with ${signal ?? code}: ${stderr.trim()}`)
+}
+
+const MEMORY = 2 * 1024 ** 3
+const PROCESSES = 4096
+
+/** What its programs are allowed: to make namespaces and mounts (SYS_ADMIN) and whatever they like of their own network (NET_ADMIN), and what every container may. */
+const CAPABILITIES = [
+  ...['NET_ADMIN', 'NET_RAW', 'NET_BIND_SERVICE', 'SYS_ADMIN', 'SYS_CHROOT'],
+  ...['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETPCAP'],
+]
+
+const TMPFS = 'rw,exec,nodev,mode='
+
+type Start = {
+  /** Empty: the router. */
+  readonly name: string
+  readonly network: string
+  readonly image: string
+  readonly mark: Mark
+  /** What is to be done before its first program starts. */
+  readonly prepare: (id: string) => Promise<void>
+  readonly ended: () => void
+}
+
+async function startContainer(docker: Docker, o: Start): Promise<Container> {
+  const container = await createContainer(docker, o)
+  try {
+    const stream = (await container.attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true })) as Duplex
+    const { agent, heard, closed } = openAgent((bytes) => stream.write(bytes))
+    const [out, err] = [new PassThrough(), new PassThrough()]
+    out.on('data', heard)
+    err.resume()
+    docker.modem.demuxStream(stream, out, err)
+    stream.on('error', () => {})
+    stream.on('close', () => {
+      o.ended()
+      closed()
+    })
+    stream.on('end', () => stream.destroy())
+    await o.prepare(container.id)
+    await container.start()
+    return { id: container.id, agent }
+  } catch (error) {
+    await removeContainer(docker, container.id).catch(() => {})
+    throw error
+  }
+}
+
+/** A name that a stranger has is left to them. */
+async function createContainer(docker: Docker, o: Start): Promise<Docker.Container> {
+  const wanted = `netlab_${o.mark.lab}_${o.name}`
+  const options: Docker.ContainerCreateOptions = {
+    Image: o.image,
+    Hostname: o.name === '' ? 'router' : o.name,
+    Labels: labels(o.mark, { [MACHINE]: o.name }),
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    OpenStdin: true,
+    StdinOnce: true,
+    HostConfig: {
+      AutoRemove: true,
+      NetworkMode: o.network,
+      CapDrop: ['ALL'],
+      CapAdd: CAPABILITIES,
+      // Both would refuse mounts to a process that may make them; Docker's filter of system calls stays.
+      SecurityOpt: ['apparmor=unconfined', 'label=disable'],
+      ReadonlyRootfs: true,
+      Tmpfs: { '/run': `${TMPFS}755`, '/tmp': `${TMPFS}1777`, '/var': `${TMPFS}755` },
+      Memory: MEMORY,
+      PidsLimit: PROCESSES,
+      LogConfig: { Type: 'none', Config: {} },
+    },
+  }
+  for (const name of [wanted, `${wanted}_${o.mark.keeper.replaceAll(/[^\w]/g, '').slice(-12)}`]) {
+    try {
+      return await docker.createContainer({ ...options, name })
+    } catch (error) {
+      if (statusOf(error) !== 409) throw error
+    }
+  }
+  throw new Error(`containers named ${wanted} are there already, and they are not of this lab: docker ps -a shows them`)
+}
+
+/** Ranges to offer Docker when its own pools are used up. Nobody uses the addresses. */
+const SPARE = Array.from({ length: 64 }, (_, third) => `10.213.${third}.0/24`)
+
+async function makeNetwork(docker: Docker, segment: Segment, mark: Mark): Promise<Network> {
+  const options: Docker.NetworkCreateOptions = {
+    Name: `netlab_${mark.lab}_${segment.name}`,
+    Driver: 'bridge',
+    Labels: labels(mark, { [SEGMENT]: segment.name }),
+    Options: {
+      'com.docker.network.bridge.inhibit_ipv4': 'true',
+      'com.docker.network.bridge.enable_ip_masquerade': 'false',
+      'com.docker.network.driver.mtu': `${segment.mtu}`,
+    },
+  }
+  let refused: unknown
+  for (const Subnet of [undefined, ...SPARE]) {
+    try {
+      const { id } = await docker.createNetwork({ ...options, ...(Subnet === undefined ? {} : { IPAM: { Driver: 'default', Config: [{ Subnet }] } }) })
+      return { ...segment, id }
+    } catch (error) {
+      refused = error
+      if (!/pool|overlap|subnet/i.test((error as Error).message)) break
+    }
+  }
+  throw new Error(`Docker makes no network for segment ${segment.name}: ${(refused as Error).message}`)
+}
+
+/** Docker shows /proc/sys read-only; a machine's own network settings are its own. Files that Docker keeps for itself (hosts, resolv.conf) are the machine's here. */
+const PREPARE = `set -eu
+mount --bind /proc/sys/net /proc/sys/net
+mount -o remount,bind,rw /proc/sys/net
+echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
+`
+
+function machineScript({ name, ip }: Machine, { cidr, gateway, mtu }: Network): string {
+  return `${PREPARE}
+mkdir -p /run/netlab/etc/netns /run/netlab/etc/cni/net.d /run/netns /run/lock /var/run /var/log /var/lib /var/tmp /var/cache
+printf '%s\\n' ${name} > /run/netlab/etc/hostname
+printf '127.0.0.1\\tlocalhost\\n' > /run/netlab/etc/hosts
+: > /run/netlab/etc/resolv.conf
+for f in hosts hostname resolv.conf; do mount --bind /run/netlab/etc/$f /etc/$f; done
+ip -batch - <<'E'
+link set dev lo up
+link set dev eth0 addrgenmode none
+link set dev eth0 mtu ${mtu}
+link set dev eth0 address ${macOf(ip)}
+address flush dev eth0
+address add ${ip}/${prefixOf(cidr)} dev eth0
+route add default via ${gateway} dev eth0
+E
+`
+}
+
+/** Docker numbers a container's wires as it likes: they are found by the address it gave them. */
+const routerScript = (ports: readonly (Network & { readonly mac: string })[]): string =>
+  `${PREPARE}${ROUTER_SETTINGS.join(' ')}
+ip route del default 2>/dev/null || true
+${ports.map(portScript).join('')}`
+
+const portScript = ({ mac, gateway, cidr, mtu }: Network & { readonly mac: string }): string => `
+for dev in $(ls /sys/class/net); do
+  [ "$(cat "/sys/class/net/$dev/address")" = ${mac} ] || continue
+  ip -batch - <<E
+link set dev $dev addrgenmode none
+link set dev $dev mtu ${mtu}
+link set dev $dev address ${macOf(gateway)}
+address flush dev $dev
+address add ${gateway}/${prefixOf(cidr)} dev $dev
+E
+done
+`
