@@ -82,3 +82,14 @@ function fails(act: () => unknown): string {
     return (error as Error).message
   }
 }
+
+test('a wire of another MTU than its segment’s is found, and put back without being switched off', () => {
+  const wire: NodeProgram = [{ by: 'underlay', why: 'the wire', kind: 'up', dev: ifName('eth0'), mtu: 1500 }]
+  const wires = (mtu: number) => [answer(`[{"ifname":"eth0","mtu":${mtu},"flags":["UP"]}]\n[]\n[]\n`)]
+  const found = drift(wire, wires(1400))
+  expect([
+    drift(wire, wires(1500)),
+    found.map(({ what, found: is }) => [what, is]),
+    repair(wire, found).flatMap((one) => ('stdin' in one ? one.stdin : [])),
+  ]).toEqual([[], [['changed', 'eth0 mtu 1400']], ['link set dev eth0 addrgenmode none\nlink set dev eth0 mtu 1500 up\n']])
+})

@@ -146,7 +146,8 @@ function compare(step: Step, seen: Seen, state: State): Difference | undefined {
     }
     case 'up': {
       const dev = seen.space?.devices.get(step.dev)
-      return dev?.up ? undefined : missing(step, dev === undefined ? 'no such device' : `${step.dev} is down`)
+      if (!dev?.up) return missing(step, dev === undefined ? 'no such device' : `${step.dev} is down`)
+      return step.mtu === undefined || step.mtu === dev.mtu ? undefined : changed(step, `${step.dev} mtu ${dev.mtu}`)
     }
     case 'route':
       return compareRoute(step, seen.space?.routes ?? [])

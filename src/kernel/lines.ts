@@ -39,7 +39,7 @@ export function makeLines(step: Step, ipv6: boolean): readonly Line[] {
       return [line(`addr replace ${step.cidr}${broadcast(step)} dev ${step.dev}${words({ scope: step.scope })}${familyOf(step.cidr) === 6 ? ' nodad' : ''}`)]
     case 'up': {
       const quiet = ipv6 || step.dev === 'lo' ? [] : [line(`link set dev ${step.dev} addrgenmode none`)]
-      return [...quiet, line(`link set dev ${step.dev} up`)]
+      return [...quiet, line(`link set dev ${step.dev}${step.mtu === undefined ? '' : ` mtu ${step.mtu}`} up`)]
     }
     case 'route':
       return [line(`route replace ${routeWords(step)}`)]

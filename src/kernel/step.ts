@@ -28,7 +28,8 @@ export type What =
   | { readonly kind: 'port'; readonly dev: IfName; readonly master: IfName; readonly hairpin: boolean }
   | { readonly kind: 'addr'; readonly dev: IfName; readonly cidr: Cidr; readonly scope?: 'global' | 'link' | 'host' }
   /** The device is switched on. */
-  | { readonly kind: 'up'; readonly dev: IfName }
+  /** With an `mtu` where the device is one that no Step made. */
+  | { readonly kind: 'up'; readonly dev: IfName; readonly mtu?: number }
   | {
       readonly kind: 'route'
       readonly to: Cidr

@@ -46,7 +46,7 @@ function what(step: Step): string {
     case 'addr':
       return `addr ${step.cidr} on ${step.dev}${step.scope === undefined ? '' : ` scope ${step.scope}`}`
     case 'up':
-      return `up ${step.dev}`
+      return `up ${step.dev}${step.mtu === undefined ? '' : ` mtu ${step.mtu}`}`
     case 'route':
       return `route ${routeWords(step)}`
     case 'neigh':

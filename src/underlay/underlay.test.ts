@@ -38,13 +38,13 @@ test('a host outside runs the echo server and knows nothing of the cluster', () 
   ])
 })
 
-test('what a machine has of its wire: both devices up, its address with the length of the segment, the way to the router', () => {
+test('what a machine has of its wire: both devices up, its address with the length of the segment, its MTU, the way to the router', () => {
   expect([...cluster.nodes.slice(0, 1), ...cluster.hosts].map((machine) => prose(wireSteps(machine)))).toEqual([
     `underlay
   a machine reaches itself
     up lo
   the wire to segment nodes must be switched on
-    up eth0
+    up eth0 mtu 1500
   under this address the others of segment nodes find the machine
     addr 192.168.0.10/24 on eth0
   what is not on the segment goes by its router
@@ -54,7 +54,7 @@ test('what a machine has of its wire: both devices up, its address with the leng
   a machine reaches itself
     up lo
   the wire to segment outside must be switched on
-    up eth0
+    up eth0 mtu 1500
   under this address the others of segment outside find the machine
     addr 203.0.113.10/24 on eth0
   what is not on the segment goes by its router

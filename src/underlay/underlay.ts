@@ -22,7 +22,7 @@ const WIRE = ifName('eth0')
 /** What a machine was given with its wire, by whoever built it. No plan holds it; said as steps, so that drift sees when it is gone. */
 export const wireSteps = ({ ip, segment }: Node | Host): readonly Step[] => [
   { by, why: 'a machine reaches itself', kind: 'up', dev: LO },
-  { by, why: `the wire to segment ${segment.name} must be switched on`, kind: 'up', dev: WIRE },
+  { by, why: `the wire to segment ${segment.name} must be switched on`, kind: 'up', dev: WIRE, mtu: segment.mtu },
   {
     by,
     why: `under this address the others of segment ${segment.name} find the machine`,
