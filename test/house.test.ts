@@ -25,8 +25,8 @@ const ABOVE: Readonly<Record<string, string>> = {
 const BELOW: Readonly<Record<string, string>> = {
   driver: 'kernel lab net',
   engine: 'api controllers driver kernel kubelet lab model net plan probe report underlay',
-  daemon: 'api controllers driver engine kernel kubelet lab model net plan probe report underlay',
-  cli: 'api controllers daemon kernel lab model net plan probe report ui',
+  daemon: 'api controllers driver engine kernel kubelet lab model net plan policy probe report underlay',
+  cli: 'api controllers daemon kernel lab model net plan policy probe report ui',
 }
 const ROOMS = { ...ABOVE, ...BELOW }
 

@@ -19,6 +19,8 @@ export type Session = { readonly state: LabState; readonly fresh: boolean; reado
 export type End = Extract<Event, { kind: 'end' }>
 export type Wish = {
   readonly place: LabPlace
+  /** In the place of what the files of the place say. */
+  readonly lab?: Lab
   readonly wait: boolean
   readonly install: boolean
   /** Begun while the lab was still to be read. */
@@ -27,9 +29,9 @@ export type Wish = {
 }
 
 /** Reads the lab; a mistake in it ends the command before anything can be seen of it. */
-export async function bringUp({ place, wait, install, ahead, driver }: Wish, io: Io, progress: Progress): Promise<Session> {
+export async function bringUp({ place, lab: given, wait, install, ahead, driver }: Wish, io: Io, progress: Progress): Promise<Session> {
   try {
-    const { lab, warnings } = reading(place, io)
+    const { lab, warnings } = given === undefined ? reading(place, io) : { lab: given, warnings: [] }
     for (const warning of warnings) io.err(`${issueText(warning)}\n`)
     const running = runningAt(place, lab.name, driver, io)
     const state = running ?? (await started(lab, { place, install, ahead, driver }, io))
@@ -57,7 +59,7 @@ function runningAt(place: LabPlace, name: string, driver: DriverKind | undefined
   return running
 }
 
-async function started(lab: Lab, { place, install, ahead, driver }: Omit<Wish, 'wait'>, io: Io): Promise<LabState> {
+async function started(lab: Lab, { place, install, ahead, driver }: Omit<Wish, 'wait' | 'lab'>, io: Io): Promise<LabState> {
   const made = await driverFor(lab, driver, io)
   // In Docker the programs are in the image.
   if (made.kind === 'netns') await ensurePrograms(io, install)

@@ -1,17 +1,14 @@
 /** Runs the probes of a check file against the running lab. */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Kind } from '#api/kinds.ts'
-import { schemas } from '#api/kinds.ts'
 import type { Engine } from '#engine/engine.ts'
-import type { Output } from '#kernel/command.ts'
 import { podDir } from '#kubelet/volumes.ts'
 import { issueText } from '#lab/issue.ts'
 import { readChecks } from '#probe/checks.ts'
-import type { Question } from '#probe/question.ts'
 import { type Act, runChecks, type World } from '#probe/run.ts'
 import type { Event } from '#report/event.ts'
 import { EXIT, exitOf, summary } from '#report/exit.ts'
+import { ask } from './ask.ts'
 import { failureStatus, lines } from './serve.ts'
 
 /** As `POST check` takes it. */
@@ -47,17 +44,6 @@ function worldOf(engine: Engine, o: Pick<World, 'emit' | 'signal' | 'only'>): Wo
       return engine.driver.spawn(at.machine, at.netns === undefined ? program : { ...program, in: at.netns }, log)
     },
   }
-}
-
-async function ask(engine: Engine, question: Question, signal: AbortSignal): Promise<Output> {
-  if (question.kind === 'look') {
-    const { kind, namespace, name } = question.object
-    const object = kind in schemas ? engine.store.get(kind as Kind, namespace, name) : undefined
-    return object === undefined ? { code: 1, stdout: '', stderr: `no ${kind} ${namespace}/${name}` } : { code: 0, stdout: JSON.stringify(object), stderr: '' }
-  }
-  const { at, argv, stdin, timeoutMs } = question
-  const command = { kind: 'run', argv, does: [], ...(at.netns === undefined ? {} : { in: at.netns }), ...(stdin === undefined ? {} : { stdin }) } as const
-  return engine.driver.run(at.machine, command, { signal, timeoutMs })
 }
 
 /** @throws what went wrong. */

@@ -76,6 +76,7 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
     'GET drift': () => withEngine(daemon, async (engine) => json({ drift: await driftOf(engine) })),
     'POST repair': (request) => withEngine(daemon, (engine) => repairAll(engine, request)),
     'GET explain': (_, url) => withEngine(daemon, (engine) => explained(engine, url)),
+    'POST policy': (request) => withEngine(daemon, async (engine) => (await import('./policy.ts')).policyTable(engine, request)),
     'GET enter': (_, url) => withEngine(daemon, (engine) => enter(engine, url)),
     'GET programs': () => withEngine(daemon, (engine) => json(Object.fromEntries(engine.programs()))),
     'POST down': () => {

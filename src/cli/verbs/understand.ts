@@ -61,6 +61,39 @@ Exit code 0: nothing found; 1: something found.`,
     load: () => import('../explain.ts'),
   },
   {
+    name: 'policy',
+    aliases: [],
+    group: 'understand',
+    summary: 'who may talk to whom, as NetworkPolicies say it and as it is measured',
+    about: `matrix draws the table of the running lab; --probe measures it from inside every Pod at once and marks where the two differ.
+explain A B [PORT] names the policies that isolate and the rule that lets through. A and B are Pods (client, shop/web), machines or addresses.
+test LAB -f FILES computes the table that objects make and needs no running lab; --live builds the lab as well, measures and compares.
+Ports default to those the Pods declare. Exit code 1: measured is not what policies say.`,
+    args: [
+      { name: 'what', what: 'word', choices: ['matrix', 'explain', 'test'] },
+      { name: 'word', what: 'word', optional: true, many: true },
+    ],
+    flags: [
+      { name: 'port', type: 'list', value: 'PORT', says: 'such as 80, 53/udp or 80,443; may be repeated' },
+      { name: 'from', type: 'list', value: 'IP', says: 'an address outside that calls; may be repeated' },
+      { name: 'to', type: 'list', value: 'IP', says: 'an address outside that is called; may be repeated' },
+      { name: 'probe', type: 'boolean', says: 'measure it' },
+      { ...files, says: 'with test: manifests instead of those of the lab' },
+      { name: 'live', type: 'boolean', says: 'with test: build the lab, measure, compare, take it down' },
+      { name: 'no-install', type: 'boolean', says: 'name missing programs, do not install them' },
+      { ...namespace, says: 'matrix and test: Pods of this namespace only; explain: the namespace of Pods named without one' },
+      lab,
+      output('json'),
+    ],
+    examples: [
+      ['netlab policy matrix -n shop --port 80', 'who may call whom on port 80'],
+      ['netlab policy matrix --probe', 'the same measured'],
+      ['netlab policy explain client web 80/tcp', 'which policy decides'],
+      ['netlab policy test lab.yaml -f objects.yaml -o json', 'what these objects would mean'],
+    ],
+    load: () => import('./policy.ts'),
+  },
+  {
     name: 'drift',
     aliases: [],
     group: 'understand',

@@ -1,0 +1,51 @@
+/** `netlab policy test`: the table that objects make, without a running lab; with --live built, measured and compared as well. */
+import { settle } from '#controllers/settle.ts'
+import { type LabState, listLabs, stateRoot, stopLab } from '#daemon/state.ts'
+import type { Lab } from '#lab/lab.ts'
+import { clusterOf } from '#model/model.ts'
+import { parseIp } from '#net/net.ts'
+import type { Asked } from '#policy/matrix.ts'
+import { declaredPorts, type Table, tableOf } from '#policy/table.ts'
+import { clientOf } from './client.ts'
+import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
+import { givenLab, NOW } from './lab-given.ts'
+import { findLab } from './labs.ts'
+import { printed } from './policy-print.ts'
+import { openProgress } from './progress.ts'
+import { bringUp } from './session.ts'
+import { type Args, list, on, text } from './verb.ts'
+
+type Wish = { readonly ports: readonly Asked[]; readonly from: readonly string[]; readonly to: readonly string[] }
+
+export async function testPolicies(words: readonly string[], wish: Wish, args: Args, io: Io): Promise<number> {
+  const [word, ...more] = words
+  if (word === undefined || more.length > 0) throw stop(USAGE, 'say which lab: netlab policy test lab.yaml -f objects.yaml')
+  const lab = await givenLab(word, list(args, 'file'), io)
+  if (on(args, 'live')) return await live(lab, word, wish, args, io)
+  const cluster = clusterOf(lab, settle(lab, { now: NOW }))
+  const addresses = (texts: readonly string[]) => texts.flatMap((one) => parseIp(one) ?? [])
+  const namespace = text(args, 'namespace')
+  const { ports, from, to } = wish
+  const table = tableOf(cluster, {
+    ...(namespace !== undefined && { namespace }),
+    ports: ports.length > 0 ? ports : declaredPorts(cluster),
+    from: addresses(from),
+    to: addresses(to),
+  })
+  return printed(table, args, io)
+}
+
+async function live(lab: Lab, word: string, { ports, ...outside }: Wish, args: Args, io: Io): Promise<number> {
+  if (listLabs(stateRoot(io.env)).some(({ name }) => name === lab.name))
+    throw stop(USAGE, `lab ${lab.name} runs already: netlab policy matrix --probe measures it, netlab down ${lab.name} stops it`)
+  const { state, end } = await bringUp({ place: findLab(word, io.cwd), lab, wait: true, install: !on(args, 'no-install') }, io, openProgress(io))
+  if (end.exit === NOT_STARTED) return NOT_STARTED
+  try {
+    return printed(await measured(state, { ...outside, ...(ports.length > 0 && { ports }), namespace: text(args, 'namespace') }, io), args, io)
+  } finally {
+    await stopLab(state)
+  }
+}
+
+const measured = (state: LabState, asked: object, io: Io): Promise<Table> =>
+  clientOf(state.socket).json<Table>({ method: 'POST', path: '/netlab/v1/policy', body: { ...asked, probe: true }, signal: io.signal })
