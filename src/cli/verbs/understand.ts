@@ -91,7 +91,7 @@ Ports default to those the Pods declare. Exit code 1: measured is not what polic
       ['netlab policy explain client web 80/tcp', 'which policy decides'],
       ['netlab policy test lab.yaml -f objects.yaml -o json', 'what these objects would mean'],
     ],
-    load: () => import('./policy.ts'),
+    load: () => import('../policy.ts'),
   },
   {
     name: 'drift',
