@@ -61,7 +61,7 @@ const entries = [...verbs].map((file) => [basename(file, '.ts'), file])
 const rest = await build({
   ...common,
   splitting: true,
-  entryPoints: Object.fromEntries([...entries, ['daemon', 'src/daemon/main.ts'], ['sweep', 'src/daemon/sweep.ts']]),
+  entryPoints: Object.fromEntries([...entries, ['daemon', 'src/daemon/main.ts'], ['gate', 'src/daemon/gate.ts'], ['sweep', 'src/daemon/sweep.ts']]),
 })
 
 /** Builds that are left for those who started from them and have not loaded all they need. */

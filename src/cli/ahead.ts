@@ -7,8 +7,9 @@ import { type Birth, beginLab } from '#daemon/begin.ts'
 import { listLabs, stateRoot } from '#daemon/state.ts'
 import { missingPrograms } from './doctor/programs.ts'
 import type { DriverWish } from './driver.ts'
-import { daemonCommand, sweepFile, version } from './home.ts'
+import { daemonCommand, gateCommand, sweepFile, version } from './home.ts'
 import type { Io } from './io.ts'
+import type { KernelWish } from './kernel.ts'
 import type { LabPlace } from './labs.ts'
 
 /** Undefined when the lab runs already, cannot be started without more ado, or does not say its name plainly. */
@@ -18,10 +19,11 @@ export function beginAhead(place: LabPlace, io: Io): Birth | undefined {
   return missingPrograms(io.env['PATH'], process.getuid?.() === 0).length === 0 ? birthOf(name, place, io) : undefined
 }
 
-export const birthOf = (name: string, { dir }: LabPlace, io: Io, made: DriverWish = { kind: 'netns', why: '' }): Birth =>
+export const birthOf = (name: string, { dir }: LabPlace, io: Io, { made, kernel }: { readonly made?: DriverWish; readonly kernel?: KernelWish } = {}): Birth =>
   beginLab({
-    ...{ root: stateRoot(io.env), name, dir, version: version(), daemon: daemonCommand(), signal: io.signal },
-    ...(made.kind === 'docker' ? { docker: { image: made.image, sweep: sweepFile() } } : {}),
+    ...{ root: stateRoot(io.env), name, dir, version: version(), daemon: kernel?.kind === 'uml' ? gateCommand() : daemonCommand(), signal: io.signal },
+    ...(kernel?.kind === 'uml' ? { guest: { ...kernel, inside: daemonCommand() } } : {}),
+    ...(made?.kind === 'docker' ? { docker: { image: made.image, sweep: sweepFile() } } : {}),
   })
 
 /** A guess, at the price of a glance; who reads the file in earnest sees whether it was right. */

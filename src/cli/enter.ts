@@ -2,9 +2,10 @@
 import { spawn } from 'node:child_process'
 import { accessSync, constants, readlinkSync } from 'node:fs'
 import { constants as os } from 'node:os'
-import { join } from 'node:path'
-import type { LabState } from '#daemon/state.ts'
+import { dirname, join } from 'node:path'
+import { GUEST, type LabState } from '#daemon/state.ts'
 import type { Client } from './client.ts'
+import { home } from './home.ts'
 import { type Io, NOT_STARTED, stop } from './io.ts'
 
 /** The daemon's answer: a prefix that, run where the daemon runs, puts a program at the place; and the variables it gets there. */
@@ -34,10 +35,25 @@ export function entering(lab: LabState, io: Io, entry: Entry, argv: readonly str
 
 type Started = { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> }
 
+const VIEWS = ['-m', '-n', '-p', '-i', '-u', '--']
+
 /** Node ignores SIGPIPE, and what it becomes would too: `env --default-signal` undoes that. */
 function enteringNamespaces(lab: LabState, entry: Entry, argv: readonly string[]): readonly string[] {
+  const { kernel } = lab
+  if (kernel.kind === 'uml')
+    return [
+      'perl',
+      join(home, 'images/guest/netlab-into'),
+      join(dirname(lab.socket), GUEST.socket),
+      'nsenter',
+      '-t',
+      `${kernel.init}`,
+      ...VIEWS,
+      ...entry.argv,
+      ...argv,
+    ]
   const user = sameUserNamespace(lab.init) ? [] : ['-U', '--preserve-credentials']
-  return ['env', '--default-signal', 'nsenter', '-t', String(lab.init), ...user, '-m', '-n', '-p', '-i', '-u', '--', ...entry.argv, ...argv]
+  return ['env', '--default-signal', 'nsenter', '-t', String(lab.init), ...user, ...VIEWS, ...entry.argv, ...argv]
 }
 
 /** Replaces this process; returns only where the system cannot. */

@@ -4,10 +4,14 @@ import { dirname, join } from 'node:path'
 
 export const home: string = up(import.meta.dirname)
 
-/** Command that runs the lab daemon: the bundle beside this file, or the source when netlab runs unbundled. */
-export function daemonCommand(): readonly string[] {
-  const bundled = join(import.meta.dirname, 'daemon.js')
-  return [process.execPath, existsSync(bundled) ? bundled : join(home, 'src/daemon/main.ts')]
+/** Commands that run the lab daemon, and what stands before it when it has a kernel of its own. */
+export const daemonCommand = (): readonly string[] => command('daemon.js', 'src/daemon/main.ts')
+export const gateCommand = (): readonly string[] => command('gate.js', 'src/daemon/gate.ts')
+
+/** The bundle beside this file, or the source when netlab runs unbundled. */
+function command(bundle: string, source: string): readonly string[] {
+  const bundled = join(import.meta.dirname, bundle)
+  return [process.execPath, existsSync(bundled) ? bundled : join(home, source)]
 }
 
 /** What removes a lab's containers and networks, for node. By the name that outlives the build: a lab may. */

@@ -1,6 +1,6 @@
 /** Bringing a lab up, for `up` and for a `check` of a lab that does not run. */
 import type { Birth } from '#daemon/begin.ts'
-import { type LabState, listLabs, stateRoot, stopLab } from '#daemon/state.ts'
+import { kernelText, type LabState, listLabs, stateRoot, stopLab } from '#daemon/state.ts'
 import { issueText } from '#lab/issue.ts'
 import type { Issue, Lab } from '#lab/lab.ts'
 import { readLab } from '#lab/read.ts'
@@ -11,8 +11,8 @@ import { type DriverKind, driverFor, driverText } from './driver.ts'
 import { version } from './home.ts'
 import { ensurePrograms } from './install.ts'
 import { INTERRUPTED, type Io, isStop, NOT_STARTED, stop, USAGE } from './io.ts'
+import { kernelFor } from './kernel.ts'
 import { checkFile, type LabPlace, labFiles } from './labs.ts'
-import { ensureNeeds } from './needs.ts'
 import type { Progress } from './progress.ts'
 
 export type Session = { readonly state: LabState; readonly fresh: boolean; readonly end: End }
@@ -23,18 +23,20 @@ export type Wish = {
   readonly lab?: Lab
   readonly wait: boolean
   readonly install: boolean
+  /** Asked for; the lab's own preference otherwise. */
+  readonly kernel?: Lab['kernel'] | undefined
   /** Begun while the lab was still to be read. */
   readonly ahead?: Birth | undefined
   readonly driver?: DriverKind | undefined
 }
 
 /** Reads the lab; a mistake in it ends the command before anything can be seen of it. */
-export async function bringUp({ place, lab: given, wait, install, ahead, driver }: Wish, io: Io, progress: Progress): Promise<Session> {
+export async function bringUp({ place, lab: given, wait, install, ahead, driver, kernel }: Wish, io: Io, progress: Progress): Promise<Session> {
   try {
     const { lab, warnings } = given === undefined ? reading(place, io) : { lab: given, warnings: [] }
     for (const warning of warnings) io.err(`${issueText(warning)}\n`)
-    const running = runningAt(place, lab.name, driver, io)
-    const state = running ?? (await started(lab, { place, install, ahead, driver }, io))
+    const running = runningAt(place, lab.name, { driver, kernel }, io)
+    const state = running ?? (await started(lab, { place, install, ahead, driver, kernel }, io))
     return await raised({ state, lab, wait, fresh: running === undefined }, io, progress)
   } finally {
     await ahead?.abandon()
@@ -48,7 +50,7 @@ function reading(place: LabPlace, io: Io): { readonly lab: Lab; readonly warning
 }
 
 /** The lab of this name, when it runs. @throws when it is another one, or one that another netlab started. */
-function runningAt(place: LabPlace, name: string, driver: DriverKind | undefined, io: Io): LabState | undefined {
+function runningAt(place: LabPlace, name: string, { driver, kernel }: Pick<Wish, 'driver' | 'kernel'>, io: Io): LabState | undefined {
   const running = listLabs(stateRoot(io.env)).find((lab) => lab.name === name)
   if (running !== undefined && running.dir !== place.dir)
     throw stop(USAGE, `a lab named ${name} runs already, from ${running.dir}; netlab down ${name} stops it`)
@@ -56,18 +58,25 @@ function runningAt(place: LabPlace, name: string, driver: DriverKind | undefined
     throw stop(USAGE, `lab ${name} was started by netlab ${running.version}, this is ${version()}: netlab down ${name}, then up again`)
   if (running !== undefined && driver !== undefined && driver !== 'auto' && driver !== running.driver.kind)
     throw stop(USAGE, `lab ${name} runs already, with driver ${running.driver.kind}: netlab down ${name}, then up again`)
+  if (running !== undefined && kernel !== undefined && kernel !== 'auto' && kernel !== running.kernel.kind)
+    throw stop(USAGE, `lab ${name} runs already, on ${kernelText(running.kernel)}; netlab down ${name} stops it`)
   return running
 }
 
-async function started(lab: Lab, { place, install, ahead, driver }: Omit<Wish, 'wait' | 'lab'>, io: Io): Promise<LabState> {
+async function started(lab: Lab, { place, install, ahead, driver, kernel }: Omit<Wish, 'wait' | 'lab'>, io: Io): Promise<LabState> {
   const made = await driverFor(lab, driver, io)
   // In Docker the programs are in the image.
   if (made.kind === 'netns') await ensurePrograms(io, install)
-  await ensureNeeds(lab, io)
-  const fits = made.kind === 'netns' && ahead?.name === lab.name
+  const wish = await kernelFor(lab, kernel ?? lab.kernel, io)
+  if (made.kind === 'docker' && wish.kind === 'uml')
+    throw stop(USAGE, "Docker's containers run on this host's kernel: leave --driver docker or --kernel uml out")
+  const fits = made.kind === 'netns' && wish.kind === 'host' && ahead?.name === lab.name
   if (!fits) await ahead?.abandon()
   try {
-    return await (fits ? ahead : birthOf(lab.name, place, io, made)).born(made.why)
+    const from = performance.now()
+    const state = await (fits ? ahead : birthOf(lab.name, place, io, { made, kernel: wish })).born({ driver: made.why, kernel: wish.why })
+    if (state.kernel.kind === 'uml') io.err(`kernel: ${kernelText(state.kernel)}; booted in ${((performance.now() - from) / 1000).toFixed(1)} s\n`)
+    return state
   } catch (error) {
     throw io.signal.aborted ? stop(INTERRUPTED, 'interrupted') : stop(NOT_STARTED, `${(error as Error).message}\nnetlab doctor tells what this machine lacks`)
   }

@@ -1,3 +1,4 @@
+import { kernelText } from '#daemon/state.ts'
 import { type Client, clientOf } from './client.ts'
 import { plural, since } from './print.ts'
 import { runningLab } from './running.ts'
@@ -17,12 +18,13 @@ export const run: Run = async (args, io) => {
   const tired = nodes.filter((node) => !isReady(node)).map((node) => node.metadata.name)
   if (text(args, 'output') === 'json') {
     io.out(
-      `${JSON.stringify({ name: lab.name, dir: lab.dir, started: lab.started, version: lab.version, ...daemon, driver: { kind: lab.driver.kind, why: lab.driver.why }, nodesNotReady: tired, podsNotReady: waiting }, null, 2)}\n`,
+      `${JSON.stringify({ name: lab.name, dir: lab.dir, started: lab.started, version: lab.version, kernel: lab.kernel, ...daemon, driver: { kind: lab.driver.kind, why: lab.driver.why }, nodesNotReady: tired, podsNotReady: waiting }, null, 2)}\n`,
     )
     return 0
   }
   const lines = [
     `lab ${lab.name}, up for ${since(lab.started)}, from ${lab.dir}`,
+    ...(lab.kernel.kind === 'uml' ? [`  on ${kernelText(lab.kernel)}`] : []),
     `  ${nodes.length - tired.length} of ${plural(nodes.length, 'node')} ready, ${pods.length - waiting.length} of ${plural(pods.length, 'Pod')} ready, ${plural(services.length, 'Service')}`,
     ...(lab.driver.kind === 'docker' ? [`  nodes are Docker containers: ${lab.driver.why}`] : []),
     ...tired.map((name) => `  node ${name} is not ready`),

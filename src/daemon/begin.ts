@@ -8,7 +8,20 @@ import { ownCodeFolder } from './codecache.ts'
 import { type Caller, dockerKeeperArgv, hasRange, keeperArgv, mayUnshare, refusedNamespaces } from './keeper.ts'
 import { lock } from './lock.ts'
 import { childOf, killQuietly, readQuietly, startTimeOf } from './processes.ts'
-import { isLitter, type LabDriver, type LabState, labFolder, readLabState, STOP_MS, saveLabState, socketIn, sweep } from './state.ts'
+import {
+  GUEST,
+  type GuestFacts,
+  isLitter,
+  type LabDriver,
+  type LabKernel,
+  type LabState,
+  labFolder,
+  readLabState,
+  STOP_MS,
+  saveLabState,
+  socketIn,
+  sweep,
+} from './state.ts'
 
 type StartOptions = {
   readonly root: string
@@ -19,8 +32,21 @@ type StartOptions = {
   readonly daemon: readonly string[]
   /** For machines that are Docker containers. */
   readonly docker?: { readonly image: string /** The file that removes what Docker holds, for node. */; readonly sweep: string }
+  /** For a kernel of the lab's own; `daemon` is then what boots it. */
+  readonly guest?: GuestWish
   readonly signal?: AbortSignal
 }
+
+export type GuestWish = {
+  readonly megabytes: number
+  /** To load besides those of every lab. */
+  readonly modules: readonly string[]
+  /** Command that runs the daemon in there. */
+  readonly inside: readonly string[]
+}
+
+/** Why the machines are made of what they are, and run on the kernel they run on. */
+export type Reasons = { readonly driver: string; readonly kernel: string }
 
 /** A lab on its way: keeper and daemon start, and nobody else can find it yet. */
 export type Birth = {
@@ -29,7 +55,7 @@ export type Birth = {
    * `why` the machines are made of what they are. Resolves when the daemon answers on the socket, or at once with the lab of that name that runs already. The daemon then expects a `POST up`.
    * @throws with the daemon's own last words when it does not start.
    */
-  readonly born: (why: string) => Promise<LabState>
+  readonly born: (why: Reasons) => Promise<LabState>
   /** It shall not be after all; resolves when nothing of it is left. One that is born already stays. */
   readonly abandon: () => Promise<void>
 }
@@ -57,9 +83,9 @@ export function beginLab(o: StartOptions): Birth {
     async born(why) {
       const start = await begun
       if ('running' in start) return start.running
-      const failure = await answering(start, folder, signal)
+      const failure = await answering(start, folder, { signal, ms: o.guest === undefined ? ANSWER_MS : BOOT_MS })
       if (failure !== undefined) {
-        const words = readQuietly(join(folder, 'daemon.log')).trim().split('\n').slice(-15).join('\n')
+        const words = [tail(folder, 'daemon.log'), ...(o.guest === undefined ? [] : [tail(folder, GUEST.log)])].join('\n').trim()
         await undo(start)
         throw new Error(signal.aborted ? 'interrupted' : [failure, words, ...refusals(words)].filter((line) => line !== '').join('\n'))
       }
@@ -109,6 +135,7 @@ function launch(o: StartOptions, folder: string): ChildProcess {
     NETLAB_FOLDER: folder,
     NETLAB_NAME: o.name,
     NETLAB_IMAGE: o.docker?.image,
+    NETLAB_GUEST: o.guest && JSON.stringify(o.guest),
     ...(code === undefined ? {} : { NODE_COMPILE_CACHE: code }),
   }
   const keeper = spawn(program, rest, { detached: true, stdio: ['pipe', log, log], env, cwd: '/' })
@@ -119,27 +146,38 @@ function launch(o: StartOptions, folder: string): ChildProcess {
 
 /** How long a daemon may take to answer. */
 const ANSWER_MS = 15_000
+/** With a kernel that boots first. */
+const BOOT_MS = 60_000
 
 /** @returns why the daemon does not answer and will not. */
-async function answering({ keeper }: Begun, folder: string, signal: AbortSignal): Promise<string | undefined> {
-  const deadline = Date.now() + ANSWER_MS
+async function answering(
+  { keeper }: Begun,
+  folder: string,
+  { signal, ms }: { readonly signal: AbortSignal; readonly ms: number },
+): Promise<string | undefined> {
+  const deadline = Date.now() + ms
   while (!existsSync(socketIn(folder))) {
     if (keeper.pid === undefined) return `the lab's keeper did not start: ${keeper.spawnfile} cannot be run`
     if (hasEnded(keeper)) return `the lab's keeper ended with ${keeper.signalCode ?? keeper.exitCode}`
-    if (Date.now() > deadline) return `the lab daemon did not answer within ${ANSWER_MS / 1000} s`
+    if (Date.now() > deadline) return `the lab daemon did not answer within ${ms / 1000} s`
     if (signal.aborted) return 'interrupted'
     await new Promise((resolve) => setTimeout(resolve, 3))
   }
   return undefined
 }
 
-function announce(o: StartOptions, folder: string, { keeper }: Begun, why: string): LabState {
+function announce(o: StartOptions, folder: string, { keeper }: Begun, why: Reasons): LabState {
   const { root, name, dir, version } = o
   const pid = keeper.pid ?? 0
   const startTime = startTimeOf(pid) ?? ''
-  const driver: LabDriver = o.docker === undefined ? { kind: 'netns', why } : { kind: 'docker', why, sweep: sweepOf(o, folder, [`${pid}`, startTime]) }
+  const kernel: LabKernel =
+    o.guest === undefined
+      ? { kind: 'host', why: why.kernel }
+      : { kind: 'uml', why: why.kernel, ...(JSON.parse(readQuietly(join(folder, GUEST.facts))) as GuestFacts) }
+  const driver: LabDriver =
+    o.docker === undefined ? { kind: 'netns', why: why.driver } : { kind: 'docker', why: why.driver, sweep: sweepOf(o, folder, [`${pid}`, startTime]) }
   const userNamespace = o.docker === undefined && !callerOf().root
-  saveLabState(folder, { name, dir, keeper: pid, startTime, started: new Date().toISOString(), version, userNamespace, driver })
+  saveLabState(folder, { name, dir, keeper: pid, startTime, started: new Date().toISOString(), version, userNamespace, driver, kernel })
   keeper.unref()
   // The leash stays in this process's hand until it ends: before the lab is up, its end is the lab's.
   if (keeper.stdin !== null && 'unref' in keeper.stdin) (keeper.stdin as Socket).unref()
@@ -160,6 +198,9 @@ const DOCKER_ENV = /^(PATH|HOME|USER|SSH_AUTH_SOCK|DOCKER_\w+)$/
 
 /** How long to wait for a keeper whose lab was killed. */
 const END_MS = 2_000
+
+/** The last of what it says. */
+const tail = (folder: string, log: string): string => readQuietly(join(folder, log)).trim().split('\n').slice(-15).join('\n')
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 

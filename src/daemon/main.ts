@@ -1,11 +1,12 @@
 /** The lab daemon: the lab's own process inside its namespaces. Started by state.ts, spoken to on its socket, gone with the lab. */
-import { existsSync, renameSync, writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Engine } from '#engine/engine.ts'
 import { createEngine } from '#engine/engine.ts'
 import type { Lab } from '#lab/lab.ts'
 import { machinesOf } from './machines.ts'
+import { homeOf } from './programs.ts'
 import { checks, type Daemon, routes } from './routes.ts'
 import { serve } from './serve.ts'
 import { socketIn } from './state.ts'
@@ -64,8 +65,10 @@ process.on('uncaughtException', (error) => {
 process.on('unhandledRejection', (error) => say(error instanceof Error ? (error.stack ?? error.message) : String(error)))
 
 /** Under its own name the socket is there only when it answers: whoever starts the lab looks for that. */
-outside.listen(join(folder, 'api.tmp'), () => {
-  renameSync(join(folder, 'api.tmp'), socketIn(folder))
+const given = process.env['NETLAB_LISTENS'] === '1'
+/** In a kernel of the lab's own what to listen on is given as file 3. */
+outside.listen(given ? { fd: 3 } : join(folder, 'api.tmp'), () => {
+  if (!given) renameSync(join(folder, 'api.tmp'), socketIn(folder))
   announced = true
   // Node loads what HTTP needs at the first request, which is better before the lab is asked for than after.
   new Request('http://netlab/')
@@ -93,8 +96,4 @@ function saveSnapshots({ store, onTurn }: Engine): void {
     if (!due) setTimeout(save, 500)
     due = true
   })
-}
-
-function homeOf(from: string): string {
-  return existsSync(join(from, 'package.json')) || from === dirname(from) ? from : homeOf(dirname(from))
 }

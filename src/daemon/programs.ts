@@ -38,3 +38,8 @@ function executable(file: string): boolean {
     return false
   }
 }
+
+/** The checkout that a file of netlab's is in. */
+export function homeOf(from: string): string {
+  return existsSync(join(from, 'package.json')) || from === dirname(from) ? from : homeOf(dirname(from))
+}

@@ -49,7 +49,7 @@ afterAll(() => {
 
 const begin = (name: string, daemon: readonly string[] = [process.execPath, join(bin, 'daemon.mjs')], signal?: AbortSignal): Birth =>
   beginLab({ root, name, dir: '/labs/x', version: '1', daemon, ...(signal === undefined ? {} : { signal }) })
-const start = (...of: Parameters<typeof begin>): Promise<LabState> => begin(...of).born('because')
+const start = (...of: Parameters<typeof begin>): Promise<LabState> => begin(...of).born({ driver: 'because', kernel: 'because' })
 
 function runs(pid: number): boolean {
   try {
@@ -78,6 +78,7 @@ const saved = (name: string, pid: number, startTime: string) => ({
   startTime,
   started: '',
   version: '1',
+  kernel: { kind: 'host', why: 'a test' } as const,
   userNamespace: true,
   driver: { kind: 'netns' as const, why: '' },
 })
@@ -197,9 +198,9 @@ test('a lab that begins is nobody’s to find, and one that is abandoned leaves 
   expect([listLabs(root), readdirSync(root).toSorted()]).toEqual([[], ['lab', 'lab.lock']])
   await birth.abandon()
   expect(readdirSync(root)).toEqual([])
-  await expect(birth.born('because')).rejects.toThrow('interrupted')
+  await expect(birth.born({ driver: 'because', kernel: 'because' })).rejects.toThrow('interrupted')
   const second = begin('lab')
-  const lab = await second.born('because')
+  const lab = await second.born({ driver: 'because', kernel: 'because' })
   await second.abandon()
   expect(listLabs(root)).toEqual([lab])
 })

@@ -25,7 +25,20 @@ export type LabState = {
   /** A lab of an ordinary user has a user namespace that one enters first. */
   readonly userNamespace: boolean
   readonly driver: LabDriver
+  readonly kernel: LabKernel
 }
+
+/** The kernel a lab's machines run on, and why that one. */
+export type LabKernel = { readonly kind: 'host'; readonly why: string } | ({ readonly kind: 'uml'; readonly why: string } & GuestFacts)
+
+/** What a kernel of the lab's own tells of itself: its version, and the lab's pid 1 as it sees it. */
+export type GuestFacts = { readonly release: string; readonly init: number }
+
+export const kernelText = (kernel: LabKernel): string =>
+  `${kernel.kind === 'uml' ? `a kernel of its own (user-mode Linux ${kernel.release})` : "this host's kernel"}, because ${kernel.why}`
+
+/** Files of a lab with a kernel of its own: where programs are started in it, what it tells of itself, what it says, how it ended when nobody wanted that. */
+export const GUEST = { socket: 'guest.sock', facts: 'guest.json', log: 'kernel.log', crashed: 'crashed' } as const
 
 /** What the lab's machines are made of, and why. */
 export type LabDriver =
@@ -79,7 +92,7 @@ function sweepLater({ argv: [program = '', ...rest], env }: Extract<LabDriver, {
 export const LEFT_OVER = 'left-over'
 
 /** What a lab leaves in its folder. */
-const LEFT = /^(left-over|lab\.json|api\.sock|api|daemon\.log|snapshot\.json|machine\.fstab|root)(\.tmp)?$/
+const LEFT = /^(left-over|lab\.json|api\.sock|api|guest\.sock|guest\.json|kernel\.log|crashed|daemon\.log|snapshot\.json|machine\.fstab|root)(\.tmp)?$/
 
 /** A folder with anything else in it is somebody's own: the state folder may be one that was in use before. */
 export function isLitter(folder: string): boolean {

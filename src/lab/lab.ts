@@ -24,6 +24,8 @@ export type Lab = {
   /** Kernel features and programs the lab cannot do without. */
   readonly needs: readonly string[]
   readonly driver: 'auto' | 'netns' | 'docker'
+  /** This host's, one of the lab's own (user-mode Linux), or that only where this host's lacks what the lab needs. */
+  readonly kernel: 'auto' | 'host' | 'uml'
   /** The manifests' objects, validated and defaulted: namespaces first, else in the order they were read. */
   readonly objects: readonly KubeObject[]
 }

@@ -22,6 +22,7 @@ test('a lab of two lines gets every default', () => {
     nameservers: [],
     needs: [],
     driver: 'auto',
+    kernel: 'host',
     objects: [],
   })
 })
@@ -70,6 +71,7 @@ spec:
     ],
     needs: ['netem'],
     driver: 'netns',
+    kernel: 'host',
     objects: [],
   })
 })

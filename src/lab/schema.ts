@@ -66,6 +66,7 @@ const labFile = z.strictObject({
         .describe('machines outside the cluster'),
       needs: z.array(text.min(1)).default([]).describe('kernel features and programs the lab cannot do without'),
       driver: z.enum(['auto', 'netns', 'docker']).default('auto').describe('what the machines are made of'),
+      kernel: z.enum(['auto', 'host', 'uml']).default('host').describe('which kernel the machines run on'),
     })
     .meta({ required: ['nodes'] }),
 })

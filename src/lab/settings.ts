@@ -47,11 +47,11 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
   const [cni, proxy] = [yield* cniOf(spec.cni), yield* proxyOf(spec.proxy)]
   const known = { nodes, ...(serviceCIDR === undefined ? {} : { serviceCIDR }) }
   if (metadata.name === undefined || podCIDR === undefined || serviceCIDR === undefined) return known
-  const { policy, dns, driver } = spec
+  const { policy, dns, driver, kernel } = spec
   const needs = [...new Set([...spec.needs, ...(proxy.mode === 'ipvs' ? IPVS_NEEDS : [])])]
   const { name, labels: own } = { ...metadata, name: metadata.name }
   const places = { nodes: nodes.flatMap(machine), hosts: hosts.flatMap(host), underlay: { segments } }
-  return { ...known, settings: { name, labels: own, ...places, podCIDR, nodePrefix, serviceCIDR, cni, proxy, policy, dns, nameservers, needs, driver } }
+  return { ...known, settings: { name, labels: own, ...places, podCIDR, nodePrefix, serviceCIDR, cni, proxy, policy, dns, nameservers, needs, driver, kernel } }
 }
 
 /** Resolver libraries read no more of resolv.conf. */

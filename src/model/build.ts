@@ -43,6 +43,7 @@ export function labWith({ nodes = 3, ...o }: Partial<Omit<Lab, 'nodes'>> & { rea
     hosts: [],
     needs: [],
     driver: 'auto',
+    kernel: 'host',
     objects: [],
     ...o,
   }

@@ -37,6 +37,7 @@ export const programs: readonly Program[] = [
   { name: 'traceroute', package: 'traceroute', need: 'optional', uses: 'a tool of netshoot' },
   { name: 'iperf3', package: 'iperf3', need: 'optional', uses: 'a tool of netshoot' },
   { name: 'ipvsadm', package: 'ipvsadm', need: 'optional', uses: "shows kube-proxy's IPVS tables in later labs" },
+  { name: 'linux.uml', package: 'user-mode-linux', need: 'optional', uses: "is a kernel of the lab's own, for what this one lacks (--kernel uml)" },
   { name: 'bird', package: 'bird2', need: 'optional', uses: 'speaks BGP in later labs' },
 ]
 

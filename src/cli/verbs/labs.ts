@@ -1,6 +1,13 @@
 /** Labs: start, stop and look at them. */
-import type { Verb } from '../verb.ts'
+import type { Flag, Verb } from '../verb.ts'
 import { lab, output } from './flags.ts'
+
+const kernel: Flag = {
+  name: 'kernel',
+  type: 'text',
+  value: 'auto|host|uml',
+  says: "whose kernel nodes run on: this host's, the lab's own, or that where this host's lacks what the lab needs",
+}
 
 export const labs: readonly Verb[] = [
   {
@@ -21,7 +28,7 @@ Ctrl-C while a lab starts takes it away again.`,
         value: 'auto|netns|docker',
         says: 'what nodes are made of: namespaces, Docker containers, or those where this user may not make namespaces',
       },
-      { name: 'kernel', type: 'text', value: 'auto|host', says: 'which kernel the nodes run on' },
+      kernel,
     ],
     examples: [
       ['netlab up flannel-vxlan', 'start labs/flannel-vxlan'],

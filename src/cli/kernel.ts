@@ -1,0 +1,83 @@
+/** Which kernel a lab's machines run on: this host's when it gives what the lab needs, else one of the lab's own. Settled before anything starts. */
+import { readFileSync } from 'node:fs'
+import type { Lab } from '#lab/lab.ts'
+import { aptCommand, hasProgram } from './doctor/programs.ts'
+import { type Outcome, trials } from './doctor/trials.ts'
+import { tryOut } from './doctor/try.ts'
+import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
+
+type Kind = Lab['kernel']
+
+/** The kernel it is to be, and why; of one of its own its memory, and the modules it loads besides those of every lab. */
+export type KernelWish =
+  | { readonly kind: 'host'; readonly why: string }
+  | { readonly kind: 'uml'; readonly why: string; readonly megabytes: number; readonly modules: readonly string[] }
+
+const KINDS: readonly Kind[] = ['auto', 'host', 'uml']
+
+/** What user-mode Linux of Debian gives: the need, and the module to load for it. It has no eBPF that counts, and no WireGuard. */
+const MODULES: Readonly<Record<string, string>> = {
+  ip_vs: 'ip_vs',
+  dummy: 'dummy',
+  ipip: 'ipip',
+  geneve: 'geneve',
+  vrf: 'vrf',
+  vlan: '8021q',
+  netem: 'sch_netem',
+}
+
+export function kindOf(word: string): Kind {
+  return KINDS.find((kind) => kind === word) ?? fail(USAGE, `no kernel "${word}"; there is ${KINDS.join(', ')}`)
+}
+
+/** @throws when the kernel lacks something, or the program that speaks to it. */
+export async function kernelFor(lab: Lab, kind: Kind, io: Io): Promise<KernelWish> {
+  const root = process.getuid?.() === 0
+  if (lab.needs.includes('ip_vs') && !hasProgram('ipvsadm', io.env['PATH']))
+    throw stop(NOT_STARTED, `missing: ipvsadm\ninstall it with:\n  ${aptCommand(['ipvsadm'], root)}`)
+  if (kind === 'uml') return await ownKernel(lab, 'it was asked for', io)
+  const tried = trials.filter(({ id }) => lab.needs.includes(id))
+  const lacks = tried.length === 0 ? [] : (await tryOut(tried, root)).filter(({ works }) => !works)
+  if (lacks.length === 0) return { kind: 'host', why: kind === 'host' ? 'it has what the lab needs' : 'it has what the lab needs, and is faster' }
+  const mended = lacks.every(({ id }) => id in MODULES)
+  if (kind === 'auto' && mended) return await ownKernel(lab, `this host's lacks ${lacks.map(({ id }) => id).join(' and ')}`, io)
+  throw stop(NOT_STARTED, lackText(lab.name, lacks, mended))
+}
+
+async function ownKernel(lab: Lab, why: string, io: Io): Promise<KernelWish> {
+  const root = process.getuid?.() === 0
+  if (!hasProgram('linux.uml', io.env['PATH']))
+    throw stop(NOT_STARTED, `a kernel of the lab's own needs user-mode Linux, because ${why}\ninstall it with:\n  ${aptCommand(['user-mode-linux'], root)}`)
+  const beyond = lab.needs.filter((need) => trials.some(({ id }) => id === need) && NOT_THERE.has(need))
+  if (beyond.length > 0) throw stop(NOT_STARTED, `lab ${lab.name} needs ${beyond.join(', ')}, which user-mode Linux does not give; leave --kernel uml out`)
+  const megabytes = await memoryOf(lab)
+  const free = available(readFileSync('/proc/meminfo', 'utf8'))
+  if (free < megabytes) throw stop(NOT_STARTED, `the kernel of lab ${lab.name} needs ${megabytes} MB of memory, and this host has ${free} MB to give`)
+  return { kind: 'uml', why, megabytes, modules: lab.needs.flatMap((need) => MODULES[need] ?? []) }
+}
+
+const NOT_THERE: ReadonlySet<string> = new Set(['bpf', 'wireguard'])
+
+/** Kernel, daemon and DNS; then each machine and each Pod with its programs. Generous: what is not used is not taken from the host. */
+const [BASE_MB, PLACE_MB] = [512, 24]
+
+async function memoryOf(lab: Lab): Promise<number> {
+  const [{ settle }, { clusterOf }] = await Promise.all([import('#controllers/settle.ts'), import('#model/model.ts')])
+  const { nodes, hosts, pods } = clusterOf(lab, settle(lab, { now: '2026-01-01T00:00:00Z' }))
+  return BASE_MB + PLACE_MB * (nodes.length + hosts.length + pods.length)
+}
+
+/** In MB. */
+const available = (meminfo: string): number => Math.floor(Number(/^MemAvailable:\s+(\d+) kB/m.exec(meminfo)?.[1] ?? Number.POSITIVE_INFINITY) / 1024)
+
+export const lackText = (lab: string, lacks: readonly Outcome[], mended: boolean): string =>
+  [
+    `lab ${lab} needs what this kernel does not give:`,
+    ...lacks.flatMap(({ id, title, says, fix }) => [`  ${title} (${id}): ${says}`, `      ${fix}`]),
+    ...(mended ? ['A kernel of its own for the lab will do as well:', `  netlab up ${lab} --kernel uml`] : []),
+    `netlab plan ${lab} shows without it what every node would hold.`,
+  ].join('\n')
+
+function fail(exit: number, says: string): never {
+  throw stop(exit, says)
+}
