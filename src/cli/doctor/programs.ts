@@ -38,6 +38,8 @@ export const programs: readonly Program[] = [
   { name: 'iperf3', package: 'iperf3', need: 'optional', uses: 'a tool of netshoot' },
   { name: 'ipvsadm', package: 'ipvsadm', need: 'optional', uses: "shows kube-proxy's IPVS tables in later labs" },
   { name: 'linux.uml', package: 'user-mode-linux', need: 'optional', uses: "is a kernel of the lab's own, for what this one lacks (--kernel uml)" },
+  { name: 'docker', package: 'docker.io', need: 'optional', uses: 'makes nodes of containers (--driver docker)' },
+  { name: 'mmdebstrap', package: 'mmdebstrap', need: 'optional', uses: 'makes the base of their image where no registry answers' },
   { name: 'bird', package: 'bird2', need: 'optional', uses: 'speaks BGP in later labs' },
 ]
 

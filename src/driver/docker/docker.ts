@@ -259,9 +259,13 @@ async function startContainer(docker: Docker, o: Start): Promise<Container> {
   }
 }
 
-/** A name that a stranger has is left to them. */
+/** A name that a stranger has is left to them: there is a second one. */
+const namesFor = ({ lab, keeper }: Mark, name: string): readonly string[] => {
+  const wanted = `netlab_${lab}_${name}`
+  return [wanted, `${wanted}_${keeper.replaceAll(/\W/g, '').slice(-12)}`]
+}
+
 async function createContainer(docker: Docker, o: Start): Promise<Docker.Container> {
-  const wanted = `netlab_${o.mark.lab}_${o.name}`
   const options: Docker.ContainerCreateOptions = {
     Image: o.image,
     Hostname: o.name === '' ? 'router' : o.name,
@@ -285,22 +289,23 @@ async function createContainer(docker: Docker, o: Start): Promise<Docker.Contain
       LogConfig: { Type: 'none', Config: {} },
     },
   }
-  for (const name of [wanted, `${wanted}_${o.mark.keeper.replaceAll(/[^\w]/g, '').slice(-12)}`]) {
+  for (const name of namesFor(o.mark, o.name)) {
     try {
       return await docker.createContainer({ ...options, name })
     } catch (error) {
       if (statusOf(error) !== 409) throw error
     }
   }
-  throw new Error(`containers named ${wanted} are there already, and they are not of this lab: docker ps -a shows them`)
+  throw new Error(`containers named ${namesFor(o.mark, o.name).join(' and ')} are there already, and are not of this lab: docker ps -a shows them`)
 }
 
 /** Ranges to offer Docker when its own pools are used up. Nobody uses the addresses. */
 const SPARE = Array.from({ length: 64 }, (_, third) => `10.213.${third}.0/24`)
 
 async function makeNetwork(docker: Docker, segment: Segment, mark: Mark): Promise<Network> {
-  const options: Docker.NetworkCreateOptions = {
-    Name: `netlab_${mark.lab}_${segment.name}`,
+  const options = {
+    // Docker allows two networks of one name, and then takes neither.
+    CheckDuplicate: true,
     Driver: 'bridge',
     Labels: labels(mark, { [SEGMENT]: segment.name }),
     Options: {
@@ -310,14 +315,18 @@ async function makeNetwork(docker: Docker, segment: Segment, mark: Mark): Promis
     },
   }
   let refused: unknown
-  for (const Subnet of [undefined, ...SPARE]) {
-    try {
-      const { id } = await docker.createNetwork({ ...options, ...(Subnet === undefined ? {} : { IPAM: { Driver: 'default', Config: [{ Subnet }] } }) })
-      return { ...segment, id }
-    } catch (error) {
-      refused = error
-      if (!/pool|overlap|subnet/i.test((error as Error).message)) break
+  for (const Name of namesFor(mark, segment.name)) {
+    for (const Subnet of [undefined, ...SPARE]) {
+      try {
+        const range = Subnet === undefined ? {} : { IPAM: { Driver: 'default', Config: [{ Subnet }] } }
+        const { id } = await docker.createNetwork({ ...options, Name, ...range })
+        return { ...segment, id }
+      } catch (error) {
+        refused = error
+        if (statusOf(error) === 409 || !/pool|overlap|subnet/i.test((error as Error).message)) break
+      }
     }
+    if (statusOf(refused) !== 409) break
   }
   throw new Error(`Docker makes no network for segment ${segment.name}: ${(refused as Error).message}`)
 }

@@ -20,12 +20,15 @@ export type NodeImage = {
   readonly programs: Readonly<Record<string, string>>
 }
 
+/** In images/node. */
+const RECIPE = ['Dockerfile', 'packages', 'install'] as const
+
 /** Larger files are told apart by their size. */
 const READ_MOST = 1 << 20
 
 export function imageName({ home, programs }: NodeImage): string {
   const hash = createHash('sha256')
-  for (const file of [...['Dockerfile', 'packages'].map((name) => join(home, 'images/node', name)), ...Object.values(filesOf({ home, programs }))]) {
+  for (const file of [...RECIPE.map((name) => join(home, 'images/node', name)), ...Object.values(filesOf({ home, programs }))]) {
     const { size } = statSync(file)
     hash.update(size > READ_MOST ? `${size}` : readFileSync(file))
   }
@@ -132,7 +135,7 @@ async function build(docker: Docker, made: NodeImage, o: { readonly name: string
   const context = mkdtempSync(join(tmpdir(), 'netlab-node-'))
   try {
     mkdirSync(join(context, 'bin'))
-    for (const name of ['Dockerfile', 'packages']) symlinkSync(join(made.home, 'images/node', name), join(context, name))
+    for (const name of RECIPE) symlinkSync(join(made.home, 'images/node', name), join(context, name))
     for (const [name, file] of Object.entries(filesOf(made))) symlinkSync(file, join(context, 'bin', name))
     writeFileSync(join(context, 'bin/netlab-launch'), LAUNCH_SCRIPT, { mode: 0o755 })
     const tar = spawn('tar', ['--create', '--dereference', '--directory', context, '.'], { stdio: ['ignore', 'pipe', 'ignore'] })

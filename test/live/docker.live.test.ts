@@ -1,0 +1,131 @@
+/** Labs whose nodes are Docker containers: as users meet them, and what is left when somebody is killed. */
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, afterEach, expect, test } from 'vitest'
+import { whyNoDocker } from '../driver/docker.ts'
+import { home, netlab, stateOf, until } from '../support/netlab.ts'
+
+const LAB = 'flannel-vxlan'
+const SMALL = join(home, 'test/support/labs/small')
+const n = netlab()
+const why = await whyNoDocker()
+
+const docker = async (...args: string[]): Promise<readonly string[]> => {
+  const { stdout } = await execa('docker', args)
+  return stdout.split('\n').filter((line) => line !== '')
+}
+const ofLab = (lab: string): readonly string[] => ['--filter', `label=dev.netlab.folder=${join(n.root, lab)}`, '-q']
+/** Containers and networks that Docker holds of a lab. */
+const held = async (lab: string): Promise<number> => (await docker('ps', '-a', ...ofLab(lab))).length + (await docker('network', 'ls', ...ofLab(lab))).length
+const nothingOf = (lab: string) =>
+  until(
+    () => held(lab),
+    (count) => count === 0,
+    30_000,
+  )
+
+afterAll(n.clean)
+
+if (why !== undefined) {
+  test('who may not use Docker, or has none, is told why and what to do', async () => {
+    const { code, err } = await n.run('up', LAB, '--driver', 'docker')
+    expect([code, process.getuid?.() !== 0, /docker/i.test(err) && err.includes('\n')]).toEqual([4, true, true])
+  })
+} else {
+  afterEach(async () => {
+    await n.run('down', '--all')
+    for (const lab of [LAB, 'small']) await nothingOf(lab)
+  })
+
+  test('a lab stands on containers: up again changes nothing, a node that ended is made anew, down leaves nothing', { timeout: 180_000 }, async () => {
+    await n.ok('up', LAB, '--driver', 'docker')
+    const { driver } = JSON.parse(await n.ok('status', '-o', 'json')) as { driver: unknown }
+    expect(driver).toEqual({ kind: 'docker', why: 'it was asked for' })
+    expect(await held(LAB)).toBe(7)
+    expect(await n.ok('exec', 'client', '--', 'curl', '-s', 'http://frontend/hostname')).toMatch(/^frontend-/)
+    expect((await n.run('exec', 'node-1', '--', 'sh', '-c', 'exit 7')).code).toBe(7)
+    const again = await n.run('up', LAB)
+    expect({ code: again.code, says: /nothing to change/.test(again.err) }).toEqual({ code: 0, says: true })
+    const other = await n.run('up', LAB, '--driver', 'netns')
+    expect([other.code, other.err.includes('runs already, with driver docker')]).toEqual([2, true])
+    await docker('kill', `netlab_${LAB}_node-2`)
+    await until(
+      async () => (await n.run('status')).out,
+      (said) => said.includes('node-2'),
+    )
+    await n.ok('up', LAB)
+    expect(await n.ok('status')).toContain('3 of 3 nodes ready')
+    await n.ok('check', LAB)
+    await n.ok('down', LAB)
+    expect(await held(LAB)).toBe(0)
+  })
+
+  test('a lab of Services holds on containers as well', { timeout: 180_000 }, async () => {
+    await n.ok('up', 'services-nftables', '--driver', 'docker')
+    await n.ok('check', 'services-nftables')
+    await n.ok('down')
+    await nothingOf('services-nftables')
+  })
+
+  test.each([200, 500, 900, 1_500, 2_500])('kill -9 of the command line %i ms into up leaves nothing', async (ms) => {
+    const up = n.start('up', SMALL, '--driver', 'docker')
+    await new Promise((resolve) => setTimeout(resolve, ms))
+    up.kill('SIGKILL')
+    await up.end
+    // It was up in time and stays whole, or nothing of it stays.
+    await until(
+      async () => ({ count: await held('small'), up: (await n.run('ls')).out.includes('small') }),
+      ({ count, up: stands }) => stands || count === 0,
+      30_000,
+    )
+  })
+
+  test('kill -9 of the keeper takes the machines away at once, and the next command the rest', async () => {
+    await n.ok('up', SMALL, '--driver', 'docker')
+    process.kill(stateOf(n.root, 'small').keeper, 'SIGKILL')
+    await until(
+      async () => (await docker('ps', '-a', ...ofLab('small'))).length,
+      (count) => count === 0,
+    )
+    await n.ok('ls')
+    await nothingOf('small')
+  })
+
+  test('two labs with the same addresses stand side by side on two drivers', async () => {
+    await Promise.all([n.ok('up', SMALL), n.ok('up', LAB, '--driver', 'docker')])
+    for (const lab of ['small', LAB])
+      expect(await n.ok('exec', '--lab', lab, 'node-1', '--', 'ip', '-4', '-br', 'addr', 'show', 'eth0')).toContain('192.168.0.10/24')
+  })
+
+  test('what strangers have keeps its name and its range, and stays', async () => {
+    const [image = ''] = await docker('images', '-q', 'netlab-node')
+    const names = { container: 'netlab_small_node-1', network: 'netlab_small_nodes' }
+    await docker('network', 'create', '--subnet', '192.168.0.0/24', names.network)
+    await docker('create', '--name', names.container, '--network', names.network, image)
+    try {
+      await n.ok('up', SMALL, '--driver', 'docker')
+      expect(await n.ok('exec', 'node-1', '--', 'hostname')).toBe('node-1')
+      await n.ok('down')
+      await n.ok('clean')
+      expect(
+        [await docker('ps', '-aqf', `name=^${names.container}$`), await docker('network', 'ls', '-qf', `name=^${names.network}$`)].map((all) => all.length),
+      ).toEqual([1, 1])
+    } finally {
+      await docker('rm', names.container)
+      await docker('network', 'rm', names.network)
+    }
+  })
+}
+
+test('where no Docker listens the refusal says so, and auto takes namespaces', async () => {
+  const { exitCode, stderr } = await execa(join(home, 'netlab'), ['up', SMALL, '--driver', 'docker'], {
+    env: { NETLAB_STATE: n.root, DOCKER_HOST: 'unix:///no/such/docker.sock' },
+    reject: false,
+  })
+  expect([exitCode, stderr]).toEqual([
+    4,
+    "netlab: no Docker here: there is no socket /no/such/docker.sock\nstart it (systemctl start docker; Debian's package is docker.io), or set DOCKER_HOST",
+  ])
+  expect((await n.run('up', SMALL)).err).toContain('driver netns: it is the fastest and needs nothing')
+  await n.ok('down')
+})
