@@ -3,7 +3,8 @@ import type { KubeObject } from '#api/kinds.ts'
 import { type Resource, resourceOf } from '#api/resources.ts'
 import { issueText } from '#lab/issue.ts'
 import type { Files } from '#lab/lab.ts'
-import { type Manifest, readManifests } from '#lab/manifests.ts'
+import type { Manifest } from '#lab/manifests.ts'
+import { readManifests } from '#lab/read.ts'
 import { stop, USAGE } from './io.ts'
 
 export type Given = Manifest & { readonly resource: Resource; readonly namespace: string | undefined; readonly name: string }

@@ -7,6 +7,7 @@ import { endpointslice } from './endpointslice.ts'
 import { eventTtl } from './event-ttl.ts'
 import { ipam } from './ipam.ts'
 import { leftovers } from './leftovers.ts'
+import { loadbalancer } from './loadbalancer.ts'
 import { replicaset } from './replicaset.ts'
 import { scheduler } from './scheduler.ts'
 import { service } from './service.ts'
@@ -25,4 +26,5 @@ export const controllers: readonly Controller[] = [
   endpointslice,
   service,
   eventTtl,
+  loadbalancer,
 ]

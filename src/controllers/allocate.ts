@@ -137,6 +137,7 @@ function healthPort(asked: Asked): Part {
   if (wanted !== undefined && wanted === old?.spec.healthCheckNodePort) return fine({ healthCheckNodePort: wanted })
   const path = ['spec', 'healthCheckNodePort']
   const mine = new Set(ports.flatMap(({ nodePort }) => nodePort ?? []))
+  if (wanted !== undefined && mine.has(wanted)) return wrong(path, `provided port ${wanted} is already allocated, to a port of this Service`)
   if (wanted !== undefined) return { spec: { healthCheckNodePort: wanted }, mistakes: portMistakes(asked, path, wanted) }
   const free = freePort(asked, mine, 0)
   return free === undefined ? wrong(path, 'failed to allocate a nodePort: range is full') : fine({ healthCheckNodePort: free })

@@ -140,3 +140,12 @@ test('a Service that loses its selector keeps its Endpoints, and what people the
   const mirrored = slices(s).filter(({ metadata }) => metadata.labels['endpointslice.kubernetes.io/managed-by']?.startsWith('endpointslicemirroring'))
   expect([kept, mirrored.flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses))]).toEqual([['10.244.0.2'], ['192.0.2.1']])
 })
+
+test('Endpoints written by hand go with their Service, but wait for one that is not there yet', () => {
+  const s = scene(labWith())
+  s.apply('Endpoints', byHand({ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 80 }] }))
+  const before = s.all('Endpoints').map(({ metadata }) => metadata.name)
+  s.apply('Service', noSelector)
+  s.delete('Service', 'web')
+  expect([before, s.all('Endpoints').map(({ metadata }) => metadata.name), slices(s)]).toEqual([['kubernetes', 'web'], ['kubernetes'], []])
+})

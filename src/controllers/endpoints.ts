@@ -33,14 +33,14 @@ export const endpoints: Controller = {
   name: 'endpoints',
   changes: (world) => {
     const { Service, Pod, Endpoints: all } = world.objects
-    return unlessAllQuiet(Service, [Pod, all], () => [
+    return unlessAllQuiet(Service, [Pod, all, world.objects.EndpointSlice], () => [
       ...Service.filter(selects).flatMap((service) => {
         const { namespace, name } = service.metadata
         const pods = podsWith(Pod, namespace, service.spec.selector ?? {})
         const there = named(all, namespace, name)
         return unlessQuiet(service, there === undefined ? pods : [there, ...pods], () => written(world, { service, pods, there }))
       }),
-      ...all.filter((one) => isOurs(one) && !isWanted(world, one)).map((one) => deleted(one)),
+      ...all.filter((one) => !isWanted(world, one) && (isOurs(one) || hasMirror(world, one))).map((one) => deleted(one)),
     ])
   },
 }
@@ -50,6 +50,12 @@ const unlessAllQuiet = quiet<readonly ServiceObject[]>()
 type Behind = { readonly service: ServiceObject; readonly pods: readonly PodObject[]; readonly there: Endpoints | undefined }
 
 const isOurs = ({ metadata }: Endpoints): boolean => metadata.labels[MANAGED_LABEL] === WRITER
+
+/** Endpoints that people wrote go with their Service, as all others do; but written before it they wait for it. That it was there is seen by their mirror. */
+const hasMirror = ({ objects }: World, { metadata }: Endpoints): boolean =>
+  objects.EndpointSlice.some(
+    ({ metadata: { labels, namespace } }) => labels[MANAGED_BY] === MIRROR && labels[SERVICE_NAME] === metadata.name && namespace === metadata.namespace,
+  )
 
 /** Who loses its selector keeps its Endpoints: from then on they are for people to write. */
 const isWanted = ({ objects }: World, { metadata }: Endpoints): boolean => named(objects.Service, metadata.namespace, metadata.name) !== undefined

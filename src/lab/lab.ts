@@ -18,6 +18,8 @@ export type Lab = {
   readonly dns: 'coredns' | 'none'
   /** Whom the machines' own /etc/resolv.conf names, and so CoreDNS asks for what is not the cluster's; empty when nobody is asked. */
   readonly nameservers: readonly Ip[]
+  /** Where Services of type LoadBalancer get their addresses, in this order; without pools they wait, or are given one by hand. */
+  readonly balancerPools: readonly BalancerPool[]
   readonly underlay: Underlay
   /** Machines outside the cluster, reachable through the gateway. */
   readonly hosts: readonly LabHost[]
@@ -39,11 +41,24 @@ export type Zone = { readonly name: string; readonly records: readonly string[] 
 
 export type Cni = { readonly name: 'flannel-vxlan'; readonly vni: number; readonly port: number } | { readonly name: 'none' }
 export type KubeProxy =
-  | { readonly mode: 'iptables' | 'nftables'; readonly masqueradeAll: boolean }
-  | { readonly mode: 'ipvs'; readonly masqueradeAll: boolean; readonly scheduler: Scheduler; readonly strictARP: boolean }
+  | (ProxyFlags & { readonly mode: 'iptables' /** NodePorts answer on 127.0.0.1 too, unless false. */; readonly localhostNodePorts?: boolean })
+  | (ProxyFlags & { readonly mode: 'nftables' })
+  | (ProxyFlags & { readonly mode: 'ipvs'; readonly scheduler: Scheduler; readonly strictARP: boolean })
   | { readonly mode: 'none' }
 
 export type PolicyEngine = 'none' | 'kube-router'
+
+/** kube-proxy's flags that hold in every mode. */
+type ProxyFlags = {
+  readonly masqueradeAll: boolean
+  /** The node's addresses on which NodePorts answer: those in the ranges, or its first one; absent: what the mode does by itself. */
+  readonly nodePortAddresses?: readonly Cidr[] | 'primary'
+  /** How often kube-proxy looks whether somebody flushed its rules; absent: never by itself. */
+  readonly resyncSeconds?: number
+}
+
+/** Addresses for Services of type LoadBalancer. */
+export type BalancerPool = { readonly name: string; readonly ranges: readonly Cidr[] }
 
 export type Underlay = { readonly segments: readonly Segment[] }
 /** One layer-2 network; its gateway is an address of the lab's router, which also carries the control plane. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readManifests } from './manifests.ts'
+import { readManifests } from './read.ts'
 
 const MAP = (name: string, more = '') => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}${more}}\n`
 

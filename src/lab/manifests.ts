@@ -2,7 +2,6 @@
 import type { KubeObject } from '#api/kinds.ts'
 import { resources } from '#api/resources.ts'
 import { readObject } from '#api/validate.ts'
-import { fail, ok, type Result } from '#net/result.ts'
 import { issue, issueAt } from './issue.ts'
 import type { Files, Issue } from './lab.ts'
 import { type Document, type Place, readYaml } from './yaml.ts'
@@ -19,12 +18,6 @@ export type Manifest = {
 /** What can be read, what is wrong with the rest, and the names of objects that are written but cannot be read. */
 export type Manifests = { readonly manifests: readonly Manifest[]; readonly issues: readonly Issue[]; readonly unread: readonly Written[] }
 type Written = { readonly kind: string; readonly name: string }
-
-/** Every object of the files, or every mistake in them. */
-export function readManifests(files: Files): Result<readonly Manifest[], Issue> {
-  const { manifests, issues } = manifestsOf(files)
-  return issues.every((one) => one.severity === 'warning') ? ok(manifests) : fail(...issues)
-}
 
 export function manifestsOf(files: Files): Manifests {
   const readings = [...files].map(([file, text]) => readFile(file, text))

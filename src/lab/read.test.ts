@@ -17,6 +17,7 @@ test('a lab of two lines gets every default', () => {
     proxy: { mode: 'iptables', masqueradeAll: false },
     policy: 'none',
     dns: 'coredns',
+    balancerPools: [],
     underlay: { segments: [{ name: 'nodes', cidr: '192.168.0.0/24', gateway: '192.168.0.1', mtu: 1500 }] },
     hosts: [],
     nameservers: [],
@@ -37,6 +38,7 @@ spec:
   cni: {name: flannel-vxlan, vni: 7}
   proxy: none
   dns: none
+  loadBalancer: {pools: [{name: lb, addresses: [198.51.100.0/28, 192.0.2.7/32]}]}
   underlay:
     segments: [{name: east, cidr: 10.0.1.0/24, mtu: 9000}, {name: west, cidr: 10.0.2.0/24, gateway: 10.0.2.254}]
   nameservers: [10.0.2.53]
@@ -58,6 +60,7 @@ spec:
     proxy: { mode: 'none' },
     policy: 'none',
     dns: 'none',
+    balancerPools: [{ name: 'lb', ranges: ['198.51.100.0/28', '192.0.2.7/32'] }],
     underlay: {
       segments: [
         { name: 'east', cidr: '10.0.1.0/24', gateway: '10.0.1.1', mtu: 9000 },

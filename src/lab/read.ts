@@ -6,10 +6,11 @@ import { fail, ok, type Result } from '#net/result.ts'
 import { issue, issueAt } from './issue.ts'
 import type { Files, Issue, Lab } from './lab.ts'
 import { slowToLoad } from './load.ts'
-import { manifestsOf } from './manifests.ts'
+import { type Manifest, manifestsOf } from './manifests.ts'
 import type { Judging } from './ranges.ts'
 import { references } from './references.ts'
 import { labFileOf } from './schema.ts'
+import { taken } from './services.ts'
 import { type Judged, judge } from './settings.ts'
 import { type Document, type Place, readYaml } from './yaml.ts'
 
@@ -76,6 +77,13 @@ function collected<T>(judging: Judging<T>): { readonly value: T; readonly errors
     if (step.done) return { value: step.value, errors }
     errors.push(step.value)
   }
+}
+
+/** Every object of files that are no lab's own, or every mistake in them. */
+export function readManifests(files: Files): Result<readonly Manifest[], Issue> {
+  const { manifests, issues } = manifestsOf(files)
+  const all = inOrder([...issues, ...taken(manifests)], [...files.keys()])
+  return all.every((one) => one.severity === 'warning') ? ok(manifests) : fail(...all)
 }
 
 /** File by file, top to bottom. */

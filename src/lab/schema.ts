@@ -26,16 +26,22 @@ const nodeList = z
   .min(1)
 const cniName = z.enum(CNI_NAMES)
 const cniOptions = z.strictObject({ name: cniName, vni: z.int().min(1).max(VNI_MAX).optional(), port: z.int().min(1).max(65_535).optional() })
+/** `30s`, `1m` */
+export const RESYNC = /^([1-9][0-9]*)(s|m)$/
 const proxyMode = z.enum(PROXY_MODES)
 const proxyOptions = z.strictObject({
   mode: proxyMode,
   masqueradeAll: z.boolean().optional(),
   scheduler: z.enum(SCHEDULERS).optional(),
   strictARP: z.boolean().optional(),
+  nodePortAddresses: z.array(text).min(1).optional(),
+  localhostNodePorts: z.boolean().optional(),
+  resync: text.meta({ pattern: RESYNC.source }).optional(),
 })
 
 const record = text.meta({ pattern: '^\\S+\\s.*(A|AAAA|CNAME|MX|NS|PTR|SRV|TXT)\\s+\\S' })
 const dnsServer = z.strictObject({ zones: z.record(text, z.array(record)).describe('zone → records as in a zone file, such as "www A 203.0.113.10"') })
+const pool = z.strictObject({ name: name.optional(), addresses: z.array(range).min(1) }).meta({ required: ['name', 'addresses'] })
 
 const segment = z
   .strictObject({ name: name.optional(), cidr: range.optional(), gateway: address.optional(), mtu: z.int().min(MTU_MIN).max(MTU_MAX).default(1500) })
@@ -56,6 +62,10 @@ const labFile = z.strictObject({
       policy: z.enum(POLICY_ENGINES).default('none').describe('who enforces NetworkPolicies'),
       dns: z.enum(['coredns', 'none']).default('coredns').describe('who answers names of the cluster'),
       nameservers: z.array(address).default([]).describe("whom the machines' /etc/resolv.conf names, and so CoreDNS asks for names outside the cluster"),
+      loadBalancer: z
+        .strictObject({ pools: z.array(pool).default([]) })
+        .default({ pools: [] })
+        .describe('addresses for Services of type LoadBalancer'),
       underlay: z
         .strictObject({ segments: z.array(segment).min(1).optional() })
         .default({})

@@ -76,25 +76,32 @@ function* portNamed(name: string, templates: readonly Template[], path: Path): M
   if (!names.includes(name)) yield { path, says: `no Pod behind this Service names a port "${name}"${hint(name, [...new Set(names)])}`, severity: 'warning' }
 }
 
-/** Cluster addresses and node ports belong to one Service of the whole cluster. */
+/** Cluster addresses and node ports belong to one Service of the whole cluster; one Service may use a node port for TCP and UDP. */
 export function taken(manifests: readonly Manifest[]): readonly Issue[] {
-  const owners = new Map<string, string>()
+  const owners = new Map<string, { readonly manifest: Manifest; readonly use: string }>()
   return manifests.flatMap((manifest) =>
-    claimsOf(manifest).flatMap(({ claim, path }) => {
+    claimsOf(manifest).flatMap(({ claim, use, path }) => {
       const owner = owners.get(claim)
-      if (owner === undefined) owners.set(claim, `${titleOf(manifest.object)} (${manifest.at})`)
-      return owner === undefined ? [] : [issue(manifest.place(path), path, `${claim} is taken by ${owner}`)]
+      if (owner === undefined) owners.set(claim, { manifest, use })
+      if (owner === undefined || (owner.manifest === manifest && owner.use !== use && !use.startsWith('health'))) return []
+      return [issue(manifest.place(path), path, `${use} is taken by ${titleOf(owner.manifest.object)} (${owner.manifest.at})`)]
     }),
   )
 }
 
-function claimsOf({ object }: Manifest): readonly { readonly claim: string; readonly path: Path }[] {
+type Claim = { readonly claim: string; readonly use: string; readonly path: Path }
+
+function claimsOf({ object }: Manifest): readonly Claim[] {
   if (object.kind !== 'Service') return []
-  const ip = parseIp(object.spec.clusterIP ?? '')
-  const ports = object.spec.ports.flatMap(({ nodePort, protocol }, i) =>
-    nodePort === undefined ? [] : [{ claim: `node port ${nodePort}/${protocol}`, path: ['spec', 'ports', i, 'nodePort'] }],
-  )
-  return ip === undefined ? ports : [{ claim: `the address ${ip}`, path: ['spec', 'clusterIP'] }, ...ports]
+  const { clusterIP, ports, healthCheckNodePort: health } = object.spec
+  const ip = parseIp(clusterIP ?? '')
+  return [
+    ...(ip === undefined ? [] : [{ claim: ip, use: `the address ${ip}`, path: ['spec', 'clusterIP'] }]),
+    ...ports.flatMap(({ nodePort, protocol }, i) =>
+      nodePort === undefined ? [] : [{ claim: `${nodePort}`, use: `node port ${nodePort}/${protocol}`, path: ['spec', 'ports', i, 'nodePort'] }],
+    ),
+    ...(health === undefined ? [] : [{ claim: `${health}`, use: `health check node port ${health}`, path: ['spec', 'healthCheckNodePort'] }]),
+  ]
 }
 
 export const labelText = (labels: Labels): string => {

@@ -2,11 +2,12 @@
 import { labels, named } from '#api/judge.ts'
 import { dnsLabel } from '#api/names.ts'
 import type { Path } from '#api/validate.ts'
-import type { Cidr, Ip } from '#net/net.ts'
+import { type Cidr, cidr, type Ip, parseCidr } from '#net/net.ts'
 import type { Cni, KubeProxy, Lab, LabHost, LabNode } from './lab.ts'
 import { defaultSegments, hostsOf, type Machine, nodesOf, oneName, placed, segmentsOf } from './machines.ts'
+import { poolsApart, poolsOf } from './pools.ts'
 import { addressOf, apart, type Judging, type Range, rangeOf, roomForNodes, roomForServices } from './ranges.ts'
-import type { LabFile } from './schema.ts'
+import { type LabFile, RESYNC } from './schema.ts'
 
 /** What the file says as far as it can be understood; `settings` is there when it was understood whole. */
 export type Judged = {
@@ -38,7 +39,9 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
   const segments = wires.map((wire) => wire.segment)
   yield* oneName([...nodes, ...hosts])
   yield* placed([...nodes, ...hosts], segments)
+  const pools = yield* poolsOf(spec.loadBalancer.pools, { machines: [...nodes, ...hosts], segments })
   yield* apart([...clusterRanges(podCIDR, serviceCIDR), ...wires.map((wire) => ({ ...wire, range: wire.segment.cidr }))], written)
+  yield* poolsApart(pools, clusterRanges(podCIDR, serviceCIDR))
   const nodePrefix = spec.nodeCIDRMaskSize ?? NODE_PREFIX
   const prefixPath = ['spec', spec.nodeCIDRMaskSize === undefined ? 'podCIDR' : 'nodeCIDRMaskSize']
   if (podCIDR !== undefined) yield* roomForNodes(podCIDR, { nodePrefix, nodes: nodes.length, path: prefixPath })
@@ -51,7 +54,8 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
   const needs = [...new Set([...spec.needs, ...(proxy.mode === 'ipvs' ? IPVS_NEEDS : [])])]
   const { name, labels: own } = { ...metadata, name: metadata.name }
   const places = { nodes: nodes.flatMap(machine), hosts: hosts.flatMap(host), underlay: { segments } }
-  return { ...known, settings: { name, labels: own, ...places, podCIDR, nodePrefix, serviceCIDR, cni, proxy, policy, dns, nameservers, needs, driver, kernel } }
+  const names = { dns, nameservers, balancerPools: pools.map((pool) => pool.pool) }
+  return { ...known, settings: { name, labels: own, ...places, podCIDR, nodePrefix, serviceCIDR, cni, proxy, policy, ...names, needs, driver, kernel } }
 }
 
 /** Resolver libraries read no more of resolv.conf. */
@@ -88,12 +92,40 @@ function* cniOf(given: Spec['cni']): Judging<Cni> {
 
 function* proxyOf(given: Spec['proxy']): Judging<KubeProxy> {
   const { mode, ...options }: ProxyOptions = typeof given === 'string' ? { mode: given } : given
-  const { masqueradeAll = false, scheduler, strictARP } = options
-  if (mode === 'ipvs') return { mode, masqueradeAll, scheduler: scheduler ?? 'rr', strictARP: strictARP ?? false }
+  const { masqueradeAll = false, scheduler, strictARP, localhostNodePorts } = options
+  const flags = { masqueradeAll, ...(yield* addressesOf(options.nodePortAddresses)), ...(yield* resyncOf(options.resync)) }
+  if (mode !== 'iptables' && mode !== 'none' && localhostNodePorts !== undefined)
+    yield { path: ['spec', 'proxy', 'localhostNodePorts'], says: `only with proxy iptables, found ${mode}` }
+  if (mode === 'ipvs') return { mode, ...flags, scheduler: scheduler ?? 'rr', strictARP: strictARP ?? false }
   for (const [name, value] of Object.entries({ scheduler, strictARP }))
     if (mode !== 'none' && value !== undefined) yield { path: ['spec', 'proxy', name], says: `only with proxy ipvs, found ${mode}` }
-  if (mode === 'iptables' || mode === 'nftables') return { mode, masqueradeAll }
+  if (mode === 'iptables') return { mode, ...flags, ...(localhostNodePorts === undefined ? {} : { localhostNodePorts }) }
+  if (mode === 'nftables') return { mode, ...flags }
   const [extra] = Object.keys(options)
   if (extra !== undefined) yield { path: ['spec', 'proxy', extra], says: `proxy ${mode} has no options` }
   return { mode }
+}
+
+/** As kube-proxy takes them: ranges, or the one word `primary`. */
+function* addressesOf(given: readonly string[] | undefined): Judging<Pick<Flags, 'nodePortAddresses'>> {
+  if (given === undefined) return {}
+  const path = ['spec', 'proxy', 'nodePortAddresses']
+  if (given.length === 1 && given[0] === 'primary') return { nodePortAddresses: 'primary' }
+  for (const [i, text] of given.entries()) {
+    if (text === 'primary') yield { path: [...path, i], says: '"primary" stands alone or not at all' }
+    else if (parseCidr(text) === undefined)
+      yield { path: [...path, i], says: `expected a range such as 192.168.0.0/24, or the one word primary, found "${text}"` }
+  }
+  return { nodePortAddresses: given.flatMap((text) => (parseCidr(text) === undefined ? [] : [cidr(text)])) }
+}
+
+type Flags = Exclude<KubeProxy, { mode: 'none' }>
+const SECONDS = { s: 1, m: 60 } as const
+
+function* resyncOf(given: string | undefined): Judging<Pick<Flags, 'resyncSeconds'>> {
+  if (given === undefined) return {}
+  const [, count, unit] = RESYNC.exec(given) ?? []
+  if (count !== undefined) return { resyncSeconds: Number(count) * SECONDS[unit as keyof typeof SECONDS] }
+  yield { path: ['spec', 'proxy', 'resync'], says: `expected a time such as 30s or 1m, found "${given}"` }
+  return {}
 }

@@ -34,6 +34,7 @@ export function labWith({ nodes = 3, ...o }: Partial<Omit<Lab, 'nodes'>> & { rea
     policy: 'none',
     dns: 'none',
     nameservers: [],
+    balancerPools: [],
     underlay: {
       segments: [
         { name: 'nodes', cidr: NODES, gateway: nthIp(NODES, 1), mtu: 1500 },

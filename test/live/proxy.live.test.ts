@@ -34,7 +34,7 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
       `perl -MIO::Socket::INET -e '
         my $s = IO::Socket::INET->new(Proto => "udp", LocalPort => ${sourcePort}, PeerAddr => "${address}:${port}") or die $@;
         $s->send("hostname"); vec(my $r = "", fileno $s, 1) = 1;
-        my $answer = "silence"; $s->recv($answer, 99) if select($r, undef, undef, 0.5); print $answer'`,
+        my $answer = "silence"; $s->recv($answer, 99) if select($r, undef, undef, 0.5); print $answer || "silence"'`,
     )
 
   test('a UDP client that keeps its port follows the Service to a new endpoint at once, by every address', async () => {
@@ -61,6 +61,24 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
     )
   })
 
+  test('NodePorts answer on the addresses the lab says, and on no other', async () => {
+    expect(await Promise.all([udp('client', 5005, '192.168.0.10', 30053), udp('client', 5006, '10.244.0.1', 30053)])).toEqual(['udp-b', 'silence'])
+  })
+
+  test('a Service of type LoadBalancer gets an address of the pool, and who comes later waits for it', async () => {
+    const address = async (name: string) => JSON.parse(await n.ok('get', 'svc', name, '-o', 'json')).status.loadBalancer.ingress?.[0]?.ip
+    expect(await address('lone')).toBe('198.51.100.64')
+    expect(await sh('client', 'curl -s -m 3 http://198.51.100.64/hostname')).toBe('lone')
+    await apply({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'second' },
+      spec: { type: 'LoadBalancer', selector: { app: 'web' }, ports: [{ port: 80 }] },
+    })
+    expect(await n.ok('describe', 'svc', 'second')).toContain('Failed to allocate IP for "default/second": no available IPs')
+    expect(await n.ok('get', 'svc', 'second')).toContain('<pending>')
+  })
+
   test('connections are remembered as long as kube-proxy wants it', async () => {
     const keys = ['established', 'close_wait'].map((state) => `net.netfilter.nf_conntrack_tcp_timeout_${state}`)
     expect(await sh('node-1', `sysctl -n ${keys.join(' ')}`)).toBe('86400\n3600')
@@ -83,6 +101,7 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
       () => asked(here),
       (answer) => answer === '\n000 ',
     )
+    expect(await n.ok('get', 'svc', 'second')).toContain('198.51.100.64')
   })
 
   test('kube-proxy says that it is well, and what it is', async () => {

@@ -228,3 +228,28 @@ test('the Pod range is that of its own family only', () => {
   const cluster = clusterWith({ podCIDR: cidr('10.180.0.0/16'), objects: exposed('web', { clusterIP: 'fd00:96::9', endpoints: ['[fd00:244::3]:80'] }) })
   expect(rules(program(cluster), /KUBE-SVC-/, 6).filter((rule) => rule.includes('MARK-MASQ'))).toEqual([])
 })
+
+test('the lab says where NodePorts answer', () => {
+  const steps = (o: Partial<Extract<Cluster['proxy'], { mode: 'iptables' }>>) => {
+    const cluster = clusterWith({ proxy: { mode: 'iptables', masqueradeAll: false, ...o } })
+    const [node] = cluster.nodes
+    const all = node === undefined ? [] : kubeProxyIptables.steps(cluster, node, [])
+    return [
+      rules(all, /nat KUBE-SERVICES/)
+        .at(-1)
+        ?.replace(`${LAST} `, ''),
+      all.some((step) => step.kind === 'sysctl' && step.key.endsWith('route_localnet')),
+    ]
+  }
+  expect([
+    steps({}),
+    steps({ localhostNodePorts: false }),
+    steps({ nodePortAddresses: 'primary' }),
+    steps({ nodePortAddresses: [cidr('127.0.0.0/8')] }),
+  ]).toEqual([
+    ['-m addrtype --dst-type LOCAL -j KUBE-NODEPORTS', true],
+    ['-m addrtype --dst-type LOCAL ! -d 127.0.0.0/8 -j KUBE-NODEPORTS', false],
+    ['-d 192.168.0.10 -j KUBE-NODEPORTS', false],
+    ['-d 127.0.0.1 -j KUBE-NODEPORTS', true],
+  ])
+})

@@ -2,6 +2,7 @@
 import type { Component, Step, Table } from '#kernel/step.ts'
 import type { Cluster, Node, ServicePort } from '#model/cluster.ts'
 import { type Family, familyOf, type Ip } from '#net/net.ts'
+import { answering, isAll, isLoopback } from '../addresses.ts'
 import { connectionSettings, staleEntries } from '../conntrack.ts'
 import { healthSteps } from '../health.ts'
 import { FORWARD_RULES, MARK_RULES, POSTROUTING_RULES } from '../masquerade.ts'
@@ -21,8 +22,18 @@ export const kubeProxyIptables: Component = {
   name: by,
   wanted: ({ proxy }) => proxy.mode === 'iptables',
   forgets: staleEntries,
-  steps: (cluster, node) =>
-    proxySteps(cluster, node, { masqueradeAll: cluster.proxy.mode === 'iptables' && cluster.proxy.masqueradeAll, localhostNodePorts: true }),
+  steps: (cluster, node, there = []) => (cluster.proxy.mode === 'iptables' ? proxySteps(cluster, node, flagsOf(cluster.proxy, node, there)) : []),
+}
+
+function flagsOf(proxy: Extract<Cluster['proxy'], { mode: 'iptables' }>, node: Node, there: readonly Step[]): Flags {
+  const { masqueradeAll, nodePortAddresses: chosen, localhostNodePorts = true } = proxy
+  const ofFamily = (family: Family): readonly Ip[] => answering(chosen, { node, there, family })
+  const all = isAll(chosen, familyOf(node.ip))
+  return {
+    masqueradeAll,
+    localhostNodePorts: localhostNodePorts && (all || ofFamily(4).some(isLoopback)),
+    ...(all ? {} : { nodePortAddresses: ([4, 6] as const).flatMap(ofFamily) }),
+  }
 }
 
 export function proxySteps(cluster: Cluster, node: Node, flags: Flags): readonly Step[] {
@@ -113,8 +124,6 @@ function nodePortEntries({ family, nodePortAddresses, localhostNodePorts }: Flag
   const answering = nodePortAddresses.filter((ip) => familyOf(ip) === family && (noLoopback === '' || !isLoopback(ip)))
   return answering.map((ip) => `${about} -d ${ip} -j KUBE-NODEPORTS`)
 }
-
-const isLoopback = (ip: Ip): boolean => ip === '::1' || ip.startsWith('127.')
 
 const CANARY_TABLES: readonly Table[] = ['mangle', 'nat', 'filter']
 

@@ -1,12 +1,12 @@
 /** kube-proxy in IPVS mode: Services as the kernel's own load balancer, on addresses that the node itself holds. */
 import type { Component, RealServer, Step, VirtualServer } from '#kernel/step.ts'
 import type { Cluster, Node, ServicePort } from '#model/cluster.ts'
-import { addressOf, type Family, familyOf, hostCidr, hostPort, type Ip, ifName } from '#net/net.ts'
+import { type Family, hostCidr, hostPort, type Ip, ifName } from '#net/net.ts'
+import { answering, type Chosen, isLoopback, nodeAddresses } from '../addresses.ts'
 import { connectionSettings, staleEntries } from '../conntrack.ts'
-import { usableEndpoints } from '../endpoints.ts'
 import { healthSteps } from '../health.ts'
 import { portNameOf } from '../names.ts'
-import { familiesOf, podRangeOf } from '../view.ts'
+import { familiesOf, podRangeOf, remembering, type Settings, type View } from '../view.ts'
 import { chainSteps } from './chains.ts'
 import { by, membersOf, setSteps } from './sets.ts'
 
@@ -17,6 +17,7 @@ export type Flags = {
   readonly scheduler: string
   /** --ipvs-strict-arp: only the device that has an address answers for it. */
   readonly strictARP: boolean
+  readonly nodePortAddresses?: Chosen
 }
 
 export const kubeProxyIpvs: Component = {
@@ -60,32 +61,27 @@ function familySteps(cluster: Cluster, family: Family, { node, there, flags }: O
   const services = cluster.services.filter((service) => service.family === family)
   const addresses = nodeAddresses(node, there, family)
   const bound = new Set(services.flatMap(vipsOf).filter((ip) => !addresses.includes(ip)))
-  const members = membersOf(services, { node, addresses, vips: bound })
+  const nodePortIps = answering(flags.nodePortAddresses, { node, there, family }).filter((one) => !isLoopback(one))
+  const members = membersOf(services, { node, addresses: nodePortIps, vips: bound })
   const settings = { family, masqueradeAll: flags.masqueradeAll, podRange: podRangeOf(cluster, family) }
   return [
     ...[...bound].map((ip): Step => ({ by, why: 'an address of a Service, which is now for the node itself', kind: 'addr', dev: DEV, cidr: hostCidr(ip) })),
     ...setSteps(members, family),
     ...chainSteps({ services, node, members, settings }),
-    ...serverSteps(services, { node, addresses, flags }),
+    ...serverSteps(services, node, { ...settings, scheduler: flags.scheduler, nodePortIps }),
   ]
 }
 
 const vipsOf = ({ clusterIP, externalIPs, loadBalancerIPs }: ServicePort): readonly Ip[] => [clusterIP, ...externalIPs, ...loadBalancerIPs]
 
-/** kube-proxy asks the kernel: the node's address on its wire, and what other components gave it. */
-const nodeAddresses = (node: Node, there: readonly Step[], family: Family): readonly Ip[] => [
-  ...new Set(
-    [node.ip, ...there.flatMap((step) => (step.kind === 'addr' && step.in === undefined ? addressOf(step.cidr) : []))].filter(
-      (ip) => familyOf(ip) === family && ip !== '::1' && !ip.startsWith('127.') && !/^fe[89ab]/.test(ip),
-    ),
-  ),
-]
+/** What the virtual servers of one family depend on, besides their Service. */
+type Servers = Settings & { readonly scheduler: string; readonly nodePortIps: readonly Ip[] }
 
 /** Of two Services that claim one address and port the first has it. */
-function serverSteps(services: readonly ServicePort[], o: { readonly node: Node; readonly addresses: readonly Ip[]; readonly flags: Flags }): readonly Step[] {
+function serverSteps(services: readonly ServicePort[], node: Node, settings: Servers): readonly Step[] {
   const servers = new Map<string, Step>()
   for (const service of services) {
-    for (const server of serversOf(service, o)) {
+    for (const server of serversOf(service, node, settings)) {
       const key = `${server.proto} ${hostPort(server.vip, server.port)}`
       if (!servers.has(key)) servers.set(key, server)
     }
@@ -93,8 +89,7 @@ function serverSteps(services: readonly ServicePort[], o: { readonly node: Node;
   return [...servers.values()]
 }
 
-function serversOf(service: ServicePort, { node, addresses, flags }: Parameters<typeof serverSteps>[1]): readonly (VirtualServer & Step)[] {
-  const { cluster, local } = usableEndpoints(service, node)
+const serversOf = remembering(({ service, settings, usable: { cluster, local } }: View<Servers>): readonly (VirtualServer & Step)[] => {
   /** With policy Local and no endpoint here IPVS goes to the others: for an external address there always are some, iptables mode would drop. */
   const behind = (isLocal: boolean): readonly RealServer[] => (isLocal && local.length > 0 ? local : cluster).map(({ ip, port }) => ({ ip, port, weight: 1 }))
   const [inside, outside] = [behind(service.internalLocal), behind(service.externalLocal)]
@@ -105,7 +100,7 @@ function serversOf(service: ServicePort, { node, addresses, flags }: Parameters<
     proto: PROTO[service.protocol],
     vip,
     port,
-    scheduler: service.scheduler ?? flags.scheduler,
+    scheduler: service.scheduler ?? settings.scheduler,
     ...(service.affinitySeconds === undefined ? {} : { persistence: service.affinitySeconds }),
     reals,
   })
@@ -114,8 +109,8 @@ function serversOf(service: ServicePort, { node, addresses, flags }: Parameters<
     server('cluster IP', service.clusterIP, service.port, inside),
     ...service.externalIPs.map((ip) => server('external IP', ip, service.port, outside)),
     ...service.loadBalancerIPs.map((ip) => server('loadbalancer IP', ip, service.port, outside)),
-    ...(nodePort === undefined ? [] : addresses.map((ip) => server('NodePort', ip, nodePort, outside))),
+    ...(nodePort === undefined ? [] : settings.nodePortIps.map((ip) => server('NodePort', ip, nodePort, outside))),
   ]
-}
+})
 
 const PROTO = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' } as const

@@ -5,7 +5,7 @@ import { keyOf } from '#kernel/identity.ts'
 import { nftText } from '#kernel/nft.ts'
 import type { NodeProgram } from '#kernel/step.ts'
 import type { Cluster, Node } from '#model/cluster.ts'
-import { cidr } from '#net/net.ts'
+import { type Cidr, cidr } from '#net/net.ts'
 import { exposed, sampleCluster, sampleObjects } from '../sample.ts'
 import { kubeProxyNftables } from './nftables.ts'
 
@@ -220,5 +220,23 @@ test('one endpoint that goes touches its Service only; the Steps of other Servic
     [' nft 4 kube-proxy chain endpoint-5RFCDDV7-ns4/svc4/tcp/p80__10.180.0.5/80', ' nft 4 kube-proxy chain external-LAUZTJTB-ns4/svc4/tcp/p80'],
     [' nft 4 kube-proxy chain service-LAUZTJTB-ns4/svc4/tcp/p80'],
     [' nft 4 kube-proxy set service-ips'],
+  ])
+})
+
+test('NodePorts answer on the node’s first address, on those of a range, or on all but localhost', () => {
+  const cluster = sampleCluster()
+  const asked = (nodePortAddresses?: readonly Cidr[]) =>
+    lines(
+      kubeProxyNftables.steps(
+        { ...cluster, proxy: { mode: 'nftables', masqueradeAll: false, ...(nodePortAddresses === undefined ? {} : { nodePortAddresses }) } },
+        at(cluster),
+        [],
+      ),
+      /element .* nodeport-ips|rule .* services .*service-nodeports/,
+    )
+  expect([asked(), asked([cidr('10.0.0.0/8')]), asked([cidr('0.0.0.0/0')])]).toEqual([
+    ['rule services ip daddr @nodeport-ips meta l4proto . th dport vmap @service-nodeports', 'element nodeport-ips { 192.168.0.10 }'],
+    ['rule services ip daddr @nodeport-ips meta l4proto . th dport vmap @service-nodeports'],
+    ['rule services fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @service-nodeports'],
   ])
 })

@@ -5,7 +5,8 @@
  */
 import type { Component, Step } from '#kernel/step.ts'
 import type { Cluster, Node } from '#model/cluster.ts'
-import { type Family, familyOf } from '#net/net.ts'
+import type { Family, Ip } from '#net/net.ts'
+import { answering, isAll, isLoopback } from '../addresses.ts'
 import { connectionSettings, staleEntries } from '../conntrack.ts'
 import { healthSteps } from '../health.ts'
 import { familiesOf, podRangeOf } from '../view.ts'
@@ -15,14 +16,23 @@ export const kubeProxyNftables: Component = {
   name: by,
   wanted: ({ proxy }) => proxy.mode === 'nftables',
   forgets: staleEntries,
-  steps: (cluster, node) => {
-    const masqueradeAll = cluster.proxy.mode === 'nftables' && cluster.proxy.masqueradeAll
-    const families = familiesOf(cluster).flatMap((family) => familySteps(cluster, node, { family, masqueradeAll, podRange: podRangeOf(cluster, family) }))
+  steps: (cluster, node, there = []) => {
+    if (cluster.proxy.mode !== 'nftables') return []
+    const { masqueradeAll, nodePortAddresses = 'primary' } = cluster.proxy
+    const families = familiesOf(cluster).flatMap((family) => {
+      const settings = { family, masqueradeAll, podRange: podRangeOf(cluster, family) }
+      const nodePortIps = isAll(nodePortAddresses, family)
+        ? ('all' as const)
+        : answering(nodePortAddresses, { node, there, family }).filter((one) => !isLoopback(one))
+      return familySteps(cluster, node, { ...settings, nodePortIps })
+    })
     return [...families, ...connectionSettings(by), ...healthSteps(by, cluster, node)]
   },
 }
 
-function familySteps(cluster: Cluster, node: Node, settings: Parameters<typeof serviceRules>[2]): readonly Step[] {
+type NodePortIps = { readonly nodePortIps: readonly Ip[] | 'all' }
+
+function familySteps(cluster: Cluster, node: Node, { nodePortIps, ...settings }: Parameters<typeof serviceRules>[2] & NodePortIps): readonly Step[] {
   const { family } = settings
   const rules = cluster.services.filter((service) => service.family === family).map((service) => serviceRules(service, node, settings))
   const elements = new Map(SHARED.map(({ name }) => [name, new Set<string>()]))
@@ -35,11 +45,18 @@ function familySteps(cluster: Cluster, node: Node, settings: Parameters<typeof s
       const [type] = name.split('-')
       return chain(name, `where the kernel asks kube-proxy: ${hook}, ${WHEN[priority]}`, some, `type ${type} hook ${hook} priority ${priority} ;`)
     }),
-    ...helpers(family).map(([name, why, some, comment]) => chain(name, why, some, comment === undefined ? '' : `comment "${comment}" ;`)),
+    ...helpers(family, nodePortIps === 'all').map(([name, why, some, comment]) =>
+      chain(name, why, some, comment === undefined ? '' : `comment "${comment}" ;`),
+    ),
     {
-      ...{ ...common, why: 'the node’s addresses on which NodePorts answer: its first one, never localhost', object: 'set', name: 'nodeport-ips' },
+      ...{
+        ...common,
+        why: 'the node’s addresses on which NodePorts answer: its first one, never localhost',
+        object: 'set',
+        name: 'nodeport-ips',
+      },
       declared: `${addressType(family)} ; comment "IPs that accept NodePort traffic" ;`,
-      elements: [node.ip].filter((ip) => familyOf(ip) === family),
+      elements: nodePortIps === 'all' ? [] : nodePortIps,
     },
     ...SHARED.map(({ name, type, comment, why }): Step => {
       const declared = `${type.replace('ADDRESS', addressType(family))} ; comment "${comment}" ;`
@@ -69,10 +86,11 @@ const BASE: readonly Base[] = [
 /** Bit 14 (--iptables-masquerade-bit), in the same words as in iptables mode. */
 const MARK = '0x00004000'
 
-function helpers(family: Family): readonly (readonly [name: string, why: string, rules: readonly string[], comment?: string])[] {
+function helpers(family: Family, everywhere: boolean): readonly (readonly [name: string, why: string, rules: readonly string[], comment?: string])[] {
   const ip = ipWord(family)
   const service = `${ip} daddr . meta l4proto . th dport vmap`
-  const nodePort = `${ip} daddr @nodeport-ips meta l4proto . th dport vmap`
+  const local = everywhere ? `fib daddr type local ${ip} daddr != ${family === 6 ? '::1' : '127.0.0.0/8'}` : `${ip} daddr @nodeport-ips`
+  const nodePort = `${local} meta l4proto . th dport vmap`
   return [
     ['nodeport-endpoints-check', 'NodePorts without an endpoint for this node', [`${nodePort} @no-endpoint-nodeports`]],
     ['service-endpoints-check', 'Services without an endpoint for this node', [`${service} @no-endpoint-services`]],
