@@ -25,6 +25,6 @@ export const controllers: readonly Controller[] = [
   mirroring,
   endpointslice,
   service,
-  eventTtl,
   loadbalancer,
+  eventTtl,
 ]

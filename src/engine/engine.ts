@@ -89,6 +89,8 @@ export function createEngine(o: EngineOptions): Engine {
   let retry: NodeJS.Timeout | undefined
   let draining: NodeJS.Timeout | undefined
   let later: NodeJS.Timeout | undefined
+  let resync: NodeJS.Timeout | undefined
+  let resyncIsDue = false
   /** Pods deleted without their grace, whose sandboxes still stand: nothing of them may be there when one of the same name comes. */
   const abandoned = new Map<string, PodObject>()
   const fixed = new Set<() => Promise<void>>()
@@ -104,6 +106,17 @@ export function createEngine(o: EngineOptions): Engine {
       turning = undefined
       if (dirty || fixed.size > 0) spin()
     })
+  }
+
+  /** kube-proxy's look after its canaries, where the lab asks for it. */
+  const planResync = (): void => {
+    const seconds = cluster.proxy.mode === 'none' ? undefined : cluster.proxy.resyncSeconds
+    if (seconds === undefined || resync !== undefined) return
+    resync = setTimeout(() => {
+      resync = undefined
+      resyncIsDue = true
+      kick()
+    }, seconds * SECOND_MS).unref()
   }
 
   const turns = async (): Promise<void> => {
@@ -143,8 +156,11 @@ export function createEngine(o: EngineOptions): Engine {
     )
     pods.sync(cluster)
     const machines = [...programs.keys()]
-    const results = await Promise.allSettled([...programs].map(([machine, program]) => applyTo(machine, program)))
+    const look = resyncIsDue
+    resyncIsDue = false
+    const results = await Promise.allSettled([...programs].map(([machine, program]) => applyTo(machine, program, look)))
     clearTimeout(draining)
+    planResync()
     if ([...applied.values()].some(isDraining)) draining = setTimeout(kick, DRAIN_MS).unref()
     const failed = new Map(results.flatMap((result, at) => (result.status === 'rejected' ? [[machines[at] ?? '', result.reason as Error]] : [])))
     const over = objects.Pod.filter((pod) => dead.has(pod.metadata.uid) || neverRan(pod))
@@ -158,16 +174,18 @@ export function createEngine(o: EngineOptions): Engine {
     for (const [, reason] of failed) throw reason
   }
 
-  const applyTo = async (machine: string, program: NodeProgram): Promise<void> => {
+  const applyTo = async (machine: string, program: NodeProgram, look: boolean): Promise<void> => {
     const kernel = program.filter((step) => step.kind !== 'process')
     try {
       if (rests(machine)) resting.add(machine)
       else if (resting.has(machine)) await returnOfProxy(machine)
-      applied.set(machine, await applyProgram(o.driver, machine, applied.get(machine) ?? [], kernel))
+      const onFlushed = (): void => tell(machine, 'RulesResynced', 'somebody flushed the rules: kube-proxy wrote them all anew')
+      applied.set(
+        machine,
+        await applyProgram(o.driver, machine, { applied: applied.get(machine) ?? [], wanted: kernel, look: look && !rests(machine), onFlushed }),
+      )
     } catch (error) {
-      const node = store.get('Node', undefined, machine)
-      if (node !== undefined)
-        recordEvent(store, { about: node, type: 'Warning', reason: 'FailedApply', message: (error as Error).message, from: 'netlab' }, o.now())
+      tell(machine, 'FailedApply', (error as Error).message)
       throw error
     }
     await forget(machine)
@@ -182,6 +200,11 @@ export function createEngine(o: EngineOptions): Engine {
     const held = applied.get(machine) ?? []
     if (held.some(isProxys)) await mend(o.driver, machine, held, isProxys)
     resting.delete(machine)
+  }
+
+  const tell = (machine: string, reason: string, message: string): void => {
+    const node = store.get('Node', undefined, machine)
+    if (node !== undefined) recordEvent(store, { about: node, type: 'Warning', reason, message, from: 'netlab' }, o.now())
   }
 
   const forget = async (machine: string): Promise<void> => {
@@ -330,6 +353,7 @@ export function createEngine(o: EngineOptions): Engine {
       clearTimeout(draining)
       clearTimeout(later)
       clearInterval(aging)
+      clearTimeout(resync)
       pods.stop()
       await turning
       for (const machine of programs.keys()) void supervisor.sync(machine, [])

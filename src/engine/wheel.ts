@@ -3,8 +3,8 @@ import type { KubeObject } from '#api/kinds.ts'
 import type { NodeDriver } from '#driver/driver.ts'
 import type { Command } from '#kernel/command.ts'
 import { change, commandsOf } from '#kernel/compile.ts'
-import { difference, isLink } from '#kernel/difference.ts'
-import { type Drift, drift, repair } from '#kernel/drift.ts'
+import { difference, type Found, isLink } from '#kernel/difference.ts'
+import { type Drift, drift, flushable, flushed, isFlushable, repair } from '#kernel/drift.ts'
 import { failureOf } from '#kernel/failure.ts'
 import { keyOf } from '#kernel/identity.ts'
 import { askDraining, drained, withDraining } from '#kernel/ipvs.ts'
@@ -15,22 +15,57 @@ import { perform } from './perform.ts'
 
 export const nameOf = ({ metadata }: KubeObject): string => (metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`)
 
+export type Applying = {
+  /** Look whether somebody flushed the rules before anything is done. */
+  readonly look?: boolean
+  /** Called when somebody did, and they are written anew. */
+  readonly onFlushed?: () => void
+}
+
 /**
- * Makes one machine hold what is wanted. After a failure the machine is brought back to what it held before, and the failure is thrown.
+ * Makes one machine hold what is wanted. After a failure the machine is brought back to what it held before, and the failure is thrown; unless
+ * somebody had flushed the rules: then they are all written anew.
  * @returns what the machine holds now
  */
-export async function applyProgram(driver: NodeDriver, machine: string, applied: NodeProgram, wanted: NodeProgram): Promise<NodeProgram> {
-  const commands = change(applied, wanted)
+export async function applyProgram(
+  driver: NodeDriver,
+  machine: string,
+  { applied, wanted, look = false, onFlushed }: Applying & { readonly applied: NodeProgram; readonly wanted: NodeProgram },
+): Promise<NodeProgram> {
+  const due = look ? await lookForCanaries(driver, machine, applied) : undefined
+  const failed = await performAll(driver, machine, { applied, wanted, found: due })
+  const found = due ?? (failed === undefined || !failed.command.does.some(isFlushable) ? undefined : await lookForCanaries(driver, machine, applied))
+  if (found !== undefined) onFlushed?.()
+  const again = failed !== undefined && due === undefined && found !== undefined ? await performAll(driver, machine, { applied, wanted, found }) : failed
+  if (again !== undefined) throw again.failure
+  return drain(driver, machine, withDraining(applied, wanted))
+}
+
+type Change = { readonly applied: NodeProgram; readonly wanted: NodeProgram; readonly found: Found | undefined }
+
+/** @returns the command that failed; then the machine is as it was before. */
+async function performAll(
+  driver: NodeDriver,
+  machine: string,
+  { applied, wanted, found }: Change,
+): Promise<{ readonly command: Command; readonly failure: unknown } | undefined> {
+  const commands = change(applied, wanted, found)
   for (const [index, command] of commands.entries()) {
     try {
       await perform(driver, machine, command)
     } catch (failure) {
       // What is not there need not be removed: on the way back no answer is a failure.
       for (const one of back(applied, withDraining(applied, wanted), commands.slice(0, index + 1))) await driver.run(machine, one)
-      throw failure
+      return { command, failure }
     }
   }
-  return drain(driver, machine, withDraining(applied, wanted))
+  return undefined
+}
+
+async function lookForCanaries(driver: NodeDriver, machine: string, applied: NodeProgram): Promise<Found | undefined> {
+  const part = flushable(applied)
+  if (part.length === 0) return undefined
+  return flushed(part, await Promise.all(observe(part).map((command) => driver.run(machine, command))), machine)
 }
 
 /** Where the machine's kernel differs from what it was made to hold. */

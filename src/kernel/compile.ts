@@ -1,7 +1,7 @@
 /** From one program to another in few processes: everything of one namespace and one tool goes into one call. */
 import type { Family } from '#net/net.ts'
 import type { Command, Run } from './command.ts'
-import { type Difference, difference, type StepOf } from './difference.ts'
+import { type Difference, difference, type Found, type StepOf } from './difference.ts'
 import { serverRuns } from './ipvs.ts'
 import { adjustLines, type Line, makeLines, speaksIpv6, undoLines } from './lines.ts'
 import { NFT, nftLines } from './nft.ts'
@@ -10,9 +10,18 @@ import { FAMILIES, isChain, isJump, jumpRemoval, restore, restoreArgv, setChange
 import type { NodeProgram, Step } from './step.ts'
 
 /** The machine's own namespace first, then its others, which do not depend on one another. */
-export const change = (applied: NodeProgram, wanted: NodeProgram): readonly Command[] => commandsOf(difference(applied, wanted), speaksIpv6(wanted))
+export function change(applied: NodeProgram, wanted: NodeProgram, found?: Found): readonly Command[] {
+  const what = difference(applied, wanted, found)
+  const made = new Set(what.make)
+  return commandsOf(
+    what,
+    speaksIpv6(wanted),
+    wanted.filter(isChain).filter((step) => step.canary === true && !made.has(step)),
+  )
+}
 
-export function commandsOf(what: Difference, ipv6: boolean): readonly Command[] {
+/** `canaries`: those that stand, and are to stand. */
+export function commandsOf(what: Difference, ipv6: boolean, canaries: readonly StepOf<'chain'>[] = []): readonly Command[] {
   const spaces = new Map<string | undefined, Work>([[undefined, { undo: [], make: [], adjust: [] }]])
   const work = (space: string | undefined): Work => {
     const known = spaces.get(space) ?? { undo: [], make: [], adjust: [] }
@@ -32,7 +41,7 @@ export function commandsOf(what: Difference, ipv6: boolean): readonly Command[] 
         space,
         its,
         ends.filter((line) => line.in === space),
-        ipv6,
+        { ipv6, canaries: canaries.filter((step) => step.in === space) },
       ),
     ),
     ...files(what),
@@ -41,7 +50,9 @@ export function commandsOf(what: Difference, ipv6: boolean): readonly Command[] 
 
 type Work = { readonly undo: Step[]; readonly make: Step[]; readonly adjust: { readonly from: Step; readonly to: Step }[] }
 
-function inSpace(space: string | undefined, work: Work, adjusted: readonly Line[], ipv6: boolean): readonly Command[] {
+type Kernel = { readonly ipv6: boolean; readonly canaries: readonly StepOf<'chain'>[] }
+
+function inSpace(space: string | undefined, work: Work, adjusted: readonly Line[], { ipv6, canaries }: Kernel): readonly Command[] {
   const undone = undoLines(work.undo)
   const made = work.make.flatMap((step) => makeLines(step, ipv6))
   const ofTool = (lines: readonly Line[], tool: Line['tool']): readonly Line[] => lines.filter((line) => line.tool === tool)
@@ -63,7 +74,7 @@ function inSpace(space: string | undefined, work: Work, adjusted: readonly Line[
       links.filter((line) => !isEarly(line)),
     ),
     ...batch('bridge', space, ofTool(undone, 'bridge'), ofTool(made, 'bridge')),
-    ...rules(space, work),
+    ...rules(space, work, canaries),
     ...nft(space, work),
     ...serverRuns(space, work),
     ...sysctl(space, settings.filter(isLate)),
@@ -101,7 +112,7 @@ export const sysctlKey = (step: StepOf<'sysctl'>): string =>
   step.dev === undefined ? step.key : step.key.replace(`.${step.dev}.`, `.${step.dev.replaceAll('.', '/')}.`)
 
 /** Sets before the chains that ask them; gone sets after. */
-function rules(space: string | undefined, work: Work): readonly Run[] {
+function rules(space: string | undefined, work: Work, canaries: readonly StepOf<'chain'>[]): readonly Run[] {
   const { undo, make, adjust } = work
   if (![...undo, ...make].some((step) => isChain(step) || isJump(step) || step.kind === 'ipset') && adjust.length === 0) return []
   const isSet = (step: Step): step is StepOf<'ipset'> => step.kind === 'ipset'
@@ -124,9 +135,10 @@ function rules(space: string | undefined, work: Work): readonly Run[] {
       const gone = mine(undo.filter(isChain))
       const chains = mine(make.filter(isChain))
       const jumps = mine(make.filter(isJump))
+      const asked = canaries.filter((one) => [...chains, ...gone].some(({ by, table }) => by === one.by && table === one.table))
       return [
         ...goneJumps.flatMap((step) => run(restoreArgv(family), jumpRemoval(step), [step], 2)),
-        ...run(restoreArgv(family), restore({ chains, jumps, gone }, family), [...chains, ...jumps, ...gone]),
+        ...run(restoreArgv(family), restore({ chains, jumps, gone, canaries: asked }, family), [...chains, ...jumps, ...gone]),
       ]
     }),
     ...sets(goneSets.filter((step) => !setsMadeAnew.includes(step)).flatMap(setRemoval), goneSets),

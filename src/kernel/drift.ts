@@ -2,7 +2,7 @@
 import { familyOf, prefixOf } from '#net/net.ts'
 import type { Command, Output } from './command.ts'
 import { commandsOf, sysctlKey } from './compile.ts'
-import { difference, isLink, type Link, type StepOf } from './difference.ts'
+import { difference, type Found, isLink, type Link, type StepOf } from './difference.ts'
 import { failureOf } from './failure.ts'
 import { keyOf } from './identity.ts'
 import { readServers, savedServer } from './ipvs.ts'
@@ -42,14 +42,33 @@ export function drift(program: NodeProgram, outputs: readonly Output[], machine 
 }
 
 /** Puts back what drifted, and what goes or comes with it. */
-export function repair(program: NodeProgram, drifts: readonly Drift[]): readonly Command[] {
-  const found = new Map(
+export const repair = (program: NodeProgram, drifts: readonly Drift[]): readonly Command[] =>
+  commandsOf(difference(program, program, foundBy(drifts)), speaksIpv6(program))
+
+const foundBy = (drifts: readonly Drift[]): Found =>
+  new Map(
     drifts.map(({ step, what, inPlace }) => {
       const isMadeAnew = step.kind === 'addr' || ((isLink(step) || step.kind === 'ipset' || step.kind === 'virtual-server') && inPlace !== true)
       return [keyOf(step), what === 'missing' ? 'missing' : isMadeAnew ? 'remake' : 'adjust'] as const
     }),
   )
-  return commandsOf(difference(program, program, found), speaksIpv6(program))
+
+/** The part of a program that somebody flushes with `iptables -X` or `nft flush ruleset`, where something in it tells: a canary, or a table of its own. */
+export function flushable(program: NodeProgram): NodeProgram {
+  const owners = new Set(program.filter(isCanary).map(({ by }) => by))
+  return program.filter((step) => step.in === undefined && owners.has(step.by) && isFlushable(step))
+}
+
+export const isFlushable = ({ kind }: Step): boolean => kind === 'chain' || kind === 'jump' || kind === 'nft' || kind === 'ipset'
+const isCanary = (step: Step): boolean => (step.kind === 'chain' ? step.canary === true : step.kind === 'nft' && step.object === 'table')
+
+/** What to make anew when a canary is gone: all rules of its owner, and what they ask. `outputs` are those of `observe(part)`, `part` is `flushable(…)`. */
+export function flushed(part: NodeProgram, outputs: readonly Output[], machine: string): Found | undefined {
+  const drifts = drift(part, outputs, machine)
+  const owners = new Set(drifts.filter(({ step, what }) => what === 'missing' && isCanary(step)).map(({ step }) => step.by))
+  if (owners.size === 0) return undefined
+  const all = part.filter((step) => owners.has(step.by) && step.kind === 'chain').map((step) => [keyOf(step), 'adjust'] as const)
+  return new Map([...all, ...foundBy(drifts.filter(({ step }) => owners.has(step.by)))])
 }
 
 type Rules = ReadonlyMap<string, readonly string[]>

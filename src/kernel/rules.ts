@@ -20,9 +20,12 @@ export function restoreText(program: NodeProgram, family: Family): string {
   return restore({ chains: ours.filter(isChain), jumps: ours.filter(isJump), gone: [] }, family)
 }
 
-/** Empty when the family has nothing to say. `gone` chains are declared first, so that taking away an absent one is no failure. */
+/**
+ * Empty when the family has nothing to say. `gone` chains are declared first, so that taking away an absent one is no failure. `canaries` stand
+ * already: emptying what is empty fails when it is gone, so that a part of the rules is never written where the rest is missing.
+ */
 export function restore(
-  o: { readonly chains: readonly Chain[]; readonly jumps: readonly Jump[]; readonly gone: readonly Chain[] },
+  o: { readonly chains: readonly Chain[]; readonly jumps: readonly Jump[]; readonly gone: readonly Chain[]; readonly canaries?: readonly Chain[] },
   family: Family,
   remark: (step: Step) => readonly string[] = () => [],
 ): string {
@@ -33,6 +36,7 @@ export function restore(
     return [
       `*${table}`,
       ...[...chains, ...gone].map((step) => `:${step.chain} - [0:0]`),
+      ...mine(o.canaries ?? []).map((step) => `-F ${step.chain}`),
       ...chains.flatMap((step) => [...remark(step), ...step.rules.map((rule) => `-A ${step.chain} ${rule}`)]),
       ...jumps.flatMap((step) => [...remark(step), `${step.place === 'first' ? '-I' : '-A'} ${step.chain} ${step.rule}`]),
       ...gone.map((step) => `-X ${step.chain}`),

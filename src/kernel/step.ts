@@ -45,7 +45,7 @@ export type What =
   /** `key` with dots, as sysctl(8) prints it; `dev` when the key belongs to a device that must exist first. */
   | { readonly kind: 'sysctl'; readonly key: string; readonly value: string; readonly dev?: IfName }
   /** A chain of our own with its whole content; `rules` are iptables-restore lines without `-A CHAIN`. */
-  | { readonly kind: 'chain'; readonly family: Family; readonly table: Table; readonly chain: string; readonly rules: readonly string[] }
+  | ({ readonly kind: 'chain'; readonly family: Family; readonly table: Table; readonly chain: string; readonly rules: readonly string[] } & Canary)
   /** A rule in a built-in chain that leads into ours: ensured once, the rest of the chain is not touched. `rule` is without `-A CHAIN`. */
   | { readonly kind: 'jump'; readonly family: Family; readonly table: Table; readonly chain: string; readonly rule: string; readonly place: 'first' | 'last' }
   | { readonly kind: 'ipset'; readonly name: string; readonly type: string; readonly family: Family; readonly members: readonly string[] }
@@ -98,6 +98,9 @@ export type Process = {
   /** The program reads what the engine writes to it; without it stdin is /dev/null. */
   readonly stdin?: true
 }
+
+/** Nothing leads into a canary: when it is gone, somebody flushed the table, and whoever wrote it writes all of its rules anew. */
+type Canary = { readonly canary?: true }
 
 export type Table = 'filter' | 'nat' | 'mangle' | 'raw'
 export type NodeProgram = readonly Step[]

@@ -54,7 +54,8 @@ export async function ask(world: World, name: string, argv: readonly string[], h
   return output.stdout
 }
 
-export const apply = ({ driver }: World, name: string, from: NodeProgram, to: NodeProgram): Promise<NodeProgram> => applyProgram(driver, name, from, to)
+export const apply = ({ driver }: World, name: string, from: NodeProgram, to: NodeProgram): Promise<NodeProgram> =>
+  applyProgram(driver, name, { applied: from, wanted: to })
 
 /** One packet there and back. */
 export const reaches = async (world: World, from: string, to: string): Promise<boolean> =>

@@ -136,4 +136,30 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
     // preStop holds the old Pod for four seconds after it became an endpoint that terminates.
     expect(rolled?.[1]).toBeGreaterThanOrEqual(4)
   })
+
+  const flush = mode === 'iptables' ? 'for t in nat filter mangle; do iptables -t $t -F; iptables -t $t -X; done' : 'nft flush ruleset'
+  const answers = (place: string) => sh(place, 'curl -s -m 2 -o /dev/null -w "%{http_code}" http://10.96.1.2/ || true')
+
+  test('flushed rules stay flushed until something changes, and are then written whole', async () => {
+    await sh('node-1', flush)
+    expect(await answers('client')).toBe('000')
+    await n.ok('delete', 'pod', 'stays', '--force', '--grace-period', '0')
+    await until(
+      () => answers('client'),
+      (code) => code === '200',
+    )
+    expect(await n.ok('describe', 'node', 'node-1')).toContain('somebody flushed the rules: kube-proxy wrote them all anew')
+    expect((await n.run('drift')).out).not.toContain('kube-proxy')
+  })
+})
+
+test('with resync kube-proxy looks after its rules by itself', async () => {
+  const n = netlab()
+  await n.ok('up', join(home, 'test/support/labs/proxy/resync.yaml'))
+  await n.ok('exec', 'node-1', '--', 'nft', 'flush', 'ruleset')
+  await until(
+    () => n.run('exec', 'client', '--', 'curl', '-s', '-m', '1', 'http://10.96.1.2/hostname'),
+    ({ code }) => code === 0,
+  )
+  await n.clean()
 })

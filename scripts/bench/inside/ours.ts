@@ -20,14 +20,7 @@ await driver.up(wiring(cluster), AbortSignal.timeout(60_000))
 const wired = performance.now()
 const cpu = process.cpuUsage()
 await Promise.all(
-  [...programs].map(([machine, program]) =>
-    applyProgram(
-      driver,
-      machine,
-      [],
-      program.filter(({ kind }) => kind !== 'process'),
-    ),
-  ),
+  [...programs].map(([machine, program]) => applyProgram(driver, machine, { applied: [], wanted: program.filter(({ kind }) => kind !== 'process') })),
 )
 const applied = performance.now()
 const { user, system } = process.cpuUsage(cpu)

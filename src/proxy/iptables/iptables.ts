@@ -80,7 +80,10 @@ function familySteps(cluster: Cluster, node: Node, flags: Flags & { readonly fam
     chain('nat', 'KUBE-POSTROUTING', 'what was marked leaves with the node’s own address as sender', POSTROUTING_RULES),
     chain('nat', 'KUBE-MARK-MASQ', 'marks a packet to get the node’s address as sender when it leaves', MARK_RULES),
     ...own,
-    ...CANARY_TABLES.map((table) => chain(table, 'KUBE-PROXY-CANARY', 'when it is gone, somebody flushed the rules: kube-proxy writes all anew', [])),
+    ...CANARY_TABLES.map((table) => ({
+      ...chain(table, 'KUBE-PROXY-CANARY', 'when it is gone, somebody flushed the rules: kube-proxy writes all anew', []),
+      canary: true as const,
+    })),
     ...JUMPS.map(([table, chain, to, comment, match]): Step => {
       const rule = [match, comment === '' ? '' : `-m comment --comment "${comment}"`, `-j ${to}`].filter((part) => part !== '').join(' ')
       return { by, why: `${chain} asks ${to}`, kind: 'jump', family, table, chain, rule, place: 'first' }
