@@ -1,3 +1,4 @@
+import { slowToLoad } from '#lab/load.ts'
 import type { Client } from './client.ts'
 import { statusOf } from './client.ts'
 import { listOf, printed } from './get.ts'
@@ -17,6 +18,11 @@ export const run: Run = async (args, io) => {
   const tried = await Promise.all(given.map((each) => send(client, each, true)))
   const wrong = tried.flatMap((each, i) => (each.refused && !awaitsNamespace(each, given) ? [refusalText(given[i], each)] : []))
   if (wrong.length > 0) throw stop(1, wrong.join('\n'))
+  const slow = slowToLoad(
+    'nftables',
+    given.map(({ object }) => object),
+  )
+  if (slow !== undefined && (await client.json<{ proxy: string }>({ path: '/netlab/v1/status' })).proxy === 'nftables') io.err(`warning: ${slow}\n`)
   const form = text(args, 'output')
   const refused: string[] = []
   const made: object[] = []

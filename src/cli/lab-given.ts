@@ -16,7 +16,7 @@ export async function givenLab(word: string, manifests: readonly string[], io: I
   for (const warning of read.value.warnings) io.err(`${issueText(warning)}\n`)
   if (manifests.length === 0) return read.value.lab
   const objects = readGiven(await givenFiles(manifests, io.cwd, io.stdin), undefined).map(({ object }) => object)
-  const slow = slowToLoad(read.value.lab.proxy, objects)
+  const slow = slowToLoad(read.value.lab.proxy.mode, objects)
   if (slow !== undefined) io.err(`warning: ${slow}\n`)
   return { ...read.value.lab, objects }
 }

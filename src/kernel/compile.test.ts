@@ -254,3 +254,14 @@ function print(commands: readonly Command[]): string {
     })
     .join('')
 }
+
+test('a part of the rules is written only where the canary of its table lives; all rules at once bring it along', () => {
+  const own = { by: 'proxy', why: 'x', kind: 'chain', family: 4 } as const
+  const canaries = (['mangle', 'nat'] as const).map((table): Step => ({ ...own, table, chain: 'CANARY', rules: [], canary: true }))
+  const rule = (text: string): Step => ({ ...own, table: 'nat', chain: 'C', rules: [text] })
+  const said = (commands: readonly Command[]) => commands.map((command) => command.kind === 'run' && command.stdin)
+  expect([said(change([], [...canaries, rule('-j A')])), said(change([...canaries, rule('-j A')], [...canaries, rule('-j B')]))]).toEqual([
+    ['*mangle\n:CANARY - [0:0]\nCOMMIT\n*nat\n:CANARY - [0:0]\n:C - [0:0]\n-A C -j A\nCOMMIT\n'],
+    ['*nat\n:C - [0:0]\n-F CANARY\n-A C -j B\nCOMMIT\n'],
+  ])
+})

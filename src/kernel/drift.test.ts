@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { cidr, ifName } from '#net/net.ts'
 import type { Command, Output } from './command.ts'
-import { drift, repair } from './drift.ts'
+import { drift, flushable, flushed, repair } from './drift.ts'
 import { keyOf } from './identity.ts'
 import { observe } from './observe.ts'
 import { sampleNode } from './sample.ts'
@@ -61,6 +61,28 @@ test('a rule too many, one lacking, and another order are told apart', () => {
     [['changed', 'chain nat C: -j A', 'empty']],
     [['missing', 'chain nat C', 'nothing']],
   ])
+})
+
+test('rules are flushed when a canary is gone: then all of its owner’s are made anew, and nobody else’s', () => {
+  const chain = (by: string, name: string, rest: object = {}): Step => ({
+    by,
+    why: 'x',
+    kind: 'chain',
+    family: 4,
+    table: 'nat',
+    chain: name,
+    rules: [],
+    ...rest,
+  })
+  const part = flushable([chain('proxy', 'C'), chain('proxy', 'CANARY', { canary: true }), chain('flannel', 'F')])
+  const saved = (...chains: readonly string[]): Output => answer(`*nat\n${chains.map((name) => `:${name} - [0:0]\n`).join('')}COMMIT\n`)
+  const found = (...chains: readonly string[]) => flushed(part, [answer('[]\n[]\n[]\n'), saved(...chains), saved('C', 'CANARY')], 'n1')
+  const all = (canary: string, other: string) =>
+    new Map([
+      [keyOf(chain('proxy', 'C')), other],
+      [keyOf(chain('proxy', 'CANARY')), canary],
+    ])
+  expect([found('C', 'CANARY'), found('CANARY'), found('C'), found()]).toEqual([undefined, undefined, all('missing', 'adjust'), all('missing', 'missing')])
 })
 
 test('repair does what drifted and what stands on it, nothing else', () => {

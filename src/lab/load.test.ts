@@ -5,15 +5,15 @@ import type { KubeProxy } from './lab.ts'
 import { slowToLoad } from './load.ts'
 import { readLab } from './read.ts'
 
-const NFTABLES: KubeProxy = { mode: 'nftables', masqueradeAll: false }
+const NFTABLES: KubeProxy['mode'] = 'nftables'
 const services = (count: number): readonly KubeObject[] =>
   Array.from({ length: count }, () => ({ kind: 'Service', spec: { type: 'ClusterIP', ports: [{ port: 80 }] } }) as unknown as KubeObject)
 
 test('more than a thousand Services in mode nftables are warned of with the time they take, in other modes not', () => {
-  const asked: readonly (readonly [KubeProxy, number])[] = [
+  const asked: readonly (readonly [KubeProxy['mode'], number])[] = [
     [NFTABLES, 1000],
-    [{ mode: 'iptables', masqueradeAll: false }, 2000],
-    [{ mode: 'none' }, 2000],
+    ['iptables', 2000],
+    ['none', 2000],
     [NFTABLES, 2000],
     [NFTABLES, 10_000],
   ]

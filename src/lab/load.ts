@@ -7,11 +7,11 @@ const MANY_SERVICES = 1000
 const SECONDS_FOR_MANY = 0.7
 
 /** A sentence for him who waits, or undefined. */
-export function slowToLoad(proxy: KubeProxy, objects: readonly KubeObject[]): string | undefined {
+export function slowToLoad(mode: KubeProxy['mode'], objects: readonly KubeObject[]): string | undefined {
   const ports = objects.flatMap((one) =>
     one.kind === 'Service' && one.spec.type !== 'ExternalName' && one.spec.clusterIP !== 'None' ? one.spec.ports : [],
   ).length
-  if (proxy.mode !== 'nftables' || ports <= MANY_SERVICES) return undefined
+  if (mode !== 'nftables' || ports <= MANY_SERVICES) return undefined
   const seconds = Math.round(SECONDS_FOR_MANY * (ports / MANY_SERVICES) ** 2)
   return `${ports} Service ports in mode nftables take each node about ${seconds} s to load, more with many endpoints: the time grows with the square; mode iptables takes less`
 }

@@ -24,7 +24,7 @@ export function readLab(files: Files, file: string): Result<{ readonly lab: Lab;
     settings === undefined
       ? undefined
       : slowToLoad(
-          settings.proxy,
+          settings.proxy.mode,
           read.manifests.map((one) => one.object),
         )
   const load = slow === undefined ? [] : [issue(place?.(['spec', 'proxy']) ?? `${file}:1:1`, ['spec', 'proxy'], slow, 'warning')]

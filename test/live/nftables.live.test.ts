@@ -68,7 +68,14 @@ live('nft takes the printed text, in both families', async () => {
   const machine = await machineWith()
   const text = nftText(FULL)
   const { code, stderr } = machine.sh(`nft -c -f - <<'EOF'\n${text}EOF\nnft -f - <<'EOF'\n${text}EOF\n`)
-  expect({ code, stderr, lost: drifts(machine, FULL) }).toEqual({ code: 0, stderr: '', lost: [] })
+  expect({
+    code,
+    stderr,
+    lost: drifts(
+      machine,
+      FULL.filter((step) => step.kind === 'nft'),
+    ),
+  }).toEqual({ code: 0, stderr: '', lost: [] })
 })
 
 live('what the kernel holds after a change is what a fresh start would make, there and back', async () => {
