@@ -3,7 +3,7 @@ import { KUBERNETES } from '#api/discovery.ts'
 import type { KubeObject } from '#api/kinds.ts'
 import type { Lab, LabNode } from '#lab/lab.ts'
 import { controlPlaneOf, podRangeOf, vtepMac } from '#model/addresses.ts'
-import { familyOf, hostPort, nthIp } from '#net/net.ts'
+import { type Cidr, familyOf, hostPort, type Ip, nthIp } from '#net/net.ts'
 import { corednsObjects } from './coredns.ts'
 import { keyOf, object } from './objects.ts'
 
@@ -37,15 +37,7 @@ function nodeObject(lab: Lab, { name, ip, labels, zone }: LabNode, o: { readonly
         ...(zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone }),
         ...labels,
       },
-      annotations:
-        lab.cni.name === 'flannel-vxlan'
-          ? {
-              'flannel.alpha.coreos.com/backend-data': JSON.stringify({ VNI: lab.cni.vni, VtepMAC: vtepMac(podCIDR) }),
-              'flannel.alpha.coreos.com/backend-type': 'vxlan',
-              'flannel.alpha.coreos.com/kube-subnet-manager': 'true',
-              'flannel.alpha.coreos.com/public-ip': ip,
-            }
-          : {},
+      annotations: lab.cni.name === 'none' ? {} : flannelLease(lab.cni, { ip, podCIDR }),
     },
     spec: { podCIDR, podCIDRs: [podCIDR] },
     status: {
@@ -58,6 +50,13 @@ function nodeObject(lab: Lab, { name, ip, labels, zone }: LabNode, o: { readonly
     },
   })
 }
+
+const flannelLease = (cni: Exclude<Lab['cni'], { name: 'none' }>, { ip, podCIDR }: { readonly ip: Ip; readonly podCIDR: Cidr }): Record<string, string> => ({
+  'flannel.alpha.coreos.com/backend-data': JSON.stringify(cni.name === 'flannel-vxlan' ? { VNI: cni.vni, VtepMAC: vtepMac(podCIDR) } : null),
+  'flannel.alpha.coreos.com/backend-type': cni.name === 'flannel-vxlan' ? 'vxlan' : 'host-gw',
+  'flannel.alpha.coreos.com/kube-subnet-manager': 'true',
+  'flannel.alpha.coreos.com/public-ip': ip,
+})
 
 const API_PORT = 443
 

@@ -39,7 +39,16 @@ export type DnsServer = { readonly zones: readonly Zone[] }
 /** Records are lines of a master file (RFC 1035 §5); SOA and NS are not among them unless the author delegates. */
 export type Zone = { readonly name: string; readonly records: readonly string[] }
 
-export type Cni = { readonly name: 'flannel-vxlan'; readonly vni: number; readonly port: number } | { readonly name: 'none' }
+export type Cni =
+  | {
+      readonly name: 'flannel-vxlan'
+      readonly vni: number
+      readonly port: number
+      /** Nodes on the same segment reach each other's Pods by plain routes. */
+      readonly directRouting: boolean
+    }
+  | { readonly name: 'host-gw' }
+  | { readonly name: 'none' }
 export type KubeProxy =
   | (ProxyFlags & { readonly mode: 'iptables' /** NodePorts answer on 127.0.0.1 too, unless false. */; readonly localhostNodePorts?: boolean })
   | (ProxyFlags & { readonly mode: 'nftables' })

@@ -120,6 +120,21 @@ export function* placed(machines: readonly Machine[], segments: readonly Segment
   }
 }
 
+/** Plain routes lead to a neighbour on the wire; behind a router nobody knows where Pods are. */
+export function* onOneSegment(nodes: readonly Machine[], segments: readonly Segment[]): Judging<void> {
+  const wires = nodes.map(({ ip }) => segments.find(({ cidr }) => ip !== undefined && contains(cidr, ip)))
+  const [first] = wires
+  if (first === undefined) return
+  for (const [i, { name, ip, path }] of nodes.entries()) {
+    const wire = wires[i]
+    if (wire === undefined || wire === first) continue
+    yield {
+      path: [...path, 'ip'],
+      says: `cni host-gw needs all nodes on one segment, but ${name} (${ip}) is on "${wire.name}" and ${nodes[0]?.name} on "${first.name}"; {name: flannel-vxlan, directRouting: true} crosses segments`,
+    }
+  }
+}
+
 function* usable(ip: Ip, range: Cidr, path: Path): Judging<void> {
   const index = indexIn(range, ip)
   if (!contains(range, ip)) yield { path, says: `${ip} lies outside its segment ${range}` }

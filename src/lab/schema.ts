@@ -5,7 +5,7 @@ import { shapeErrors } from '#api/structure.ts'
 import { type FieldError, type Path, without } from '#api/validate.ts'
 
 const API_VERSION = 'netlab.dev/v1'
-const CNI_NAMES = ['flannel-vxlan', 'none'] as const
+const CNI_NAMES = ['flannel-vxlan', 'host-gw', 'none'] as const
 const POLICY_ENGINES = ['none', 'kube-router'] as const
 const PROXY_MODES = ['iptables', 'nftables', 'ipvs', 'none'] as const
 
@@ -25,7 +25,12 @@ const nodeList = z
   .array(z.strictObject({ name: name.optional(), ip: address.optional(), labels: labels.default({}), zone: text.optional() }).meta({ required: ['name'] }))
   .min(1)
 const cniName = z.enum(CNI_NAMES)
-const cniOptions = z.strictObject({ name: cniName, vni: z.int().min(1).max(VNI_MAX).optional(), port: z.int().min(1).max(65_535).optional() })
+const cniOptions = z.strictObject({
+  name: cniName,
+  vni: z.int().min(1).max(VNI_MAX).optional(),
+  port: z.int().min(1).max(65_535).optional(),
+  directRouting: z.boolean().optional(),
+})
 /** `30s`, `1m` */
 export const RESYNC = /^([1-9][0-9]*)(s|m)$/
 const proxyMode = z.enum(PROXY_MODES)

@@ -4,7 +4,7 @@ import { dnsLabel } from '#api/names.ts'
 import type { Path } from '#api/validate.ts'
 import { type Cidr, cidr, type Ip, parseCidr } from '#net/net.ts'
 import type { Cni, KubeProxy, Lab, LabHost, LabNode } from './lab.ts'
-import { defaultSegments, hostsOf, type Machine, nodesOf, oneName, placed, segmentsOf } from './machines.ts'
+import { defaultSegments, hostsOf, type Machine, nodesOf, oneName, onOneSegment, placed, segmentsOf } from './machines.ts'
 import { poolsApart, poolsOf } from './pools.ts'
 import { addressOf, apart, type Judging, type Range, rangeOf, roomForNodes, roomForServices } from './ranges.ts'
 import { type LabFile, RESYNC } from './schema.ts'
@@ -48,6 +48,7 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
   if (serviceCIDR !== undefined) yield* roomForServices(serviceCIDR)
   const nameservers = yield* nameserversOf(spec.nameservers)
   const [cni, proxy] = [yield* cniOf(spec.cni), yield* proxyOf(spec.proxy)]
+  if (cni.name === 'host-gw') yield* onOneSegment(nodes, segments)
   const known = { nodes, ...(serviceCIDR === undefined ? {} : { serviceCIDR }) }
   if (metadata.name === undefined || podCIDR === undefined || serviceCIDR === undefined) return known
   const { policy, dns, driver, kernel } = spec
@@ -84,7 +85,7 @@ const clusterRanges = (podCIDR: Cidr | undefined, serviceCIDR: Cidr | undefined)
 
 function* cniOf(given: Spec['cni']): Judging<Cni> {
   const { name, ...options }: CniOptions = typeof given === 'string' ? { name: given } : given
-  if (name === 'flannel-vxlan') return { name, vni: options.vni ?? VXLAN.vni, port: options.port ?? VXLAN.port }
+  if (name === 'flannel-vxlan') return { name, vni: options.vni ?? VXLAN.vni, port: options.port ?? VXLAN.port, directRouting: options.directRouting ?? false }
   const [extra] = Object.keys(options)
   if (extra !== undefined) yield { path: ['spec', 'cni', extra], says: `cni ${name} has no options` }
   return { name }

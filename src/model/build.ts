@@ -29,7 +29,7 @@ export function labWith({ nodes = 3, ...o }: Partial<Omit<Lab, 'nodes'>> & { rea
     podCIDR: cidr('10.244.0.0/16'),
     nodePrefix: 24,
     serviceCIDR: cidr('10.96.0.0/12'),
-    cni: { name: 'flannel-vxlan', vni: 1, port: 8472 },
+    cni: { name: 'flannel-vxlan', vni: 1, port: 8472, directRouting: false },
     proxy: { mode: 'iptables', masqueradeAll: false },
     policy: 'none',
     dns: 'none',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { prose } from '#kernel/text.ts'
 import { clusterWith, pod } from '#model/build.ts'
-import { cidr } from '#net/net.ts'
+import { cidr, ip } from '#net/net.ts'
 import { flannel } from './flannel.ts'
 
 const objects = [
@@ -27,10 +27,30 @@ test('a cluster of one node has no peers', () => {
 })
 
 test('the device is named after the VNI', () => {
-  const names = program({ cni: { name: 'flannel-vxlan', vni: 42, port: 4789 } })
+  const names = program({ cni: { name: 'flannel-vxlan', vni: 42, port: 4789, directRouting: false } })
     .flat()
     .flatMap((step) => (step.kind === 'vxlan' ? [[step.dev, step.vni, step.port]] : []))
   expect(names).toEqual([['flannel.42', 42, 4789]])
+})
+
+const racks = [
+  { name: 'rack-a', cidr: cidr('192.168.0.0/24'), gateway: ip('192.168.0.1'), mtu: 1500 },
+  { name: 'rack-b', cidr: cidr('192.168.1.0/24'), gateway: ip('192.168.1.1'), mtu: 1500 },
+]
+const node = (name: string, at: string) => ({ name, ip: ip(at), labels: {} })
+const twoRacks = { nodes: [node('node-1', '192.168.0.10'), node('node-2', '192.168.0.11'), node('node-3', '192.168.1.10')], underlay: { segments: racks } }
+
+test('with DirectRouting a node on the same segment gets one plain route, one behind the router the three entries of the tunnel', async () => {
+  const said = program({ ...twoRacks, cni: { name: 'flannel-vxlan', vni: 1, port: 8472, directRouting: true } })
+  await expect(said.map(prose).join('')).toMatchFileSnapshot('direct-routing.test.txt')
+})
+
+test('host-gw is a plain route to each other node; rules and files are the same, the MTU is the wire’s own', async () => {
+  await expect(
+    program({ cni: { name: 'host-gw' } })
+      .map(prose)
+      .join(''),
+  ).toMatchFileSnapshot('host-gw.test.txt')
 })
 
 test('IPv6 Pods get the same rules in their own family', () => {

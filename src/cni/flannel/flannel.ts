@@ -1,51 +1,35 @@
 /**
- * flannel with its VXLAN backend: an IP network over the nodes' network.
- *
- * Each node leases a part of the Pod range and owns one tunnel end, flannel.1, whose address is the first of that part. For each other node
- * it holds three entries and nothing else, so nothing is ever asked on the wire:
- *   a route       its Pods are behind the address of its tunnel end      10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink
- *   a neighbour   that address has this MAC                              10.244.1.0 lladdr 0a:58:0a:f4:01:00
- *   an fdb entry  frames for this MAC go in UDP to this node             0a:58:0a:f4:01:00 dst 192.168.0.11
+ * flannel: each node leases a part of the Pod range and tells the others; a backend carries packets between them. What all backends have in common:
+ * the masquerade of what leaves the Pod range, the leave to be forwarded, and the lease for the CNI plugin to read.
  */
 import type { Component, Step } from '#kernel/step.ts'
-import { vtepMac } from '#model/addresses.ts'
 import type { Cluster, Node } from '#model/cluster.ts'
-import { WIRE } from '#model/model.ts'
-import { addressOf, type Cidr, familyOf, hostCidr, type Ip, ifName, network } from '#net/net.ts'
+import { type Cidr, familyOf, network } from '#net/net.ts'
 import { gatewayOf, inNodeRange, NETWORK, podMtu } from '../network.ts'
-
-const by = 'cni/flannel'
+import { hostGw } from './host-gw.ts'
+import { by } from './name.ts'
+import { vxlan } from './vxlan.ts'
 
 export const flannel: Component = {
   name: by,
-  wanted: ({ cni }) => cni.name === 'flannel-vxlan',
+  wanted: ({ cni }) => backendOf(cni) !== undefined,
   steps: (cluster, node) => {
-    if (cluster.cni.name !== 'flannel-vxlan') return []
-    const { vni, port } = cluster.cni
-    const dev = ifName(`flannel.${vni}`)
-    const why = 'the node’s end of the tunnel; it learns nothing by itself, every peer is told to it'
-    return [
-      { by, why, kind: 'vxlan', dev, vni, port, local: node.ip, underlay: WIRE, mac: vtepMac(node.podCIDR), mtu: podMtu(cluster, node), learning: false },
-      { by, why, kind: 'up', dev },
-      { by, why: 'the source address of what the node itself sends to other nodes’ Pods', kind: 'addr', dev, cidr: hostCidr(tunnelEnd(node)) },
-      ...cluster.nodes.filter(({ name }) => name !== node.name).flatMap((peer) => toPeer(peer, dev)),
-      ...masquerade(cluster, node),
-      ...forward(cluster),
-      ...files(cluster, node),
-    ]
+    const backend = backendOf(cluster.cni)
+    return backend === undefined ? [] : [...backend(cluster, node), ...masquerade(cluster, node), ...forward(cluster), ...files(cluster, node)]
   },
 }
 
-const tunnelEnd = (node: Node): Ip => addressOf(network(node.podCIDR))
+type Backend = (cluster: Cluster, node: Node) => readonly Step[]
 
-function toPeer(peer: Node, dev: ReturnType<typeof ifName>): readonly Step[] {
-  const via = tunnelEnd(peer)
-  const mac = vtepMac(peer.podCIDR)
-  return [
-    { by, why: `the Pods of ${peer.name} are behind its tunnel end`, kind: 'route', to: network(peer.podCIDR), via, dev, onlink: true },
-    { by, why: `the tunnel end of ${peer.name} has this MAC; nobody has to ask`, kind: 'neigh', ip: via, mac, dev },
-    { by, why: `frames for the tunnel end of ${peer.name} travel in UDP to ${peer.name}`, kind: 'fdb', mac, dst: peer.ip, dev },
-  ]
+function backendOf(cni: Cluster['cni']): Backend | undefined {
+  switch (cni.name) {
+    case 'flannel-vxlan':
+      return (cluster, node) => vxlan(cni, cluster, node)
+    case 'host-gw':
+      return hostGw
+    default:
+      return undefined
+  }
 }
 
 /** Set by kube-proxy on what it will masquerade itself. */

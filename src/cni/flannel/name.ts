@@ -1,0 +1,2 @@
+/** Who says these steps. */
+export const by = 'cni/flannel'
