@@ -20,13 +20,14 @@ const ABOVE: Readonly<Record<string, string>> = {
   plan: 'cni dns kernel kubelet model net policy proxy underlay',
   probe: 'api kernel lab model net report', // its results are Events
   report: 'probe',
+  grade: 'probe report',
   ui: 'probe report',
 }
 const BELOW: Readonly<Record<string, string>> = {
   driver: 'kernel lab net',
   engine: 'api controllers driver kernel kubelet lab model net plan probe report underlay',
   daemon: 'api controllers driver engine kernel kubelet lab model net plan policy probe report underlay',
-  cli: 'api controllers daemon kernel lab model net plan policy probe report ui',
+  cli: 'api controllers daemon grade kernel lab model net plan policy probe report ui',
 }
 const ROOMS = { ...ABOVE, ...BELOW }
 
