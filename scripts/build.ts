@@ -79,4 +79,4 @@ renameSync(link, dist)
 for (const old of readdirSync(builds).sort().slice(0, -KEPT)) rmSync(join(builds, old), { recursive: true, force: true })
 // Code kept of former builds is of no use to anybody.
 const code = ownCodeFolder()
-if (code !== undefined) for (const old of readdirSync(code)) rmSync(join(code, old), { recursive: true, force: true })
+if (code !== undefined) for (const old of readdirSync(code)) rmSync(join(code, old), { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })

@@ -19,6 +19,7 @@ const ABOVE: Readonly<Record<string, string>> = {
   policy: 'api kernel model net',
   plan: 'cni dns kernel kubelet model net policy proxy underlay',
   probe: 'api kernel lab model net report', // its results are Events
+  exercise: 'api lab model net probe',
   report: 'probe',
   grade: 'probe report',
   ui: 'probe report',
@@ -27,7 +28,7 @@ const BELOW: Readonly<Record<string, string>> = {
   driver: 'kernel lab net',
   engine: 'api controllers driver kernel kubelet lab model net plan probe report underlay',
   daemon: 'api controllers driver engine kernel kubelet lab model net plan policy probe report underlay',
-  cli: 'api controllers daemon grade kernel lab model net plan policy probe report ui',
+  cli: 'api controllers daemon exercise grade kernel lab model net plan policy probe report ui',
 }
 const ROOMS = { ...ABOVE, ...BELOW }
 

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { exercisesOf, lintExercise } from '#cli/exercises.ts'
 import { settle } from '#controllers/settle.ts'
 import { prose } from '#kernel/text.ts'
 import { issueText } from '#lab/issue.ts'
@@ -48,6 +49,15 @@ describe.each(names)('%s', (name) => {
     const named = new Set(text('README.md').match(/\b\d+\.\d+\.\d+\.\d+\b/g))
     const planned = plan() + JSON.stringify(lab())
     expect([...named].filter((address) => !planned.includes(address))).toEqual([])
+  })
+
+  test('its exercises can be read, and whatever they name exists when they are solved', () => {
+    const place = { file: own('lab.yaml'), dir: join(folder, name), shown: own('lab.yaml') }
+    const said = exercisesOf(place.dir).flatMap((each) => {
+      const exercise = lintExercise(place, each, folder)
+      return (exercise.ok ? exercise.value.warnings : exercise.errors).map(issueText)
+    })
+    expect(said).toEqual([])
   })
 
   function read() {

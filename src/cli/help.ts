@@ -4,6 +4,7 @@ import { verbs } from './verbs.ts'
 
 const GROUPS: readonly (readonly [Group, string])[] = [
   ['labs', 'Labs'],
+  ['learn', 'Learn and teach'],
   ['objects', 'Objects'],
   ['inside', 'Inside'],
   ['understand', 'Understand'],

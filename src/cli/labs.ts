@@ -71,7 +71,7 @@ const yamlFiles = (folder: string): readonly string[] =>
         .map((name) => join(folder, name))
     : []
 
-function readCapped(file: string): string {
+export function readCapped(file: string): string {
   try {
     const open = openSync(file, 'r')
     try {
@@ -86,7 +86,7 @@ function readCapped(file: string): string {
 }
 
 /** Shorter of the path from here and the path from netlab's own folder. */
-function show(file: string, cwd: string): string {
+export function show(file: string, cwd: string): string {
   const [here, there] = [relative(cwd, file), relative(home, file)]
   if (!there.startsWith('..') && here.startsWith('..')) return there
   return here.startsWith('../..') ? file : here || basename(file)

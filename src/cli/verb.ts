@@ -17,7 +17,7 @@ export type Verb = {
   readonly load: () => Promise<{ readonly run: Run }>
 }
 
-export type Group = 'labs' | 'objects' | 'inside' | 'understand' | 'netlab'
+export type Group = 'labs' | 'learn' | 'objects' | 'inside' | 'understand' | 'netlab'
 
 export type Arg = { readonly name: string; readonly what: What; readonly optional?: true; readonly many?: true; readonly choices?: readonly string[] }
 

@@ -2,8 +2,9 @@
 import type { Verb } from './verb.ts'
 import { inside } from './verbs/inside.ts'
 import { labs } from './verbs/labs.ts'
+import { learn } from './verbs/learn.ts'
 import { netlab } from './verbs/netlab.ts'
 import { objects } from './verbs/objects.ts'
 import { understand } from './verbs/understand.ts'
 
-export const verbs: readonly Verb[] = [...labs, ...objects, ...inside, ...understand, ...netlab]
+export const verbs: readonly Verb[] = [...labs, ...learn, ...objects, ...inside, ...understand, ...netlab]

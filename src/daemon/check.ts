@@ -4,31 +4,49 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Engine } from '#engine/engine.ts'
 import { podDir } from '#kubelet/volumes.ts'
 import { issueText } from '#lab/issue.ts'
+import { ok } from '#net/result.ts'
 import { readChecks } from '#probe/checks.ts'
+import { expand } from '#probe/names.ts'
 import { type Act, runChecks, type World } from '#probe/run.ts'
+import type { CheckFile } from '#probe/schema.ts'
+import { watchChecks } from '#probe/watch.ts'
 import type { Event } from '#report/event.ts'
 import { EXIT, exitOf, summary } from '#report/exit.ts'
 import { ask } from './ask.ts'
 import { failureStatus, lines } from './serve.ts'
 
-/** As `POST check` takes it. */
-type Asked = { readonly text: string; readonly file: string; readonly only?: readonly string[] }
+/** As `POST check` takes it: the text of a check.yaml, or probes that were read already, by the same netlab. */
+type Asked = ({ readonly text: string; readonly file: string } | { readonly checks: CheckFile }) & Pick<World, 'only' | 'answers'>
 
 export async function check(engine: Engine, request: Request): Promise<Response> {
-  const { text, file, only } = (await request.json()) as Asked
-  const read = readChecks(text, file, engine.cluster())
+  const { only, answers, ...asked } = (await request.json()) as Asked
+  const read = 'checks' in asked ? ok(asked.checks) : readChecks(asked.text, asked.file, engine.cluster())
   if (!read.ok) return new Response(JSON.stringify(failureStatus(400, read.errors.map(issueText).join('\n'))), { status: 400 })
   const begun = performance.now()
   return lines<Event>(async (send) => {
     send({ kind: 'begin', verb: 'check', lab: engine.cluster().lab, phases: [] })
-    const results = await runChecks(read.value, worldOf(engine, { emit: send, signal: request.signal, ...(only === undefined ? {} : { only }) }))
+    const results = await runChecks(read.value, worldOf(engine, { emit: send, signal: request.signal, ...(only && { only }), ...(answers && { answers }) }))
     // A check in which no probe was run has found out nothing.
     const exit = request.signal.aborted ? EXIT.interrupted : results.length === 0 ? EXIT.inconclusive : exitOf(results)
     send({ kind: 'end', exit, says: results.length === 0 ? 'no probe was run' : summary(results), next: [], ms: performance.now() - begun })
   })
 }
 
-function worldOf(engine: Engine, o: Pick<World, 'emit' | 'signal' | 'only'>): World {
+/** The same without an end: until whoever asked goes away. */
+export async function watch(engine: Engine, request: Request): Promise<Response> {
+  const { checks, answers } = (await request.json()) as { readonly checks: CheckFile } & Pick<World, 'answers'>
+  return lines<Event>((send) => watchChecks(checks, worldOf(engine, { emit: send, signal: request.signal, ...(answers && { answers }) })))
+}
+
+/** Texts with the lab's names in double braces replaced by what is so now; a text with an unknown name stays as it is. */
+export async function fill(engine: Engine, request: Request): Promise<Response> {
+  const { texts } = (await request.json()) as { readonly texts: readonly string[] }
+  const scene = { cluster: engine.cluster(), was: {}, nonce: '' }
+  const filled = texts.map((text) => expand(text, scene)).map((one, i) => (one.ok ? one.value : texts[i]))
+  return new Response(JSON.stringify({ texts: filled }), { headers: { 'content-type': 'application/json' } })
+}
+
+function worldOf(engine: Engine, o: Pick<World, 'emit' | 'signal' | 'only' | 'answers'>): World {
   const run = randomBytes(4).toString('hex')
   let taps = 0
   return {

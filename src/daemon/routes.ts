@@ -73,6 +73,8 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
     'GET events': () => lines<Event>(async (send) => told.forEach(send)),
     'POST up': up,
     'POST check': (request) => withEngine(daemon, async (engine) => (await checks()).check(engine, request)),
+    'POST watch': (request) => withEngine(daemon, async (engine) => (await checks()).watch(engine, request)),
+    'POST fill': (request) => withEngine(daemon, async (engine) => (await checks()).fill(engine, request)),
     'GET drift': () => withEngine(daemon, async (engine) => json({ drift: await driftOf(engine) })),
     'POST repair': (request) => withEngine(daemon, (engine) => repairAll(engine, request)),
     'GET explain': (_, url) => withEngine(daemon, (engine) => explained(engine, url)),

@@ -13,7 +13,7 @@ import type { Probe, Specs } from './schema.ts'
 import type { Tap, World } from './world.ts'
 
 /** What an attempt has to hand. */
-export type Hands = Pick<World, 'cluster' | 'ask' | 'tap' | 'clock' | 'signal'> & {
+export type Hands = Pick<World, 'cluster' | 'ask' | 'tap' | 'clock' | 'signal' | 'answers'> & {
   readonly nonce: () => string
   readonly probes: ReadonlyMap<string, Probe>
   readonly was: Readonly<Record<string, Pod>>
@@ -22,7 +22,8 @@ export type Hands = Pick<World, 'cluster' | 'ask' | 'tap' | 'clock' | 'signal'> 
 const LISTEN_POLL_MS = 5
 
 export async function attempt(probe: Probe, hands: Hands): Promise<Finding> {
-  const scene: Scene = { cluster: hands.cluster(), was: hands.was, nonce: hands.nonce() }
+  const { answers } = hands
+  const scene: Scene = { cluster: hands.cluster(), was: hands.was, nonce: hands.nonce(), ...(answers === undefined ? {} : { answers }) }
   const attempted = await uncontrolled(probe, scene, hands)
   return isNegative(probe) ? controlled(probe, attempted, { scene, hands }) : attempted
 }

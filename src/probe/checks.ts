@@ -7,7 +7,7 @@ import { readYaml } from '#lab/yaml.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { fail, ok, type Result } from '#net/result.ts'
 import { fieldOf, isObject, listAt, meaning, milliseconds, type Raw, type ReadGroup } from './lint.ts'
-import { type CheckFile, checkFile, KINDS, type Probe, probe as probeShape, type Step, step as stepShape, type What } from './schema.ts'
+import { type CheckFile, checkFile, type Group, KINDS, type Probe, probe as probeShape, type Step, step as stepShape, type What } from './schema.ts'
 
 /** With `cluster` every name and place must be there; without it only their form is looked at. */
 export function readChecks(text: string, file: string, cluster?: Cluster): Result<CheckFile, Issue> {
@@ -23,18 +23,27 @@ export function readChecks(text: string, file: string, cluster?: Cluster): Resul
 function read(value: unknown, cluster: Cluster | undefined): { readonly checks?: CheckFile; readonly errors: readonly FieldError[] } {
   const whole = checkFile.safeParse(value)
   const shape = whole.success ? [] : shapeErrors(checkFile, value, whole.error.issues)
-  const groups = readable(value)
-  const errors = [...shape, ...meaning(groups, cluster)]
+  const { groups, errors: meant } = readGroups(listAt(fieldOf(value, 'spec'), 'groups'), ['spec', 'groups'], cluster)
+  const errors = [...shape, ...meant]
   if (!whole.success || errors.length > 0) return { errors }
   const name = whole.data.metadata?.name
-  return { checks: { ...(name === undefined ? {} : { name }), groups: groups.map(({ group }) => group) }, errors }
+  return { checks: { ...(name === undefined ? {} : { name }), groups }, errors }
 }
 
-/** All that can be understood, mistakes elsewhere or not. */
-function readable(value: unknown): readonly ReadGroup[] {
-  return listAt(fieldOf(value, 'spec'), 'groups').flatMap((raw, g) => {
+/** Groups of probes in a file that has them at `from`: all that can be understood, and what it means wrongly. Its shape is for the file to judge. */
+export function readGroups(
+  raws: readonly unknown[],
+  from: Path,
+  cluster?: Cluster,
+): { readonly groups: readonly Group[]; readonly errors: readonly FieldError[] } {
+  const groups = readable(raws, from)
+  return { groups: groups.map(({ group }) => group), errors: [...meaning(groups, cluster)] }
+}
+
+function readable(raws: readonly unknown[], from: Path): readonly ReadGroup[] {
+  return raws.flatMap((raw, g) => {
     if (!isObject(raw)) return []
-    const at: Path = ['spec', 'groups', g]
+    const at: Path = [...from, g]
     const probes = listAt(raw, 'probes').flatMap((one, p) => {
       const parsed = probeShape.safeParse(one)
       return parsed.success ? [{ at: [...at, 'probes', p], of: probeOf(parsed.data) }] : []
@@ -64,9 +73,12 @@ function probeOf(data: Raw): Probe {
     ...(control === undefined ? {} : { control: typeof control === 'string' ? control : whatOf(control as Raw) }),
     hints,
     ...(why === undefined ? {} : { why }),
-    ...whatOf(data),
+    ...named(whatOf(data), id),
   } as Probe
 }
+
+/** The learner's answers are known by the ids of the probes that ask for them. */
+const named = (what: What, id: string): What => (what.kind === 'answer' && what.of.name === undefined ? { kind: 'answer', of: { ...what.of, name: id } } : what)
 
 /** A question without exactly one kind is told elsewhere. */
 function whatOf(data: Raw): What {
@@ -86,7 +98,8 @@ function stepOf(data: Raw): Step | undefined {
   return { kind: 'exec', exec: data['exec'], ...(data['undo'] === undefined ? {} : { undo: data['undo'] }) } as Step
 }
 
-const inOrder = (issues: readonly Issue[]): readonly Issue[] => {
+/** By line and column. */
+export const inOrder = (issues: readonly Issue[]): readonly Issue[] => {
   const line = ({ at }: Issue): readonly number[] => (/:(\d+):(\d+)$/.exec(at) ?? []).slice(1).map(Number)
   return [...issues].sort((a, b) => (line(a)[0] ?? 0) - (line(b)[0] ?? 0) || (line(a)[1] ?? 0) - (line(b)[1] ?? 0))
 }

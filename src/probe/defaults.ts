@@ -25,7 +25,7 @@ export const pauseAfter = (attempts: number): number => Math.min(POLL_MAX, Math.
 /** Until when the probe must hold, and for how long it must then stay so. */
 export function patience(probe: Probe): { readonly within: number; readonly for: number } {
   const negative = isNegative(probe)
-  const usual = negative ? NEGATIVE_WITHIN : isTable(probe) ? TABLE_WITHIN : POSITIVE_WITHIN
+  const usual = probe.kind === 'answer' ? 0 : negative ? NEGATIVE_WITHIN : isTable(probe) ? TABLE_WITHIN : POSITIVE_WITHIN
   return { within: probe.within ?? usual, for: probe.for ?? (negative ? NEGATIVE_FOR : 0) }
 }
 

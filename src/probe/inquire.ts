@@ -1,4 +1,5 @@
 /** From a question in the check's words to programs to run and a judgement of their answers, for one attempt. */
+import { answer } from './kinds/answer.ts'
 import { balance } from './kinds/balance.ts'
 import { dns } from './kinds/dns.ts'
 import { http } from './kinds/http.ts'
@@ -66,6 +67,8 @@ function inquireInto(what: What, scene: Scene): Inquiry {
       return exec(what.of, scene)
     case 'object':
       return object(what.of)
+    case 'answer':
+      return answer(what.of, scene)
     case 'capture':
       return undecided('packets', ['a capture watches another probe and cannot be a part of one'])
     case 'all':

@@ -143,9 +143,20 @@ function* specRules(kind: string, of: Raw, path: Path, scene: Scene | undefined)
   }
   if (kind === 'route' && (of['dst'] === undefined) === (of['lookup'] === undefined))
     yield { path, says: 'expected either dst (an entry of the table) or lookup (what the kernel would do)' }
+  if (kind === 'answer') yield* answerRules(of, path)
   if (kind === 'http' && typeof of['url'] === 'string' && !/^https?:\/\//.test(of['url']))
     yield { path: [...path, 'url'], says: `expected http://… or https://…, found ${JSON.stringify(of['url'])}` }
   if (scene !== undefined) yield* places(kind, of, path, scene)
+}
+
+function* answerRules(of: Raw, path: Path): Generator<FieldError> {
+  if ((of['is'] === undefined) === (of['run'] === undefined))
+    yield { path, says: 'expected either is (what is right) or run (a program whose output is right)' }
+  const choices = listAt(of, 'choices').map(String)
+  if (of['type'] === 'choice' && choices.length < 2) yield { path: [...path, 'choices'], says: 'a choice wants two or more of them' }
+  if (of['type'] !== 'choice' && choices.length > 0) yield { path: [...path, 'choices'], says: 'only type choice has choices' }
+  for (const right of of['type'] === 'choice' ? [of['is'] ?? []].flat().map(String) : [])
+    if (!right.includes('{{') && !choices.includes(right)) yield { path: [...path, 'is'], says: `"${right}" is none of the choices` }
 }
 
 function* places(kind: string, of: Raw, path: Path, scene: Scene): Generator<FieldError> {

@@ -43,7 +43,7 @@ function chosen(checks: CheckFile, only: readonly string[] | undefined): readonl
   return checks.groups.map((group) => ({ ...group, probes: group.probes.filter((probe) => wanted.has(probe.id)) })).filter((group) => group.probes.length > 0)
 }
 
-function handsOf(checks: CheckFile, world: World): Hands {
+export function handsOf(checks: CheckFile, world: World): Hands {
   let count = 0
   return {
     ...world,
@@ -143,21 +143,13 @@ async function runProbes(group: Group, running: Running): Promise<void> {
   }
 }
 
-const watches = (probe: Probe): boolean => probe.kind === 'capture' || (probe.kind === 'iptables' && probe.of.grew !== undefined)
+export const watches = (probe: Probe): boolean => probe.kind === 'capture' || (probe.kind === 'iptables' && probe.of.grew !== undefined)
 
 async function runProbe(probe: Probe, group: Group, { world, hands, results }: Running): Promise<void> {
   const unmet = probe.needs.find((id) => results.get(id)?.verdict !== 'pass')
   if (unmet !== undefined) {
     const verdict = results.get(unmet)?.verdict
-    settle(
-      {
-        ...empty(probe, group),
-        verdict: 'blocked',
-        expected: `${unmet} first`,
-        observed: `needs ${unmet}, which ${verdict === undefined ? 'was not run' : `did not pass (${verdict})`}`,
-      },
-      { world, results },
-    )
+    settle(blocked(probe, group, { unmet, verdict }), { world, results })
     return
   }
   world.emit({ kind: 'probing', id: probe.id })
@@ -169,10 +161,10 @@ async function runProbe(probe: Probe, group: Group, { world, hands, results }: R
   settle({ ...empty(probe, group), ...last.finding, attempts, ms: world.clock.now() - begun }, { world, results })
 }
 
-type Try = { readonly ms: number; readonly finding: Finding }
+export type Try = { readonly ms: number; readonly finding: Finding }
 
 /** Attempts until the probe holds for as long as it should, or until its time is up. Time to hold is not counted against time to come true. */
-async function until(probe: Probe, hands: Hands): Promise<readonly Try[]> {
+export async function until(probe: Probe, hands: Hands): Promise<readonly Try[]> {
   const { clock, signal } = hands
   const [limits, begun, tries] = [patience(probe), clock.now(), [] as Try[]]
   const enough = isNegative(probe) && limits.for > 0 ? NEGATIVE_ATTEMPTS : 1
@@ -197,7 +189,7 @@ async function until(probe: Probe, hands: Hands): Promise<readonly Try[]> {
   return tries
 }
 
-const empty = (probe: Probe, group: Group): Omit<ProbeResult, 'verdict' | 'expected' | 'observed'> => ({
+export const empty = (probe: Probe, group: Group): Omit<ProbeResult, 'verdict' | 'expected' | 'observed'> => ({
   id: probe.id,
   title: probe.title,
   group: group.title,
@@ -207,6 +199,13 @@ const empty = (probe: Probe, group: Group): Omit<ProbeResult, 'verdict' | 'expec
   attempts: [],
   ms: 0,
   points: probe.points,
+})
+
+export const blocked = (probe: Probe, group: Group, { unmet, verdict }: { readonly unmet: string; readonly verdict: Verdict | undefined }): ProbeResult => ({
+  ...empty(probe, group),
+  verdict: 'blocked',
+  expected: `${unmet} first`,
+  observed: `needs ${unmet}, which ${verdict === undefined ? 'was not run' : `did not pass (${verdict})`}`,
 })
 
 const broken = (probe: Probe, group: Group, says: string): ProbeResult => ({

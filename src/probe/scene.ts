@@ -9,6 +9,8 @@ export type Scene = {
   readonly was: Readonly<Record<string, Pod>>
   /** Different for each attempt; what a probe sends carries it. */
   readonly nonce: string
+  /** What the learner answered, by the names of the questions. */
+  readonly answers?: Readonly<Record<string, string>>
 }
 
 /** Where a program can be run. */

@@ -196,7 +196,25 @@ const watching = {
   }),
 }
 
-export const specs = { ...asked, ...watching }
+/** What is asked of the learner. */
+const given = {
+  answer: z.strictObject({
+    /** The question. */
+    ask: word,
+    type: z.enum(['text', 'number', 'ip', 'cidr', 'mac', 'choice']).default('text'),
+    /** What is right, or a list of it. */
+    is: z.union([scalar, z.array(scalar).min(1)]).optional(),
+    /** In its place: a program whose output is right. */
+    run: z.strictObject({ at: word, argv: z.array(text).min(1) }).optional(),
+    /** How far a number may be off. */
+    tolerance: z.number().min(0).default(0),
+    choices: z.array(word).default([]),
+    /** Under which name the answer is given; the probe's id unless told. */
+    name: word.optional(),
+  }),
+}
+
+export const specs = { ...asked, ...watching, ...given }
 export type Specs = { readonly [K in keyof typeof specs]: Shape<(typeof specs)[K]> }
 type Shape<S extends z.ZodType> = Omit<z.output<S>, 'at' | 'node'> & ('at' extends keyof z.output<S> ? { readonly at: string } : unknown)
 
@@ -225,7 +243,7 @@ const joins = {
 /** A part of `all`, `any`, `not`, or a control. */
 export const part: z.ZodObject = z.strictObject(Object.defineProperties({ ...optional(asked) }, Object.getOwnPropertyDescriptors(joins)) as z.ZodRawShape)
 
-const hint = z.strictObject({ when: z.record(text, text).optional(), say: word, cost: z.int().min(0).default(0) })
+export const hint = z.strictObject({ when: z.record(text, text).optional(), say: word, cost: z.int().min(0).default(0) })
 
 export const COMMON = {
   id: word,
@@ -287,5 +305,5 @@ export type Group = { readonly id: string; readonly title: string; readonly step
 export type CheckFile = { readonly name?: string; readonly groups: readonly Group[] }
 
 export const KINDS: readonly string[] = [...Object.keys(specs), 'all', 'any', 'not']
-/** Kinds that watch another probe: they stand alone, never inside all, any, not. */
-export const WATCHERS: readonly string[] = Object.keys(watching)
+/** Kinds that watch another probe, or ask the learner: they stand alone, never inside all, any, not. */
+export const WATCHERS: readonly string[] = Object.keys({ ...watching, ...given })

@@ -30,4 +30,6 @@ export type World = {
   readonly signal: AbortSignal
   /** Ids of probes or groups; what they need is run as well. */
   readonly only?: readonly string[]
+  /** What the learner answered, by the names of the questions. */
+  readonly answers?: Readonly<Record<string, string>>
 }

@@ -1,0 +1,87 @@
+/** The exercises of labs: where they are, and what they say. */
+import { existsSync, lstatSync, readdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { settle } from '#controllers/settle.ts'
+import { type Exercise, solutionOf } from '#exercise/exercise.ts'
+import { type Read, readExercise } from '#exercise/read.ts'
+import type { Files, Issue, Lab } from '#lab/lab.ts'
+import { readManifests } from '#lab/manifests.ts'
+import { readLab } from '#lab/read.ts'
+import type { Cluster } from '#model/cluster.ts'
+import { clusterOf } from '#model/model.ts'
+import { ok, type Result } from '#net/result.ts'
+import { stop, USAGE } from './io.ts'
+import { NOW } from './lab-given.ts'
+import { findLab, type LabPlace, labFiles, readCapped, show } from './labs.ts'
+import { offer } from './nearest.ts'
+
+/** Names of the folders below exercises/ that hold one, sorted. */
+export function exercisesOf(dir: string): readonly string[] {
+  const folder = join(dir, 'exercises')
+  if (!existsSync(folder)) return []
+  return readdirSync(folder)
+    .filter((name) => existsSync(join(folder, name, 'exercise.yaml')))
+    .sort()
+}
+
+/** `LAB` or `LAB/EXERCISE`; a path to a lab's folder may stand for its name, one to an exercise's folder for both. */
+export function findExercises(word: string, cwd: string): { readonly place: LabPlace; readonly names: readonly string[] } {
+  const [, before = '', after = ''] = /^(.*)\/([^/]+)\/?$/.exec(word) ?? []
+  if (before !== '' && !isLab(word, cwd)) {
+    const place = findLab(before.replace(/\/exercises$/, ''), cwd)
+    const names = exercisesOf(place.dir)
+    if (!names.includes(after)) throw stop(USAGE, `${basename(place.dir)} has no exercise "${after}"${offer(after, names)}`)
+    return { place, names: [after] }
+  }
+  const place = findLab(word, cwd)
+  const names = exercisesOf(place.dir)
+  if (names.length === 0) throw stop(USAGE, `${basename(place.dir)} has no exercises; netlab ls --labs shows labs that have`)
+  return { place, names }
+}
+
+function isLab(word: string, cwd: string): boolean {
+  try {
+    findLab(word, cwd)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Every file of an exercise, by the names the user knows them under. Links are not followed. */
+function exerciseFiles(dir: string, name: string, cwd: string): { readonly files: Files; readonly folder: string } {
+  const folder = join(dir, 'exercises', name)
+  const below = readdirSync(folder, { recursive: true }).map((path) => join(folder, String(path)))
+  const files = below.filter((path) => lstatSync(path).isFile()).sort()
+  return { files: new Map(files.map((path) => [show(path, cwd), readCapped(path)])), folder: show(folder, cwd) }
+}
+
+/** An exercise as its files say, without a look at its lab. */
+export function readOne(dir: string, name: string, cwd: string, seed = ''): Result<Read, Issue> {
+  const { files, folder } = exerciseFiles(dir, name, cwd)
+  return readExercise(files, folder, { seed })
+}
+
+/** Names and places are those of the lab as it is when the exercise is solved. */
+export function lintExercise(place: LabPlace, name: string, cwd: string): Result<Read, Issue> {
+  const read = readOne(place.dir, name, cwd)
+  const lab = readLab(labFiles(place, cwd), place.shown)
+  if (!read.ok || !lab.ok) return read
+  const { files, folder } = exerciseFiles(place.dir, name, cwd)
+  const solved = clusterWhenSolved(lab.value.lab, read.value.exercise)
+  return solved.ok ? readExercise(files, folder, { cluster: solved.value }) : solved
+}
+
+/** With the objects of start and solution in the place of those of the same name. */
+function clusterWhenSolved(lab: Lab, exercise: Exercise): Result<Cluster, Issue> {
+  const objects = new Map(lab.objects.map((object) => [keyOf(object), object]))
+  for (const { manifests } of [exercise.start, ...solutionOf(exercise)]) {
+    const read = readManifests(manifests)
+    if (!read.ok) return read
+    for (const { object } of read.value) objects.set(keyOf(object), object)
+  }
+  const whole = { ...lab, objects: [...objects.values()] }
+  return ok(clusterOf(whole, settle(whole, { now: NOW })))
+}
+
+const keyOf = ({ kind, metadata }: Lab['objects'][number]): string => `${kind}/${metadata.namespace ?? ''}/${metadata.name}`

@@ -1,0 +1,160 @@
+/** An exercise from its files, or every mistake in them at once. */
+import { shapeErrors } from '#api/structure.ts'
+import type { FieldError } from '#api/validate.ts'
+import { issue, issueAt } from '#lab/issue.ts'
+import type { Files, Issue } from '#lab/lab.ts'
+import { type Document, readYaml } from '#lab/yaml.ts'
+import type { Cluster } from '#model/cluster.ts'
+import { fail, ok, type Result } from '#net/result.ts'
+import { inOrder, readGroups } from '#probe/checks.ts'
+import { fieldOf, isObject, listAt } from '#probe/lint.ts'
+import type { Group } from '#probe/schema.ts'
+import { type Exercise, FORBID, type Task, type Wrong } from './exercise.ts'
+import { rules, textRules, wrongRules } from './lint.ts'
+import { drawn, filled, type Param, type Values } from './params.ts'
+import { exerciseFile } from './schema.ts'
+import { answersIn, isNothing, NOTHING, type Submission, submissionOf } from './submission.ts'
+
+export type Read = { readonly exercise: Exercise; readonly warnings: readonly Issue[] }
+
+export type Reading = {
+  /** Whose names and places must be there; without it only their form is looked at. */
+  readonly cluster?: Cluster
+  /** Params are drawn from it. */
+  readonly seed?: string
+}
+
+/** `folder` is that of exercise.yaml, as the files are named. */
+export function readExercise(files: Files, folder: string, o: Reading = {}): Result<Read, Issue> {
+  const file = `${folder}/exercise.yaml`
+  const text = files.get(file)
+  if (text === undefined) return fail(issue(`${file}:1:1`, [], 'there is no such file'))
+  const { documents, issues } = readYaml(file, text)
+  const [document, second] = documents
+  if (issues.length > 0) return fail(...issues)
+  if (document === undefined) return fail(issue(`${file}:1:1`, [], 'the file is empty; an exercise has apiVersion, kind, metadata and spec.tasks'))
+  if (second !== undefined) return fail(issue(second.place([]), [], 'an exercise is one document'))
+  const { exercise, issues: all } = read(document, { files, folder, ...o })
+  const sorted = [...inOrder(all.filter(({ at }) => at.startsWith(`${file}:`))), ...all.filter(({ at }) => !at.startsWith(`${file}:`))]
+  return exercise === undefined || sorted.some(({ severity }) => severity !== 'warning') ? fail(...sorted) : ok({ exercise, warnings: sorted })
+}
+
+type Given = Reading & { readonly files: Files; readonly folder: string }
+
+function read({ value: written, place }: Document, given: Given): { readonly exercise?: Exercise; readonly issues: readonly Issue[] } {
+  const params = exerciseFile.shape.spec.shape.params.safeParse(fieldOf(fieldOf(written, 'spec'), 'params'))
+  const values = params.success ? drawn(params.data as Readonly<Record<string, Param>>, given.seed ?? '') : {}
+  const value = filled(written, values)
+  const shape = exerciseFile.safeParse(value)
+  const mistakes = shape.success ? [] : shapeErrors(exerciseFile, value, shape.error.issues)
+  const { groups, errors } = groupsOf(value, given.cluster)
+  const parts = partsOf(given, values)
+  const told = [...mistakes, ...errors].map((error) => issueAt(place, error))
+  if (!shape.success) return { issues: [...told, ...parts.issues] }
+  const { metadata, spec } = shape.data
+  const why = `${given.folder}/text/why.md`
+  const texts = textsOf(shape.data.spec.tasks, given)
+  const tasks = spec.tasks.map((task, i): Task => {
+    const probes = groups[i]?.probes ?? []
+    const { start, solution } = parts.tasks.get(task.id) ?? {}
+    return {
+      id: task.id,
+      title: task.title,
+      text: filled(given.files.get(`${given.folder}/${task.text}`) ?? '', values) as string,
+      why: filled(given.files.get(task.why === undefined ? why : `${given.folder}/${task.why}`) ?? '', values) as string,
+      points: probes.reduce((sum, probe) => sum + probe.points, 0),
+      needs: task.needs,
+      hints: task.hints,
+      probes,
+      ...(start === undefined ? {} : { start }),
+      ...(solution === undefined ? {} : { solution }),
+    }
+  })
+  const exercise: Exercise = {
+    name: metadata.name,
+    title: spec.title ?? spec.tasks[0]?.title ?? metadata.name,
+    labels: metadata.labels,
+    params: values,
+    tasks,
+    forbid: groups[spec.tasks.length]?.probes ?? [],
+    start: parts.start,
+    solution: parts.solution,
+    wrong: parts.wrong,
+  }
+  const meant = [...rules(exercise, spec, given.folder)].map((error) => issueAt(place, error))
+  return {
+    exercise,
+    issues: [
+      ...told,
+      ...texts.map((error) => issueAt(place, error)),
+      ...meant,
+      ...textRules(given, spec.tasks.flatMap(({ text, why: after }) => [text, ...(after === undefined ? [] : [after])]).concat('text/why.md')),
+      ...parts.issues,
+      ...wrongRules(exercise, given.folder),
+    ],
+  }
+}
+
+/** Tasks are groups of a check; what is forbidden is one more, each of it turned around. */
+function groupsOf(value: unknown, cluster: Cluster | undefined): { readonly groups: readonly Group[]; readonly errors: readonly FieldError[] } {
+  const tasks = listAt(fieldOf(value, 'spec'), 'tasks')
+  const forbidden = listAt(fieldOf(value, 'spec'), 'forbid').map((raw, i) => {
+    const { why, ...what } = isObject(raw) ? raw : {}
+    return { id: `${FORBID}-${i + 1}`, title: typeof why === 'string' ? why : `what spec.forbid[${i}] says`, points: 0, not: what }
+  })
+  // A task's own needs are tasks.
+  const raws = [...tasks.map((raw) => (isObject(raw) ? { ...raw, do: [] } : raw)), ...(forbidden.length > 0 ? [{ id: FORBID, probes: forbidden }] : [])]
+  const { groups, errors } = readGroups(raws, ['spec', 'tasks'], cluster)
+  const placed = errors.map((error): FieldError => {
+    const [, , group, , i, , ...rest] = error.path
+    return group === tasks.length ? { ...error, path: ['spec', 'forbid', ...(i === undefined ? [] : [i]), ...rest] } : error
+  })
+  return { groups, errors: placed }
+}
+
+function textsOf(tasks: readonly { readonly text: string; readonly why?: string | undefined }[], { files, folder }: Given): readonly FieldError[] {
+  return tasks.flatMap((task, i) =>
+    (['text', 'why'] as const).flatMap((field) => {
+      const name = task[field]
+      if (name === undefined) return []
+      if (name === '') return [{ path: ['spec', 'tasks', i], says: 'required: text, the Markdown file that tells the learner what to do' }]
+      return files.has(`${folder}/${name}`) ? [] : [{ path: ['spec', 'tasks', i, field], says: `there is no file ${folder}/${name}` }]
+    }),
+  )
+}
+
+type Parts = {
+  readonly start: Submission
+  readonly solution: Submission
+  readonly wrong: readonly Wrong[]
+  readonly tasks: ReadonlyMap<string, { readonly start?: Submission; readonly solution?: Submission }>
+  readonly issues: readonly Issue[]
+}
+
+/** start/, solution/, wrong/NAME/ and, of a task of several, tasks/ID/start/ and tasks/ID/solution/. */
+function partsOf({ files, folder }: Given, values: Values): Parts {
+  const issues: Issue[] = []
+  const part = (name: string, known: readonly string[] = []): Submission => {
+    const found = submissionOf(files, `${folder}/${name}`, values, known)
+    issues.push(...found.issues)
+    return found.submission
+  }
+  const below = (name: string) =>
+    [
+      ...new Set([...files.keys()].flatMap((file) => (file.startsWith(`${folder}/${name}/`) ? [file.split('/')[folder.split('/').length + 1] ?? ''] : []))),
+    ].sort()
+  const wrong = below('wrong').map((name): Wrong => {
+    const verdicts = `${folder}/wrong/${name}/verdicts.yaml`
+    const declared = answersIn(verdicts, files.get(verdicts) ?? '')
+    issues.push(...declared.issues)
+    return { name, submission: part(`wrong/${name}`, ['verdicts.yaml']), verdicts: declared.answers }
+  })
+  const given = (submission: Submission) => (isNothing(submission) ? undefined : submission)
+  const tasks = new Map(
+    below('tasks').map((id) => {
+      const [start, solution] = [given(part(`tasks/${id}/start`)), given(part(`tasks/${id}/solution`))]
+      return [id, { ...(start && { start }), ...(solution && { solution }) }]
+    }),
+  )
+  return { start: part('start') ?? NOTHING, solution: part('solution') ?? NOTHING, wrong, tasks, issues }
+}

@@ -1,0 +1,48 @@
+/** The shape of exercise.yaml (docs/LABS.md §2). Its probes have the words of a check.yaml. */
+import { z } from 'zod'
+import { hint, part, probe } from '#probe/schema.ts'
+
+const text = z.string()
+const word = z.string().min(1)
+const value = z.union([z.string(), z.number()])
+
+const param = z.union([
+  value,
+  z.strictObject({ seeded: z.tuple([z.int(), z.int()]) }).describe('a whole number between these two, both included'),
+  z.strictObject({ oneOf: z.array(value).min(1) }).describe('one of these'),
+])
+
+export const taskShape = z.strictObject({
+  id: word.describe('lower-case letters, digits and dashes'),
+  title: word,
+  text: word.default('').describe('a Markdown file of the exercise: what is wrong, or what is to be built'),
+  why: word.optional().describe('a Markdown file, shown when the task is done; text/why.md if there is one'),
+  points: z.number().min(0).optional().describe('the sum of those of its probes'),
+  needs: z.array(word).default([]).describe('tasks that come before'),
+  hints: z.array(hint).default([]).describe('a ladder: a nudge, where to look, the solution'),
+  probes: z.array(probe).min(1),
+})
+
+export const exerciseFile = z.strictObject({
+  apiVersion: z.literal('netlab.dev/v1'),
+  kind: z.literal('Exercise'),
+  metadata: z.strictObject({
+    name: word.describe('as its folder'),
+    labels: z.record(text, text).default({}).describe('level and minutes, if they differ from the lab'),
+  }),
+  spec: z.strictObject({
+    title: word.optional(),
+    params: z
+      .record(z.string().regex(/^[a-zA-Z]\w*$/), param)
+      .default({})
+      .describe('values drawn from a seed; {{name}} in texts, probes and files'),
+    tasks: z.array(taskShape).min(1),
+    forbid: z
+      .array(part.extend({ why: word.optional() }))
+      .default([])
+      .describe('what must never hold, all along'),
+  }),
+})
+
+/** What an editor needs to complete and check the file. */
+export const jsonSchema = (): unknown => z.toJSONSchema(exerciseFile, { io: 'input' })
