@@ -5,11 +5,11 @@ import { settle } from '#controllers/settle.ts'
 import { type Exercise, solutionOf } from '#exercise/exercise.ts'
 import { type Read, readExercise } from '#exercise/read.ts'
 import type { Files, Issue, Lab } from '#lab/lab.ts'
-import { readManifests } from '#lab/manifests.ts'
+import { manifestsOf } from '#lab/manifests.ts'
 import { readLab } from '#lab/read.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { clusterOf } from '#model/model.ts'
-import { ok, type Result } from '#net/result.ts'
+import { fail, ok, type Result } from '#net/result.ts'
 import { stop, USAGE } from './io.ts'
 import { NOW } from './lab-given.ts'
 import { findLab, type LabPlace, labFiles, readCapped, show } from './labs.ts'
@@ -76,9 +76,10 @@ export function lintExercise(place: LabPlace, name: string, cwd: string): Result
 function clusterWhenSolved(lab: Lab, exercise: Exercise): Result<Cluster, Issue> {
   const objects = new Map(lab.objects.map((object) => [keyOf(object), object]))
   for (const { manifests } of [exercise.start, ...solutionOf(exercise)]) {
-    const read = readManifests(manifests)
-    if (!read.ok) return read
-    for (const { object } of read.value) objects.set(keyOf(object), object)
+    const read = manifestsOf(manifests)
+    const wrong = read.issues.filter(({ severity }) => severity !== 'warning')
+    if (wrong.length > 0) return fail(...wrong)
+    for (const { object } of read.manifests) objects.set(keyOf(object), object)
   }
   const whole = { ...lab, objects: [...objects.values()] }
   return ok(clusterOf(whole, settle(whole, { now: NOW })))
