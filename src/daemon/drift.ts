@@ -16,6 +16,8 @@ export type DriftRow = {
   readonly what: 'missing' | 'changed'
   readonly wanted: string
   readonly found: string
+  /** Of a chain or set that lacks several things: all of them. */
+  readonly lacks?: readonly string[]
 }
 
 export async function driftOf(engine: Engine): Promise<DriftRow[]> {
@@ -23,7 +25,15 @@ export async function driftOf(engine: Engine): Promise<DriftRow[]> {
   return found.flatMap(({ machine, drifts }) => drifts.map((one) => rowOf(machine, one)))
 }
 
-const rowOf = (machine: string, { step: { by, why }, what, wanted, found }: Drift): DriftRow => ({ machine, by, why, what, wanted, found })
+const rowOf = (machine: string, { step: { by, why }, what, wanted, found, lacks }: Drift): DriftRow => ({
+  machine,
+  by,
+  why,
+  what,
+  wanted,
+  found,
+  ...(lacks === undefined ? {} : { lacks }),
+})
 
 async function look(engine: Engine, only?: string): Promise<{ readonly machine: string; readonly drifts: readonly Drift[] }[]> {
   const machines = [...engine.programs().keys()].filter((machine) => only === undefined || machine === only)

@@ -31,6 +31,8 @@ export type Drift = {
   readonly what: 'missing' | 'changed'
   readonly wanted: string
   readonly found: string
+  /** Of a chain or set: all that it lacks, of which `wanted` names the first. */
+  readonly lacks?: readonly string[]
   /** A device or set that can be mended; without it a changed one is made anew with all that stands on it. */
   readonly inPlace?: boolean
 }
@@ -296,11 +298,17 @@ function compareNft(step: StepOf<'nft'>, seen: Seen): Difference | undefined {
 }
 
 /** Names the first thing that lacks and the first that is too many. */
-function strangers(wanted: readonly string[], found: readonly string[], where: string): { readonly wanted: string; readonly found: string } {
-  const lacks = wanted.find((one) => !found.includes(one))
+function strangers(wanted: readonly string[], found: readonly string[], where: string): Pick<Drift, 'wanted' | 'found' | 'lacks'> {
+  const there = new Set(found)
+  const all = wanted.filter((one) => !there.has(one)).map((one) => `${where}: ${one}`)
+  const [lacks] = all
   const extra = found.find((one) => !wanted.includes(one))
   if (lacks === undefined && extra === undefined) return { wanted: `${where}: ${wanted.length} in this order`, found: `${found.length} in another order` }
-  return { wanted: lacks === undefined ? `${where}: no more` : `${where}: ${lacks}`, found: extra ?? (found.length === 0 ? 'empty' : 'the others without it') }
+  return {
+    wanted: lacks ?? `${where}: no more`,
+    found: extra ?? (found.length === 0 ? 'empty' : 'the others without it'),
+    ...(all.length > 1 ? { lacks: all } : {}),
+  }
 }
 
 /** In the throw-away namespace a built-in chain holds nothing but the plan's jumps: those put first in reverse, then those put last. */

@@ -164,3 +164,9 @@ test('whose rule is gone is read from its comment, its chain in nftables or its 
   ])
   expect(concerned('chain nat KUBE-SERVICES: -m comment --comment "kube-system/kube-dns:dns cluster IP" -j X')).toBe(true)
 })
+
+test('of a chain that lacks many rules those of this Service are told', () => {
+  const rule = (name: string) => `chain nat KUBE-SERVICES: -m comment --comment "default/${name} cluster IP" -j X`
+  const row = { machine: 'node-1', by: 'kube-proxy/iptables', what: 'changed', wanted: rule('other'), lacks: [rule('other'), rule('web')] }
+  expect(says({ drift: [row] })).toEqual([['the kernel of node-1 does not hold what the plan says', `node-1: kube-proxy/iptables: changed: ${rule('web')}`]])
+})

@@ -18,7 +18,13 @@ export type Evidence = {
   readonly events: readonly EventObject[]
   /** What listens in a Pod's network, by `namespace/name`; a Pod that could not be asked is not there. */
   readonly listeners: ReadonlyMap<string, readonly Listener[]>
-  readonly drift: readonly { readonly machine: string; readonly by: string; readonly what: string; readonly wanted: string }[]
+  readonly drift: readonly {
+    readonly machine: string
+    readonly by: string
+    readonly what: string
+    readonly wanted: string
+    readonly lacks?: readonly string[]
+  }[]
   /** net.ipv4.ip_forward of each node. */
   readonly forwarding: ReadonlyMap<string, string>
   /** The address of the cluster's DNS, when it has one. */
@@ -242,6 +248,7 @@ function* kernels({ service, drift, forwarding, proxyDown, dnsIP }: Evidence): G
   const own = addressesOf(service, dnsIP)
   const missing = drift
     .filter((row) => !row.wanted.includes('ip_forward') && !(proxyDown.includes(row.machine) && isProxys(row)))
+    .flatMap(({ lacks, ...row }) => (lacks ?? [row.wanted]).map((wanted) => ({ ...row, wanted })))
     .filter((row) => concerns(service, own, row))
   const machines = [...new Set(missing.map(({ machine }) => machine))]
   if (missing.length > 0)
