@@ -33,10 +33,19 @@ const guest = await bootGuest({
 })
 void guest.end.then((how) => end(`the kernel of lab ${name} ${how}`))
 
+/** To start a process costs ten to twenty times what it costs the host, and there is one processor; but most of a time limit is reserve. */
+const SLOWNESS = 6
+
 /** In there everybody is root, and nothing can be written to this host. */
 const daemon = guest.start(
   keeperArgv(wish.inside, { root: true, range: false }),
-  { PATH: path, ...named('NETLAB_NAME', 'NETLAB_COREDNS', 'NODE_COMPILE_CACHE'), NETLAB_FOLDER: '/run/netlab/lab', NETLAB_LISTENS: '1' },
+  {
+    PATH: path,
+    ...named('NETLAB_NAME', 'NETLAB_COREDNS', 'NODE_COMPILE_CACHE'),
+    NETLAB_FOLDER: '/run/netlab/lab',
+    NETLAB_LISTENS: '1',
+    NETLAB_SLOWNESS: `${SLOWNESS}`,
+  },
   (chunk) => process.stderr.write(chunk),
 )
 leash = daemon.closeInput

@@ -5,6 +5,8 @@ import { broughtPrograms } from './programs.ts'
 
 export type Machines = {
   readonly driver: NodeDriver
+  /** How many times longer things may take than on a kernel of the host. */
+  readonly slowness: number
   /** Lets the server answer at an address of the lab's router. */
   readonly serve: (server: Server, at: { readonly ip: string; readonly port: number }) => Promise<void>
 }
@@ -15,8 +17,10 @@ type Env = Readonly<Record<string, string | undefined>>
 export async function machinesOf(folder: string, home: string, env: Env): Promise<Machines> {
   if (env['NETLAB_IMAGE'] === undefined) {
     const { netnsDriver } = await import('#driver/netns/netns.ts')
+    const slowness = Number(env['NETLAB_SLOWNESS'] ?? 1)
     return {
-      driver: netnsDriver({ folder, programs: broughtPrograms(home, env) }),
+      driver: patient(netnsDriver({ folder, programs: broughtPrograms(home, env) }), slowness),
+      slowness,
       serve: (server, { ip, port }) => new Promise((resolve, reject) => server.once('error', reject).listen(port, ip, resolve)),
     }
   }
@@ -26,5 +30,12 @@ export async function machinesOf(folder: string, home: string, env: Env): Promis
     import('./docker.ts'),
   ])
   const driver = dockerDriver({ endpoint: endpointOf(env), image: env['NETLAB_IMAGE'], mark: markOf(env) })
-  return { driver, serve: (server, at) => driver.listen(at, (stream) => server.emit('connection', stream)) }
+  return { driver, slowness: 1, serve: (server, at) => driver.listen(at, (stream) => server.emit('connection', stream)) }
 }
+
+/** Time limits are meant for a kernel of the host. */
+const patient = (driver: NodeDriver, slowness: number): NodeDriver => ({
+  ...driver,
+  run: (machine, command, options) =>
+    driver.run(machine, command, options?.timeoutMs === undefined ? options : { ...options, timeoutMs: options.timeoutMs * slowness }),
+})

@@ -32,7 +32,7 @@ const daemon: Daemon = {
   now,
   engine: () => engine,
   begin(lab: Lab) {
-    engine = createEngine({ lab, driver: machines.driver, now, onError: (error) => say(error.message) })
+    engine = createEngine({ lab, driver: machines.driver, slowness: machines.slowness, now, onError: (error) => say(error.message) })
     saveSnapshots(engine)
     return engine
   },

@@ -38,7 +38,7 @@ async function measure(engine: Engine, cluster: Cluster, wish: Wish, signal: Abo
     const [source, target] = [spot(from), spot(to)]
     return source === undefined || target === undefined || door.protocol === 'SCTP' ? [] : [{ from: source, to: target, ...door, at }]
   })
-  const { questions, read } = knocks(asked, randomBytes(4).toString('hex'))
+  const { questions, read } = knocks(asked, { nonce: randomBytes(4).toString('hex'), slowness: engine.slowness })
   const opened = read(await Promise.all(questions.map((question) => ask(engine, question, signal))))
   const found = new Map(asked.map(({ at }, i) => [at, opened[i]]))
   return ways.map((_, at) => found.get(at))

@@ -103,7 +103,7 @@ const steps = (engine: Engine): number => [...engine.programs().values()].reduce
 
 /** Waits for every Pod that can still become ready. */
 async function podsReady(engine: Engine, signal: AbortSignal): Promise<Told> {
-  const deadline = Date.now() + READY_MS
+  const deadline = Date.now() + READY_MS * engine.slowness
   for (;;) {
     const late = notReady(engine)
     const over = Date.now() > deadline
@@ -158,7 +158,8 @@ async function dnsAnswers(engine: Engine, signal: AbortSignal): Promise<Told> {
   if (dnsIP === undefined || node === undefined) return { says: 'no DNS Service' }
   const name = `kubernetes.default.svc.${domain}`
   const argv = ['dig', '+short', '+time=1', '+tries=1', `@${dnsIP}`, name]
-  const deadline = Date.now() + READY_MS
+  const ms = READY_MS * engine.slowness
+  const deadline = Date.now() + ms
   for (;;) {
     // Asked while rules are being written, a question could pass between two tables and get lost.
     await engine.settled()
@@ -166,7 +167,7 @@ async function dnsAnswers(engine: Engine, signal: AbortSignal): Promise<Told> {
     if (output.code === 0 && output.stdout.trim() !== '') return { says: `${name} is ${output.stdout.trim()}` }
     if (signal.aborted) throw new Error('interrupted')
     if (Date.now() > deadline)
-      return { failed: true, says: `${node.name}: ${argv.join(' ')} did not answer within ${READY_MS / 1000} s: ${(output.stdout + output.stderr).trim()}` }
+      return { failed: true, says: `${node.name}: ${argv.join(' ')} did not answer within ${ms / 1000} s: ${(output.stdout + output.stderr).trim()}` }
     await turn(engine, 25)
   }
 }

@@ -26,6 +26,8 @@ export type Engine = {
   readonly store: Store
   readonly driver: NodeDriver
   readonly supervisor: Supervisor
+  /** How many times longer things may take here than on a kernel of the host. */
+  readonly slowness: number
   readonly lab: () => Lab
   readonly cluster: () => Cluster
   /** What every machine should hold, processes included. */
@@ -50,6 +52,7 @@ export type EngineOptions = {
   readonly driver: NodeDriver
   readonly now: () => string
   readonly snapshot?: Snapshot
+  readonly slowness?: number
   /** Something went wrong outside any operation that waits for it. */
   readonly onError: (error: Error) => void
 }
@@ -66,6 +69,7 @@ const DRAIN_MS = 60_000
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000, 30_000]
 
 export function createEngine(o: EngineOptions): Engine {
+  const { slowness = 1 } = o
   let lab = o.lab
   const store = createStore({ now: o.now, admit: (...args) => admitService(lab)(...args), ...(o.snapshot === undefined ? {} : { snapshot: o.snapshot }) })
   const applied = new Map<string, NodeProgram>()
@@ -253,7 +257,7 @@ export function createEngine(o: EngineOptions): Engine {
       if (id === PROBER_ID && supervisor.get(machine, id)?.state.kind === 'backoff' && !stopped) void nodes.look(machine)
     },
   })
-  const pods: Pods = createPods({ store, driver: o.driver, supervisor, cluster: () => cluster, now: o.now, kick })
+  const pods: Pods = createPods({ store, driver: o.driver, supervisor, slowness, cluster: () => cluster, now: o.now, kick })
 
   const aging = setInterval(() => {
     if (overdue(store.list('Event'), o.now()).length > 0) kick()
@@ -283,6 +287,7 @@ export function createEngine(o: EngineOptions): Engine {
     store,
     driver: o.driver,
     supervisor,
+    slowness,
     lab: () => lab,
     cluster: () => cluster,
     programs: () => programs,

@@ -16,6 +16,7 @@ export type PodsOptions = {
   readonly store: Store
   readonly driver: NodeDriver
   readonly supervisor: Supervisor
+  readonly slowness: number
   readonly cluster: () => Cluster
   readonly now: () => string
   /** Something was learnt that the next turn of the wheel must know. */
@@ -165,7 +166,7 @@ export function createPods(o: PodsOptions): Pods {
     const target = probeTarget(container, spec, pod.ip)
     const timeoutMs = spec.timeoutSeconds * 1_000
     if (target.kind === 'none') return { ok: false, says: target.says }
-    if (target.kind !== 'exec') return prober.ask(pod.node, target, timeoutMs)
+    if (target.kind !== 'exec') return prober.ask(pod.node, target, timeoutMs * o.slowness)
     const state = processOf(pod, container.name)?.state
     if (state?.kind !== 'running') return { ok: false, says: 'container not running' }
     const asked = o.driver.run(pod.node, { kind: 'run', argv: target.argv, view: state.pid, does: [] }, { timeoutMs })

@@ -13,7 +13,7 @@ import type { Probe, Specs } from './schema.ts'
 import type { Tap, World } from './world.ts'
 
 /** What an attempt has to hand. */
-export type Hands = Pick<World, 'cluster' | 'ask' | 'tap' | 'clock' | 'signal' | 'answers'> & {
+export type Hands = Pick<World, 'cluster' | 'ask' | 'tap' | 'clock' | 'signal' | 'answers' | 'slowness'> & {
   readonly nonce: () => string
   readonly probes: ReadonlyMap<string, Probe>
   readonly was: Readonly<Record<string, Pod>>
@@ -22,8 +22,8 @@ export type Hands = Pick<World, 'cluster' | 'ask' | 'tap' | 'clock' | 'signal' |
 const LISTEN_POLL_MS = 5
 
 export async function attempt(probe: Probe, hands: Hands): Promise<Finding> {
-  const { answers } = hands
-  const scene: Scene = { cluster: hands.cluster(), was: hands.was, nonce: hands.nonce(), ...(answers === undefined ? {} : { answers }) }
+  const { answers, slowness = 1 } = hands
+  const scene: Scene = { cluster: hands.cluster(), was: hands.was, nonce: hands.nonce(), slowness, ...(answers === undefined ? {} : { answers }) }
   const attempted = await uncontrolled(probe, scene, hands)
   return isNegative(probe) ? controlled(probe, attempted, { scene, hands }) : attempted
 }
@@ -131,8 +131,8 @@ function besides(judged: Judged, other: Finding): Judged {
     : { ...judged, evidence }
 }
 
-async function eventually(holds: () => boolean, ms: number, { clock, signal }: Hands): Promise<void> {
-  const until = clock.now() + ms
+async function eventually(holds: () => boolean, ms: number, { clock, signal, slowness = 1 }: Hands): Promise<void> {
+  const until = clock.now() + ms * slowness
   while (!holds() && clock.now() < until && !signal.aborted) await clock.sleep(LISTEN_POLL_MS, signal).catch(() => undefined)
 }
 

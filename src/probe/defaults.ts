@@ -23,10 +23,10 @@ const POLL_GROWTH = 1.6
 export const pauseAfter = (attempts: number): number => Math.min(POLL_MAX, Math.round(POLL_FIRST * POLL_GROWTH ** (attempts - 1)))
 
 /** Until when the probe must hold, and for how long it must then stay so. */
-export function patience(probe: Probe): { readonly within: number; readonly for: number } {
+export function patience(probe: Probe, slowness: number): { readonly within: number; readonly for: number } {
   const negative = isNegative(probe)
   const usual = probe.kind === 'answer' ? 0 : negative ? NEGATIVE_WITHIN : isTable(probe) ? TABLE_WITHIN : POSITIVE_WITHIN
-  return { within: probe.within ?? usual, for: probe.for ?? (negative ? NEGATIVE_FOR : 0) }
+  return { within: (probe.within ?? usual) * slowness, for: probe.for ?? (negative ? NEGATIVE_FOR : 0) }
 }
 
 /** The probe passes when nothing comes back, which a broken tool would also bring about. A refusal is an answer. */

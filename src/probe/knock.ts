@@ -15,7 +15,7 @@ const WITHIN = CONNECT - 500
 
 export function knocks(
   asked: readonly Knock[],
-  nonce: string,
+  { nonce, slowness }: { readonly nonce: string; readonly slowness: number },
 ): { readonly questions: readonly Run[]; readonly read: (answers: readonly Output[]) => readonly Opened[] } {
   const spots = [...new Map(asked.flatMap(({ from, to }) => [from, to]).map((spot) => [spot.name, spot])).values()]
   const doors = new Map<string, Set<string>>(spots.map(({ name }) => [name, new Set()]))
@@ -24,11 +24,11 @@ export function knocks(
     perl(spot, KNOCK, {
       task: [
         ['nonce', nonce],
-        ['within', WITHIN],
+        ['within', WITHIN * slowness],
         ...[...(doors.get(spot.name) ?? [])].map((door) => ['open', door]),
         ...asked.flatMap(({ from, to, port, protocol }, id) => (from.name === spot.name ? [['knock', id, to.ip, port, protocol.toLowerCase()]] : [])),
       ],
-      timeoutMs: WITHIN + GRACE,
+      timeoutMs: WITHIN * slowness + GRACE,
     }),
   )
   return { questions, read: (answers) => readAll(asked, spots, answers) }

@@ -157,7 +157,7 @@ test.each<[string, number, number]>([
 ])('%s has %i ms to come true and %i ms to stay so', (text, within, stays) => {
   const checks = readChecks(`apiVersion: netlab.dev/v1\nkind: Check\nspec: {groups: [{id: g, probes: [{id: p, ${text}}, ${ping('q')}]}]}`, 'check.yaml', lab)
   const probe = checks.ok ? checks.value.groups[0]?.probes[0] : undefined
-  expect(probe && patience(probe)).toEqual({ within, for: stays })
+  expect(probe && patience(probe, 1)).toEqual({ within, for: stays })
 })
 
 test('silence proves nothing when the control is silent too', async () => {

@@ -165,8 +165,8 @@ export type Try = { readonly ms: number; readonly finding: Finding }
 
 /** Attempts until the probe holds for as long as it should, or until its time is up. Time to hold is not counted against time to come true. */
 export async function until(probe: Probe, hands: Hands): Promise<readonly Try[]> {
-  const { clock, signal } = hands
-  const [limits, begun, tries] = [patience(probe), clock.now(), [] as Try[]]
+  const { clock, signal, slowness = 1 } = hands
+  const [limits, begun, tries] = [patience(probe, slowness), clock.now(), [] as Try[]]
   const enough = isNegative(probe) && limits.for > 0 ? NEGATIVE_ATTEMPTS : 1
   let [passing, held, errors, pauses]: [number | undefined, number, number, number] = [undefined, 0, 0, 0]
   while (!signal.aborted) {

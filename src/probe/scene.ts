@@ -11,6 +11,8 @@ export type Scene = {
   readonly nonce: string
   /** What the learner answered, by the names of the questions. */
   readonly answers?: Readonly<Record<string, string>>
+  /** How many times longer things may take than on a kernel of the host; 1 where it is absent. */
+  readonly slowness?: number
 }
 
 /** Where a program can be run. */

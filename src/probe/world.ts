@@ -28,6 +28,8 @@ export type World = {
   readonly nonce: (n: number) => string
   readonly emit: (event: Event) => void
   readonly signal: AbortSignal
+  /** How many times longer things may take than on a kernel of the host; 1 where it is absent. */
+  readonly slowness?: number
   /** Ids of probes or groups; what they need is run as well. */
   readonly only?: readonly string[]
   /** What the learner answered, by the names of the questions. */

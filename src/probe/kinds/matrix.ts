@@ -20,7 +20,7 @@ export function matrix(of: Matrix, scene: Scene): Inquiry {
   const [first] = calls
   if (first === undefined) return undecided(expected, ['there are no two different places to call each other'])
   const reproduce = pasteable(first.from, ['ping', '-c', '1', first.to.ip])
-  return meet(calls, { nonce: scene.nonce, expected, reproduce, judge: (heard, spots) => judged(heard, of, spots) })
+  return meet(calls, { scene, expected, reproduce, judge: (heard, spots) => judged(heard, of, spots) })
 }
 
 function judged(heard: readonly Heard[], of: Matrix, spots: readonly Spot[]): Judged {

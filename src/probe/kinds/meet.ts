@@ -4,7 +4,7 @@ import { CONNECT, GRACE } from '../defaults.ts'
 import { MEET } from '../perl/meet.ts'
 import { perl, said } from '../perl/perl.ts'
 import { type Inquiry, type Judged, linesOf, type Question, unanswered } from '../question.ts'
-import type { Spot } from '../scene.ts'
+import type { Scene, Spot } from '../scene.ts'
 
 export type Call = { readonly from: Spot; readonly to: Spot }
 export type Heard =
@@ -20,7 +20,7 @@ const PORTS = { first: 20_000, count: 10_000 }
 const WITHIN = CONNECT + 1000
 
 export type Meeting = {
-  readonly nonce: string
+  readonly scene: Pick<Scene, 'nonce' | 'slowness'>
   /** Bytes that each call carries, and back. */
   readonly bulk?: number
   readonly expected: string
@@ -43,23 +43,25 @@ export function meet(calls: readonly Call[], { expected, reproduce, judge, ...o 
 
 function meeting(
   calls: readonly Call[],
-  o: { readonly nonce: string; readonly bulk?: number },
+  { scene: { nonce, slowness = 1 }, bulk = 0 }: Pick<Meeting, 'scene' | 'bulk'>,
 ): { readonly spots: readonly Spot[]; readonly questions: readonly Question[] } {
   const spots = [...new Map(calls.flatMap(({ from, to }) => [from, to]).map((spot) => [spot.name, spot])).values()]
-  const port = PORTS.first + (hash([o.nonce, ...calls.flatMap(({ from, to }) => [from.name, to.name])].join(' ')) % PORTS.count)
+  /** They wait for each other, and each of them first has to be started. */
+  const within = WITHIN * slowness
+  const port = PORTS.first + (hash([nonce, ...calls.flatMap(({ from, to }) => [from.name, to.name])].join(' ')) % PORTS.count)
   const questions = spots.map((spot) => {
     const out = calls.filter((call) => call.from.name === spot.name)
     const expect = calls.filter((call) => call.to.name === spot.name).length
     const task = [
-      ['nonce', o.nonce],
+      ['nonce', nonce],
       ['me', spot.name],
       ['port', port],
-      ['within', WITHIN],
-      ['bulk', o.bulk ?? 0],
+      ['within', within],
+      ['bulk', bulk],
       ['expect', expect],
       ...out.map(({ to }) => ['call', to.name, to.ip]),
     ]
-    return perl(spot, MEET, { task, timeoutMs: WITHIN + GRACE })
+    return perl(spot, MEET, { task, timeoutMs: within + GRACE })
   })
   return { spots, questions }
 }

@@ -44,7 +44,7 @@ function transfer(scene: Scene, spot: Spot, target: Target): Inquiry {
   const expected = `${BULK_BYTES / 1000} kB get through to ${target.name} and back`
   if (target.spot === undefined) return undecided(expected, [`"${target.name}" is no place of the lab; say bulk: false`])
   return meet([{ from: spot, to: target.spot }], {
-    nonce: scene.nonce,
+    scene,
     bulk: BULK_BYTES,
     expected,
     reproduce: pasteable(spot, ['ping', '-c', '1', '-M', 'do', target.host]),

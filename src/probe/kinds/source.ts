@@ -48,7 +48,7 @@ function met(of: Source, { scene, spot, target }: Pair): Inquiry {
   const expected = expectation(of, spot, target)
   if (target.spot === undefined) return undecided(expected, [`"${of.to}" is no place of the lab; name a port where an echo server listens`])
   return meet([{ from: spot, to: target.spot }], {
-    nonce: scene.nonce,
+    scene,
     expected,
     reproduce: pasteable(spot, ['ping', '-c', '1', target.host]),
     judge: ([one]) =>
