@@ -135,6 +135,21 @@ export const runLaws: readonly Law[] = [
     },
   },
   {
+    says: 'a link in the place of a network namespace leads to nothing outside the machine',
+    needs: ['programs'],
+    async keep(world) {
+      await up(world, a)
+      const devices = ['ls', '/proc/sys/net/ipv4/conf']
+      const own = await ask(world, 'a', devices)
+      await ask(world, 'a', ['sh', '-c', 'ip netns add p && ln -s /proc/1/ns/net /run/netns/out && mkfifo /run/netns/pipe'])
+      for (const way of WAYS) {
+        const { code, stdout } = await run(world, 'a', devices, { ...way, in: 'out' })
+        assert.deepEqual([code === 0, stdout], code === 0 ? [true, own] : [false, ''])
+      }
+      assert.notEqual((await run(world, 'a', devices, { timeoutMs: 5_000, in: 'pipe' })).code, 0)
+    },
+  },
+  {
     says: '`view` is what a running program sees: its files, host name, processes and network',
     needs: ['processes'],
     async keep(world) {

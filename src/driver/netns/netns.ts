@@ -2,16 +2,17 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Run } from '#kernel/command.ts'
+import type { Output, Run } from '#kernel/command.ts'
 import type { Segment } from '#lab/lab.ts'
 import { IF_NAME_MAX, macOf, prefixOf } from '#net/net.ts'
-import type { Machine, NodeDriver, Wiring } from '../driver.ts'
+import type { Machine, NodeDriver, Running, RunOptions, Wiring } from '../driver.ts'
 import { type Helper, type HelperProcess, openHelper, startHelper } from '../helper.ts'
 import { ROUTER_SETTINGS } from '../router.ts'
 import { spawnContainer } from './container.ts'
 import { MACHINE_ENV } from './launcher.ts'
 import { type MachineProcess, startMachine } from './machine.ts'
 import { type Must, must, runProcess } from './run.ts'
+import { openSpace } from './space.ts'
 import { hostSettings, makeTemplate, type Programs } from './world.ts'
 
 export type NetnsOptions = {
@@ -73,7 +74,9 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
   const enter: NodeDriver['enter'] = (name, inside = {}) => {
     const pid = pidOf(name)
     if (inside.pid !== undefined) return ['nsenter', '-t', `${inside.pid}`, '-m', '-n', '-u', '-p']
-    return ['nsenter', '-t', `${pid}`, '-m', '-u', '-p', netnsFlag(pid, inside.netns)]
+    const own = ['nsenter', '-t', `${pid}`, '-m', '-u', '-p', '-n']
+    // Opened by who is in there already: where a link leads that was put there is the machine's own affair.
+    return inside.netns === undefined ? own : [...own, '--', 'nsenter', `--net=/run/netns/${inside.netns}`]
   }
 
   return {
@@ -119,10 +122,19 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       if (command.kind === 'write') return helperOf(name).run(command)
       // What may have to be stopped, or is to see a container's files, gets a process of its own.
       if (options === undefined && command.view === undefined && !command.argv.some(hasZero)) return helperOf(name).run(command)
-      return runProcess(wrap(pidOf(name), command), { ...options, ...(command.stdin === undefined ? {} : { stdin: command.stdin }) })
+      return runOn(pidOf(name), command, options)
     },
 
-    spawn: (name, program, log) => spawnContainer(pidOf(name), netnsFlag(pidOf(name), program.in), program, log),
+    async spawn(name, program, log) {
+      const pid = pidOf(name)
+      try {
+        const { flag, close } = openSpace(pid, program.in)
+        return await spawnContainer(pid, flag, program, log).finally(close)
+      } catch (error) {
+        log(`${(error as Error).message}\n`, 'stderr')
+        return ENDED
+      }
+    },
     enter,
 
     async down() {
@@ -140,6 +152,9 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     },
   }
 }
+
+/** A program that could not even begin. */
+const ENDED: Running = { pid: 0, exit: Promise.resolve({ code: 1 }), kill: () => {}, write: () => {} }
 
 const NOTHING = { files: [] } as const
 
@@ -163,8 +178,6 @@ async function prepare(template: string, o: NetnsOptions, lab: Helper): Promise<
   await makeTemplate(template, join(o.folder, 'machine.fstab'), o.programs, must(lab))
 }
 
-/** nsenter opens its files before it enters anything, hence the way through the machine's root. */
-const netnsFlag = (pid: number, netns: string | undefined): string => (netns === undefined ? '-n' : `--net=/proc/${pid}/root/run/netns/${netns}`)
 const bridgeOf = (segment: string): string => deviceName('seg-', segment)
 const wireOf = (machine: string): string => deviceName('to-', machine)
 
@@ -268,7 +281,12 @@ function segmentOf(wiring: Wiring, machine: Machine): Wiring['segments'][number]
   return segment
 }
 
-function wrap(pid: number, command: Run): readonly string[] {
-  if (command.view !== undefined) return ['nsenter', '-t', `${command.view}`, '-m', '-n', '-u', '-p', '--', ...command.argv]
-  return ['nsenter', '-t', `${pid}`, '-m', '-u', '-p', netnsFlag(pid, command.in), '--', ...command.argv]
+async function runOn(pid: number, { argv, stdin = '', view, in: netns }: Run, options: RunOptions = {}): Promise<Output> {
+  if (view !== undefined) return runProcess(['nsenter', '-t', `${view}`, '-m', '-n', '-u', '-p', '--', ...argv], { ...options, stdin })
+  try {
+    const { flag, close } = openSpace(pid, netns)
+    return await runProcess(['nsenter', '-t', `${pid}`, '-m', '-u', '-p', flag, '--', ...argv], { ...options, stdin }).finally(close)
+  } catch (error) {
+    return { code: 1, stdout: '', stderr: (error as Error).message }
+  }
 }
