@@ -1,14 +1,15 @@
-/** `npm run bench [-- --only scale,lab,cli,services]`: measures, and writes what it saw into docs/BENCH.md, chapter by chapter. */
+/** `npm run bench [-- --only lab,cli,scale,services,huge,connect]`: measures, and writes what it saw into docs/BENCH.md, chapter by chapter. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { join } from 'node:path'
 import { cli } from './bench/cli.ts'
+import { connect } from './bench/connect.ts'
 import { lab } from './bench/lab.ts'
 import { type Chapter, home } from './bench/measure.ts'
 import { scale } from './bench/scale.ts'
-import { services } from './bench/services.ts'
+import { services, servicesHuge } from './bench/services.ts'
 
-const parts = { lab, cli, scale, services } satisfies Record<string, () => Promise<Chapter>>
+const parts = { lab, cli, scale, services, huge: servicesHuge, connect } satisfies Record<string, () => Promise<Chapter>>
 const page = join(home, 'docs/BENCH.md')
 
 const PREFACE = `# Figures
@@ -37,6 +38,7 @@ function keep(chapter: Chapter): void {
     ? readFileSync(page, 'utf8')
         .split(/^(?=## )/m)
         .slice(1)
+        .map((text) => `${text.trimEnd()}\n\n`)
     : []
   const head = (text: string): string => text.slice(3, text.indexOf('\n'))
   const fresh = `## ${chapter.title}\n\n${machine()}\n\n${chapter.text}\n\n`

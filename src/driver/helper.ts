@@ -22,6 +22,8 @@ export type Helper = {
 
 /** A command that never ends must not hold up the machine for ever: the helper is killed, and the next command gets a new one. */
 const LIMIT_MS = 60_000
+/** The rules of ten thousand Services are 30 MB, and take minutes on a busy machine. */
+const LIMIT_MS_PER_MB = 10_000
 
 /** setns, unshare, mount, memfd_create, umount2, pivot_root, sethostname and prctl, by processor. */
 const SYSTEM_CALLS: Readonly<Record<string, readonly number[]>> = {
@@ -92,10 +94,13 @@ export function openHelper(start: () => HelperProcess, limitMs = LIMIT_MS): Help
       const err = collect(stderr, mark, settle)
       let why = ENDED
       let timedOut = false
-      const timer = setTimeout(() => {
-        timedOut = true
-        kill()
-      }, limitMs)
+      const timer = setTimeout(
+        () => {
+          timedOut = true
+          kill()
+        },
+        limitMs + LIMIT_MS_PER_MB * megabytesOf(command),
+      )
       broken = (error) => {
         const said = { stdout: out.text(), stderr: timedOut ? err.text() : `${err.text()}${error?.message ?? why}` }
         finish(error === undefined ? { code: undefined, signal: 'SIGKILL', ...said, ...(timedOut ? { timedOut } : {}) } : { code: 127, ...said })
@@ -131,6 +136,8 @@ export function openHelper(start: () => HelperProcess, limitMs = LIMIT_MS): Help
     },
   }
 }
+
+const megabytesOf = (command: Asked): number => ('files' in command ? 0 : (command.stdin ?? '').length / 1e6)
 
 const ENDED = "the machine's helper ended"
 

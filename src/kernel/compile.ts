@@ -6,7 +6,7 @@ import { serverRuns } from './ipvs.ts'
 import { adjustLines, type Line, makeLines, speaksIpv6, undoLines } from './lines.ts'
 import { NFT, nftLines } from './nft.ts'
 import { isLate, turnOf } from './order.ts'
-import { FAMILIES, isChain, isJump, jumpRemoval, restore, restoreArgv, setChange, setLines, setRemoval } from './rules.ts'
+import { FAMILIES, isChain, isJump, jumpRemoval, restoreArgv, restoreInput, setChange, setLines, setRemoval } from './rules.ts'
 import type { NodeProgram, Step } from './step.ts'
 
 /** The machine's own namespace first, then its others, which do not depend on one another. */
@@ -138,7 +138,7 @@ function rules(space: string | undefined, work: Work, canaries: readonly StepOf<
       const asked = canaries.filter((one) => [...chains, ...gone].some(({ by, table }) => by === one.by && table === one.table))
       return [
         ...goneJumps.flatMap((step) => run(restoreArgv(family), jumpRemoval(step), [step], 2)),
-        ...run(restoreArgv(family), restore({ chains, jumps, gone, canaries: asked }, family), [...chains, ...jumps, ...gone]),
+        ...run(restoreArgv(family), restoreInput({ chains, jumps, gone, canaries: asked }, family), [...chains, ...jumps, ...gone]),
       ]
     }),
     ...sets(goneSets.filter((step) => !setsMadeAnew.includes(step)).flatMap(setRemoval), goneSets),

@@ -91,7 +91,15 @@ function atRun(command: Run, output: Output): Place {
 
 const onlyOne = (steps: readonly Step[]): Step | undefined => (new Set(steps).size === 1 ? steps[0] : undefined)
 const typed = (command: Run, stdin: string): string => heredoc(commandLine(inSpace(command.in, command.argv)), stdin)
-const whole = (command: Run): string => (command.stdin === undefined ? commandLine(inSpace(command.in, command.argv)) : typed(command, command.stdin))
+const whole = (command: Run): string => (command.stdin === undefined ? commandLine(inSpace(command.in, command.argv)) : typed(command, shown(command.stdin)))
+
+/** Ten thousand Services are half a million lines. */
+const LINES_SHOWN = 200
+
+function shown(text: string): string {
+  const lines = text.split('\n').slice(0, -1)
+  return lines.length <= LINES_SHOWN ? text : `${[...lines.slice(0, LINES_SHOWN), `# and ${lines.length - LINES_SHOWN} lines more`].join('\n')}\n`
+}
 
 /** A target that does not exist is noticed at COMMIT; then the last line that names it is meant. */
 function atRule(command: Run, lines: readonly string[], says: string): Place {

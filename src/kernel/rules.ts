@@ -46,6 +46,37 @@ export function restore(
   return lines.map((line) => `${line}\n`).join('')
 }
 
+/** Chains of one piece: few enough that walking over their names costs little, and no more pieces than a kernel that copies its table for each bears. */
+const [PIECE_CHAINS, PIECES_MAX] = [500, 50]
+
+/**
+ * The same for a kernel. With --noflush iptables-restore of nf_tables walks over the names of all chains of a table at every line it reads, until COMMIT, so that the
+ * time grows with the square of the chains. Many of them come in pieces between several COMMITs, what is jumped to before what jumps there: no packet
+ * meets half a Service.
+ */
+export function restoreInput(o: Parameters<typeof restore>[0], family: Family): string {
+  const { chains, ...rest } = o
+  if (chains.length <= PIECE_CHAINS) return restore(o, family)
+  const ordered = targetsFirst(chains)
+  const size = Math.max(PIECE_CHAINS, Math.ceil(ordered.length / PIECES_MAX))
+  const pieces = Array.from({ length: Math.ceil(ordered.length / size) }, (_, at) => ordered.slice(at * size, (at + 1) * size))
+  return pieces.map((piece, at) => restore({ ...rest, chains: piece, ...(at < pieces.length - 1 ? { jumps: [], gone: [] } : {}) }, family)).join('')
+}
+
+function targetsFirst(chains: readonly Chain[]): readonly Chain[] {
+  const named = new Map(chains.map((step) => [`${step.table} ${step.chain}`, step]))
+  const ordered = new Set<Chain>()
+  const visit = (step: Chain): void => {
+    for (const rule of step.rules) {
+      const target = named.get(`${step.table} ${/ ?-[jg] (\S+)/.exec(rule)?.[1] ?? ''}`)
+      if (target !== undefined && !ordered.has(target)) visit(target)
+    }
+    ordered.add(step)
+  }
+  for (const step of chains) visit(step)
+  return [...ordered]
+}
+
 /** Takes one jump away; it is a run of its own so that a jump which a learner took away before does not stop the others. */
 export const jumpRemoval = (step: Jump): string => `*${step.table}\n-D ${step.chain} ${step.rule}\nCOMMIT\n`
 

@@ -4,7 +4,7 @@ import type { Pod } from '#model/cluster.ts'
 import { controlsOf } from './control.ts'
 import { isNegative } from './defaults.ts'
 import { inquire } from './inquire.ts'
-import { dropped, judgeCapture, MARK_MS, marked, readCapture, START_MS, tcpdumpSays, type Watch, type Watched, watch } from './kinds/capture.ts'
+import { counts, dropped, judgeCapture, MARK_MS, marked, readCapture, START_MS, tcpdumpSays, type Watch, type Watched, watch } from './kinds/capture.ts'
 import { grew } from './kinds/iptables.ts'
 import { expand } from './names.ts'
 import { type Finding, type Inquiry, type Judged, linesOf, type Question, undecided } from './question.ts'
@@ -110,7 +110,7 @@ async function watchDuring({ tcpdump, mark }: Watch, { of, scene, hands }: Watch
     if (!marked(seen(), scene.nonce)) return unsure('the capture did not see its own mark, so it may have missed other packets too')
     tap.kill('SIGTERM')
     await exit
-    if (of.absent && dropped(seen())) return unsure('packets came too fast for tcpdump, some were not seen')
+    if (counts(of) && dropped(seen())) return unsure('packets came too fast for tcpdump, some were not seen')
     return besides(judgeCapture(seen(), of), other)
   } finally {
     if (!ended) tap.kill('SIGKILL')

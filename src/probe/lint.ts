@@ -144,6 +144,8 @@ function* specRules(kind: string, of: Raw, path: Path, scene: Scene | undefined)
   if (kind === 'route' && (of['dst'] === undefined) === (of['lookup'] === undefined))
     yield { path, says: 'expected either dst (an entry of the table) or lookup (what the kernel would do)' }
   if (kind === 'answer') yield* answerRules(of, path)
+  if (kind === 'capture' && ['absent', 'exactly', 'atMost'].filter((field) => of[field] !== undefined && of[field] !== false).length > 1)
+    yield { path, says: 'one of absent, exactly and atMost says how many' }
   if (kind === 'http' && typeof of['url'] === 'string' && !/^https?:\/\//.test(of['url']))
     yield { path: [...path, 'url'], says: `expected http://… or https://…, found ${JSON.stringify(of['url'])}` }
   if (scene !== undefined) yield* places(kind, of, path, scene)

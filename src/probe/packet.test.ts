@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { judgeCapture, marked, readCapture } from './kinds/capture.ts'
+import { judgeCapture, marked, readCapture, sentence } from './kinds/capture.ts'
 import { decode, FACTS } from './packet.ts'
 
 const { stdout } = JSON.parse(readFileSync(join(import.meta.dirname, 'answers.json'), 'utf8')).tcpdump as { stdout: string }
@@ -90,9 +90,31 @@ test.each<[string, object, string, string]>([
     '2 packets, none such: inner.icmp.type is 8',
   ],
   ['no packet at all', { decode: { src: '10.0.0.1' } }, 'fail', '2 packets, none such: src is not there'],
+  ['as many as wanted', { decode: { 'outer.src': '192.168.0.10' }, exactly: 1 }, 'pass', '2 packets, 1 such'],
+  ['fewer than wanted', { decode: { 'outer.src': '192.168.0.10' }, exactly: 2 }, 'fail', '2 packets, 1 such'],
+  ['more than wanted', { exactly: 1 }, 'fail', '2 packets, 2 such'],
+  ['no more than allowed', { atMost: 2 }, 'pass', '2 packets, 2 such'],
+  ['more than allowed', { atMost: 1 }, 'fail', '2 packets, 2 such'],
+  ['none where some are allowed', { decode: { src: '10.0.0.1' }, atMost: 1 }, 'fail', '2 packets, none such: src is not there'],
   ['absence that holds', { decode: { src: '10.0.0.1' }, absent: true }, 'pass', '2 packets, none such'],
   ['absence that does not hold', { decode: { overhead: 50 }, absent: true }, 'fail', '2 packets, 2 such'],
 ])('a capture of %s', (_, of, verdict, observed) => {
   const judged = judgeCapture(watched, wanted(of))
   expect([judged.verdict, judged.observed]).toEqual([verdict, observed])
+})
+
+const dnsQuery = (type: string): Uint8Array =>
+  bytes(
+    '0a580af400010a580af400020800' + '4500003400004000401100000af400020a60000a' + '9c40003500190000' + `1234010000010000000000000377777702657800${type}0001`,
+  )
+
+test('a question to a name server is told by its type and name, and packets of other ports are never taken for one', () => {
+  expect(sentence(decode(dnsQuery('001c')))).toBe('10.244.0.2 → 10.96.0.10 query AAAA www.ex')
+  expect(sentence(decode(dnsQuery('0001')))).toBe('10.244.0.2 → 10.96.0.10 query A www.ex')
+  expect(watched.frames.map((frame) => decode(frame)['dns.op'])).toEqual(watched.frames.map(() => undefined))
+})
+
+test('a question cut anywhere has no name or its own', () => {
+  const whole = dnsQuery('0001')
+  expect([...new Set(Array.from(whole, (_, at) => decode(whole.subarray(0, at))['dns.name']))]).toEqual([undefined, 'www.ex'])
 })

@@ -1,4 +1,4 @@
-/** Ethernet frames taken apart as far as a probe asks: ARP, IPv4, IPv6, UDP, TCP, ICMP, and the frame inside a VXLAN packet. */
+/** Ethernet frames taken apart as far as a probe asks: ARP, IPv4, IPv6, UDP, TCP, ICMP, the question of a DNS message, and the frame inside a VXLAN packet. */
 import { mac as macText, parseIp } from '#net/net.ts'
 
 /** Facts about one frame by their names; of a VXLAN packet those of both frames, as `outer.…` and `inner.…`. */
@@ -17,7 +17,7 @@ const FRAME_FACTS = [
   ...['eth.src', 'eth.dst', 'eth.type'],
   ...['src', 'dst', 'ttl', 'length', 'df', 'proto'],
   ...['udp.sport', 'udp.dport', 'tcp.sport', 'tcp.dport', 'tcp.flags', 'icmp.type', 'icmp.code'],
-  ...['arp.op', 'arp.sender', 'arp.target', 'payload'],
+  ...['arp.op', 'arp.sender', 'arp.target', 'dns.op', 'dns.type', 'dns.name', 'payload'],
 ]
 /** Every name a fact can have. */
 export const FACTS: readonly string[] = [...FRAME_FACTS, ...FRAME_FACTS.flatMap((name) => [`outer.${name}`, `inner.${name}`]), 'vxlan.vni', 'overhead']
@@ -69,8 +69,11 @@ function above(facts: Facts, protocol: number, data: Uint8Array): Layer {
 }
 
 function transport(protocol: number, data: Uint8Array): Layer {
-  if (protocol === IP.udp && data.length >= UDP_HEADER)
-    return { facts: { 'udp.sport': number(data, 0, 2), 'udp.dport': number(data, 2, 2) }, rest: data.subarray(UDP_HEADER) }
+  if (protocol === IP.udp && data.length >= UDP_HEADER) {
+    const [ports, rest] = [{ 'udp.sport': number(data, 0, 2), 'udp.dport': number(data, 2, 2) }, data.subarray(UDP_HEADER)]
+    const isDns = ports['udp.sport'] === DNS_PORT || ports['udp.dport'] === DNS_PORT
+    return { facts: { ...ports, ...(isDns ? question(rest) : {}) }, rest }
+  }
   if (protocol === IP.tcp && data.length >= 20) {
     const facts = { 'tcp.sport': number(data, 0, 2), 'tcp.dport': number(data, 2, 2), 'tcp.flags': flagsOf(byte(data, 13)) }
     return { facts, rest: data.subarray((byte(data, 12) >> 4) * 4) }
@@ -78,6 +81,36 @@ function transport(protocol: number, data: Uint8Array): Layer {
   if ((protocol === IP.icmp || protocol === IP.icmp6) && data.length >= 8)
     return { facts: { 'icmp.type': byte(data, 0), 'icmp.code': byte(data, 1) }, rest: data.subarray(8) }
   return { facts: {}, rest: data }
+}
+
+const DNS_PORT = 53
+const DNS_HEADER = 12
+const DNS_TYPES: Readonly<Record<number, string>> = {
+  1: 'A',
+  2: 'NS',
+  5: 'CNAME',
+  6: 'SOA',
+  12: 'PTR',
+  15: 'MX',
+  16: 'TXT',
+  28: 'AAAA',
+  33: 'SRV',
+  65: 'HTTPS',
+}
+
+/** The first question: labels, each behind its length, up to an empty one; then the type. */
+function question(message: Uint8Array): Facts {
+  const labels: string[] = []
+  let at = DNS_HEADER
+  for (let length = byte(message, at); length > 0; length = byte(message, at)) {
+    if (at + length >= message.length) return {}
+    labels.push(latin(message.subarray(at + 1, at + 1 + length)))
+    at += 1 + length
+  }
+  if (at + 3 > message.length) return {}
+  const type = number(message, at + 1, 2)
+  const isQuery = (byte(message, 2) & 0x80) === 0
+  return { 'dns.op': isQuery ? 'query' : 'answer', 'dns.type': DNS_TYPES[type] ?? type, 'dns.name': labels.join('.') || '.' }
 }
 
 const arp = (packet: Uint8Array): Layer =>

@@ -192,6 +192,9 @@ const watching = {
     decode: z.record(text, z.union([z.int(), text])).default({}),
     /** The probe that makes the packets. */
     during: word,
+    /** How many such packets there are; without both, one will do. */
+    exactly: z.int().min(1).optional(),
+    atMost: z.int().min(1).optional(),
     absent,
   }),
 }

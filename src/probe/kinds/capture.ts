@@ -54,9 +54,15 @@ function watchAt(of: Capture, { spot, dev, nonce }: { readonly spot: Spot; reado
       ],
       timeoutMs: GRACE,
     }),
-    expected: `${spot.name}/${dev} sees ${of.absent ? 'no packet' : 'a packet'}${of.filter === '' ? '' : ` ${of.filter}`}${facts.length === 0 ? '' : ` with ${facts.join(', ')}`}, during ${of.during}`,
+    expected: `${spot.name}/${dev} sees ${wantedOf(of)}${of.filter === '' ? '' : ` ${of.filter}`}${facts.length === 0 ? '' : ` with ${facts.join(', ')}`}, during ${of.during}`,
     reproduce: `netlab capture ${spot.name}/${dev} -e ${of.filter}`.trimEnd(),
   }
+}
+
+function wantedOf({ absent, exactly, atMost }: Capture): string {
+  if (absent) return 'no packet'
+  if (exactly !== undefined) return `exactly ${exactly} packets`
+  return atMost === undefined ? 'a packet' : `a packet and at most ${atMost}`
 }
 
 const markOf = (nonce: string): string => `netlab ${nonce}.`
@@ -88,8 +94,9 @@ export function judgeCapture(watched: Watched, of: Capture): Judged {
   const evidence = (found.length > 0 ? found : packets).slice(0, EVIDENCE_LINES / 2).map(sentence)
   const seen = packets.length === 0 ? 'no packet' : `${packets.length} packets, ${found.length === 0 ? 'none' : found.length} such`
   if (of.absent) return { verdict: found.length === 0 ? 'pass' : 'fail', observed: seen, evidence }
+  const [least, most] = [of.exactly ?? 1, of.exactly ?? of.atMost ?? Number.POSITIVE_INFINITY]
   return {
-    verdict: found.length > 0 ? 'pass' : 'fail',
+    verdict: found.length >= least && found.length <= most ? 'pass' : 'fail',
     observed: found.length > 0 || packets.length === 0 ? seen : `${seen}: ${nearest(packets, of)}`,
     evidence,
   }
@@ -111,8 +118,12 @@ function same(found: string | number | undefined, wanted: string | number): bool
   return String(found) === String(parseIp(text) ?? parseMac(text) ?? text)
 }
 
-/** A packet in one line, outermost first. */
+/** Who watches a single packet is not misled by one that was lost, who counts them is. */
+export const counts = ({ absent, exactly, atMost }: Capture): boolean => absent || exactly !== undefined || atMost !== undefined
+
+/** A packet in one line, outermost first; of a DNS message what a reader looks for. */
 export function sentence(facts: Facts): string {
+  if (facts['dns.name'] !== undefined) return `${facts['src']} → ${facts['dst']} ${facts['dns.op']} ${facts['dns.type']} ${facts['dns.name']}`
   const shown = Object.entries(facts).filter(([name]) => !/payload$|eth\.type$|\.?df$/.test(name))
   return shown.map(([name, value]) => `${name} ${value}`).join(' ')
 }
