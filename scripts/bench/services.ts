@@ -45,7 +45,7 @@ export const services = (): Promise<Chapter> => chapter('Many Services', MANY)
 export const servicesHuge = async (): Promise<Chapter> => {
   const { title, text } = await chapter('Very many Services', HUGE)
   const { proxy, objects } = crowd('nftables', { nodes: 1, services: 10_000, endpoints: 1 })
-  return { title, text: `${text}\n\n10,000 Services in mode nftables are not loaded here. What netlab says of them: ${slowToLoad(proxy, objects)}.` }
+  return { title, text: `${text}\n\n10,000 Services in mode nftables are not loaded here. What netlab says of them: ${slowToLoad(proxy.mode, objects)}.` }
 }
 
 async function chapter(title: string, cases: readonly Case[]): Promise<Chapter> {

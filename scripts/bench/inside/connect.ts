@@ -36,7 +36,7 @@ for (const services of counts.split(',').map(Number)) {
   const cluster = crowdCluster(crowd(mode, { nodes: 1, services, endpoints: 1, server: serverIP }))
   const program = proxyPart(programsOf(cluster).get('node-1'))
   const from = performance.now()
-  before = await applyProgram(driver, client, before, program)
+  before = await applyProgram(driver, client, { applied: before, wanted: program })
   const load = performance.now() - from
   const took: { none: number[]; other: number[]; first: number[]; last: number[] } = { none: [], other: [], first: [], last: [] }
   for (let turn = 0; turn < TURNS; turn += 1) {

@@ -69,7 +69,7 @@ async function loads() {
     mode === 'iptables' ? [...same.filter((one) => !isRules(one)), ...same.filter(isRules).map((one) => ({ ...one, stdin: restoreText(program, 4) }))] : []
   const load: { ours: number[]; same: (number | null)[]; whole: (number | null)[] } = { ours: [], same: [], whole: [] }
   for (let turn = 0; turn < loadTurns; turn += 1) {
-    load.ours.push(await taken(() => applyProgram(driver, next(), [], program)))
+    load.ours.push(await taken(() => applyProgram(driver, next(), { applied: [], wanted: program })))
     load.same.push(await bareLoad(next(), same))
     if (whole.length > 0) load.whole.push(await bareLoad(next(), whole))
   }
