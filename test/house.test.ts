@@ -22,7 +22,7 @@ const ABOVE: Readonly<Record<string, string>> = {
   exercise: 'api lab model net probe',
   report: 'probe',
   grade: 'probe report',
-  ui: 'probe report',
+  ui: 'exercise probe report',
 }
 const BELOW: Readonly<Record<string, string>> = {
   driver: 'kernel lab net',

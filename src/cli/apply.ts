@@ -39,11 +39,11 @@ export const run: Run = async (args, io) => {
   return 0
 }
 
-const namespacesFirst = (a: Given, b: Given): number => Number(b.object.kind === 'Namespace') - Number(a.object.kind === 'Namespace')
+export const namespacesFirst = (a: Given, b: Given): number => Number(b.object.kind === 'Namespace') - Number(a.object.kind === 'Namespace')
 
 type Sent = { readonly text: string; readonly refused: boolean; readonly did?: 'created' | 'configured' | 'unchanged' }
 
-async function send(client: Client, given: Given, dryRun: boolean): Promise<Sent> {
+export async function send(client: Client, given: Given, dryRun: boolean): Promise<Sent> {
   const query = dryRun ? '?dryRun=All' : ''
   const path = pathOf(given.resource, given.namespace, given.name)
   const words = wordsOf(given)
@@ -69,7 +69,7 @@ function awaitsNamespace(sent: Sent, given: readonly Given[]): boolean {
 }
 
 /** The server's complaint at the place in the file it is about. */
-function refusalText(given: Given | undefined, sent: Sent | undefined): string {
+export function refusalText(given: Given | undefined, sent: Sent | undefined): string {
   const { message, details } = statusOf({ status: 0, text: sent?.text ?? '' })
   const causes = details?.causes ?? []
   if (given === undefined || causes.length === 0) return `${given ? `${given.at} ` : ''}${message ?? sent?.text ?? 'the daemon said nothing'}`

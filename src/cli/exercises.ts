@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import { settle } from '#controllers/settle.ts'
 import { type Exercise, solutionOf } from '#exercise/exercise.ts'
 import { type Read, readExercise } from '#exercise/read.ts'
+import { issueText } from '#lab/issue.ts'
 import type { Files, Issue, Lab } from '#lab/lab.ts'
 import { manifestsOf } from '#lab/manifests.ts'
 import { readLab } from '#lab/read.ts'
@@ -60,6 +61,13 @@ function exerciseFiles(dir: string, name: string, cwd: string): { readonly files
 export function readOne(dir: string, name: string, cwd: string, seed = ''): Result<Read, Issue> {
   const { files, folder } = exerciseFiles(dir, name, cwd)
   return readExercise(files, folder, { seed })
+}
+
+/** @throws a Stop with every mistake. */
+export function exerciseNamed(place: LabPlace, name: string, cwd: string, seed = ''): Exercise {
+  const read = readOne(place.dir, name, cwd, seed)
+  if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
+  return read.value.exercise
 }
 
 /** Names and places are those of the lab as it is when the exercise is solved. */

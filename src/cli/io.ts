@@ -6,6 +6,7 @@ export type Io = {
   readonly out: (text: string) => void
   /** Progress and messages. */
   readonly err: (text: string) => void
+  readonly inIsTty: boolean
   readonly outIsTty: boolean
   readonly errIsTty: boolean
   readonly columns: () => number

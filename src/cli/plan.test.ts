@@ -13,7 +13,19 @@ async function planned(line: string, stdin = ''): Promise<string> {
     printed += text
   }
   const signal = new AbortController().signal
-  const io: Io = { env: {}, cwd: home, out, err: () => {}, outIsTty: false, errIsTty: false, columns: () => 80, color: false, signal, stdin: async () => stdin }
+  const io: Io = {
+    env: {},
+    cwd: home,
+    out,
+    err: () => {},
+    inIsTty: false,
+    outIsTty: false,
+    errIsTty: false,
+    columns: () => 80,
+    color: false,
+    signal,
+    stdin: async () => stdin,
+  }
   await run(call.value.args, io, [])
   return printed
 }

@@ -65,6 +65,9 @@ function ioOf(noColor: boolean): Io {
     cwd: process.cwd(),
     out,
     err,
+    get inIsTty() {
+      return isTerminal(0)
+    },
     get outIsTty() {
       return isTerminal(1)
     },

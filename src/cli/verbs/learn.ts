@@ -1,7 +1,41 @@
 /** Exercises: to learn with them, and to write them. */
-import type { Verb } from '../verb.ts'
+import type { Flag, Verb } from '../verb.ts'
+import { lab } from './flags.ts'
+
+const install: Flag = { name: 'no-install', type: 'boolean', says: 'name missing programs, do not install them' }
 
 export const learn: readonly Verb[] = [
+  {
+    name: 'learn',
+    aliases: [],
+    group: 'learn',
+    summary: 'do the exercises of a lab, watched while you work in another terminal',
+    about: `LAB, or LAB/EXERCISE. The lab comes up with the exercise's fault in it; each thing mended is ticked within a second.
+Keys: n next, h hint, c check (what was expected and what was seen), a answer, l list, r reset, q quit; where there is no terminal, each with Enter.
+What was done is kept. Ctrl-C and q leave the lab running.`,
+    args: [{ name: 'lab', what: 'lab' }],
+    flags: [
+      { name: 'seed', type: 'text', value: 'TEXT', says: 'another variant, where the exercise has values to be drawn' },
+      { name: 'answer', type: 'list', value: 'ID=VALUE', says: 'the answer to a question; may be repeated' },
+      install,
+    ],
+    examples: [
+      ['netlab learn broken-services', 'the first exercise that is not done'],
+      ['netlab learn broken-services/coredns-down', 'this one'],
+    ],
+    load: () => import('../learn.ts'),
+  },
+  {
+    name: 'reset',
+    aliases: [],
+    group: 'learn',
+    summary: 'build the lab anew as the task of its exercise begins',
+    about: 'TASK, one of the exercise, jumps there. A `netlab learn` in another terminal goes on with the new lab.',
+    args: [{ name: 'task', what: 'word', optional: true }],
+    flags: [lab, install],
+    examples: [['netlab reset', 'after having made it worse']],
+    load: () => import('../reset.ts'),
+  },
   {
     name: 'lab',
     aliases: [],

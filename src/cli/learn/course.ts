@@ -1,0 +1,91 @@
+/** A lab with its exercises, and how it is brought to the beginning of a task. */
+import { type LabState, stopLab } from '#daemon/state.ts'
+import { type Exercise, startOf } from '#exercise/exercise.ts'
+import { allDone, fresh, type Progress, taskOf, withoutTicks } from '#exercise/progress.ts'
+import { issueText } from '#lab/issue.ts'
+import { readLab } from '#lab/read.ts'
+import { bringIn } from '../bring.ts'
+import { exerciseNamed } from '../exercises.ts'
+import { type Io, NOT_STARTED, stop, USAGE } from '../io.ts'
+import { type LabPlace, labFiles } from '../labs.ts'
+import { readLearnt, saveLearnt } from '../learnt.ts'
+import type { Progress as Screen } from '../progress.ts'
+import { runningLabs } from '../running.ts'
+import { bringUp } from '../session.ts'
+
+export type Course = {
+  readonly place: LabPlace
+  /** The lab's, which need not be its folder's. */
+  readonly lab: string
+  /** Of all exercises, in their order. */
+  readonly names: readonly string[]
+  readonly seed: string
+  readonly install: boolean
+}
+
+/** A lab that runs, with an exercise in it. */
+export type Standing = {
+  readonly state: LabState
+  readonly exercise: Exercise
+  readonly progress: Progress
+  /** Its start was brought in just now: what it breaks may still seem well for a moment. */
+  readonly fresh: boolean
+}
+
+export function courseOf(place: LabPlace, names: readonly string[], o: { readonly seed: string | undefined; readonly install: boolean }, io: Io): Course {
+  const read = readLab(labFiles(place, io.cwd), place.shown)
+  if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
+  const lab = read.value.lab.name
+  return { place, lab, names, install: o.install, seed: o.seed ?? readLearnt(lab, io).current?.seed ?? '' }
+}
+
+/** The first exercise that is not done yet; all done, the first again. */
+export function firstOpen({ names, lab, place, seed }: Course, io: Io): string {
+  const { exercises } = readLearnt(lab, io)
+  const open = names.find((name) => {
+    const progress = exercises[name]
+    return progress === undefined || !allDone(exerciseNamed(place, name, io.cwd, seed), progress)
+  })
+  return open ?? names[0] ?? ''
+}
+
+/** Where the learner left off, when the lab still runs with this exercise in it; else from the task's beginning. */
+export async function begin(course: Course, name: string, screen: Screen, io: Io): Promise<Standing> {
+  const exercise = exerciseNamed(course.place, name, io.cwd, course.seed)
+  const found = attach(course, io)
+  if (found !== undefined && found.exercise.name === name) return found
+  const before = readLearnt(course.lab, io).exercises[name]
+  const again = before === undefined || allDone(exercise, before) ? fresh(exercise) : withoutTicks(before, taskOf(exercise, before))
+  const running = runningLabs(io).find((lab) => lab.name === course.lab)
+  if (running !== undefined) io.err(`lab ${course.lab} runs already: the exercise is brought into it as it is; netlab reset builds it anew\n`)
+  return { ...(await brought(course, exercise, again, screen, io)), fresh: true }
+}
+
+/** The running lab, when an exercise of this course was brought into it. */
+export function attach(course: Course, io: Io): Standing | undefined {
+  const running = runningLabs(io).find((lab) => lab.name === course.lab && lab.dir === course.place.dir)
+  const { current, exercises } = readLearnt(course.lab, io)
+  if (running === undefined || current?.lab !== running.started || !course.names.includes(current.exercise)) return undefined
+  const exercise = exerciseNamed(course.place, current.exercise, io.cwd, course.seed)
+  return { state: running, exercise, progress: exercises[current.exercise] ?? fresh(exercise), fresh: false }
+}
+
+/** A new lab, as the task of this progress begins: nothing is patched. */
+export async function rebuilt(course: Course, exercise: Exercise, progress: Progress, screen: Screen, io: Io): Promise<Standing> {
+  const running = runningLabs(io).find((lab) => lab.name === course.lab && lab.dir === course.place.dir)
+  if (running !== undefined) await stopLab(running)
+  return brought(course, exercise, withoutTicks(progress, taskOf(exercise, progress)), screen, io)
+}
+
+async function brought(course: Course, exercise: Exercise, progress: Progress, screen: Screen, io: Io): Promise<Standing> {
+  const { state, end } = await bringUp({ place: course.place, wait: true, install: course.install }, io, screen)
+  if (end.exit === NOT_STARTED) throw stop(NOT_STARTED, end.says)
+  for (const submission of startOf(exercise, progress.task)) await bringIn(state, submission, io)
+  keep(course, { state, exercise, progress }, io)
+  return { state, exercise, progress, fresh: true }
+}
+
+export function keep({ lab, seed }: Course, { state, exercise, progress }: Pick<Standing, 'state' | 'exercise' | 'progress'>, io: Io): void {
+  const { exercises } = readLearnt(lab, io)
+  saveLearnt(lab, { current: { exercise: exercise.name, lab: state.started, seed }, exercises: { ...exercises, [exercise.name]: progress } }, io)
+}
