@@ -48,7 +48,32 @@ export type Cni =
       readonly directRouting: boolean
     }
   | { readonly name: 'host-gw' }
+  | CalicoBgp
+  | CalicoVxlan
   | { readonly name: 'none' }
+
+/** Calico without encapsulation: nodes tell one another by BGP where which Pods are. */
+export type CalicoBgp = {
+  readonly name: 'calico-bgp'
+  /** How long the prefix of a block of Pod addresses is. */
+  readonly blockSize: number
+  /** The autonomous system that all nodes are in. */
+  readonly asn: number
+  /** Nodes that pass on what they are told, so that the others need no session with one another; empty: everybody speaks with everybody. */
+  readonly routeReflectors: readonly string[]
+  /** Notices within a fraction of a second that a peer is silent. */
+  readonly bfd: boolean
+  /** Whether the routes of a peer whose BIRD has gone stay for a while, for it may come back. */
+  readonly gracefulRestart: boolean
+}
+export type CalicoVxlan = {
+  readonly name: 'calico-vxlan'
+  readonly blockSize: number
+  readonly vni: number
+  readonly port: number
+  /** Only what leaves the node's own segment travels in the tunnel. */
+  readonly crossSubnet: boolean
+}
 export type KubeProxy =
   | (ProxyFlags & { readonly mode: 'iptables' /** NodePorts answer on 127.0.0.1 too, unless false. */; readonly localhostNodePorts?: boolean })
   | (ProxyFlags & { readonly mode: 'nftables' })

@@ -5,13 +5,15 @@ import { shapeErrors } from '#api/structure.ts'
 import { type FieldError, type Path, without } from '#api/validate.ts'
 
 const API_VERSION = 'netlab.dev/v1'
-const CNI_NAMES = ['flannel-vxlan', 'host-gw', 'none'] as const
+const CNI_NAMES = ['flannel-vxlan', 'host-gw', 'calico-bgp', 'calico-vxlan', 'none'] as const
 const POLICY_ENGINES = ['none', 'kube-router'] as const
 const PROXY_MODES = ['iptables', 'nftables', 'ipvs', 'none'] as const
 
 const MTU_MIN = 576
 const MTU_MAX = 65_535
 const VNI_MAX = 2 ** 24 - 1
+/** The last of the four-byte numbers is reserved (RFC 7300). */
+const ASN_MAX = 2 ** 32 - 2
 const NODES_MAX = 200
 
 const text = z.string()
@@ -30,6 +32,12 @@ const cniOptions = z.strictObject({
   vni: z.int().min(1).max(VNI_MAX).optional(),
   port: z.int().min(1).max(65_535).optional(),
   directRouting: z.boolean().optional(),
+  blockSize: z.int().min(20).max(30).optional(),
+  asn: z.int().min(1).max(ASN_MAX).optional(),
+  routeReflectors: z.array(text).optional(),
+  bfd: z.boolean().optional(),
+  gracefulRestart: z.boolean().optional(),
+  crossSubnet: z.boolean().optional(),
 })
 /** `30s`, `1m` */
 export const RESYNC = /^([1-9][0-9]*)(s|m)$/

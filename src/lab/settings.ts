@@ -3,7 +3,8 @@ import { labels, named } from '#api/judge.ts'
 import { dnsLabel } from '#api/names.ts'
 import type { Path } from '#api/validate.ts'
 import { type Cidr, cidr, type Ip, parseCidr } from '#net/net.ts'
-import type { Cni, KubeProxy, Lab, LabHost, LabNode } from './lab.ts'
+import { cniOf, isCalico } from './cni.ts'
+import type { KubeProxy, Lab, LabHost, LabNode } from './lab.ts'
 import { defaultSegments, hostsOf, type Machine, nodesOf, oneName, onOneSegment, placed, segmentsOf } from './machines.ts'
 import { poolsApart, poolsOf } from './pools.ts'
 import { addressOf, apart, type Judging, type Range, rangeOf, roomForNodes, roomForServices } from './ranges.ts'
@@ -17,13 +18,11 @@ export type Judged = {
 }
 
 type Spec = LabFile['spec']
-type CniOptions = Exclude<Spec['cni'], string>
 type ProxyOptions = Exclude<Spec['proxy'], string>
 
 /** IPVS takes the connections, ipset's rules the rest, and the addresses stand on a dummy device. */
 const IPVS_NEEDS = ['ip_vs', 'dummy', 'ipset']
 const NODE_PREFIX = 24
-const VXLAN = { vni: 1, port: 8472 }
 
 /** `written` tells whether the author wrote a field: of two that do not agree, a written one is to be pointed at. */
 export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boolean): Judging<Judged> {
@@ -42,17 +41,20 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
   const pools = yield* poolsOf(spec.loadBalancer.pools, { machines: [...nodes, ...hosts], segments })
   yield* apart([...clusterRanges(podCIDR, serviceCIDR), ...wires.map((wire) => ({ ...wire, range: wire.segment.cidr }))], written)
   yield* poolsApart(pools, clusterRanges(podCIDR, serviceCIDR))
-  const nodePrefix = spec.nodeCIDRMaskSize ?? NODE_PREFIX
+  const cni = yield* cniOf(spec.cni, nodes)
+  if (isCalico(cni) && spec.nodeCIDRMaskSize !== undefined)
+    yield { path: ['spec', 'nodeCIDRMaskSize'], says: `cni ${cni.name} gives nodes blocks of addresses; say how large they are with spec.cni.blockSize` }
+  const nodePrefix = isCalico(cni) ? cni.blockSize : (spec.nodeCIDRMaskSize ?? NODE_PREFIX)
   const prefixPath = ['spec', spec.nodeCIDRMaskSize === undefined ? 'podCIDR' : 'nodeCIDRMaskSize']
   if (podCIDR !== undefined) yield* roomForNodes(podCIDR, { nodePrefix, nodes: nodes.length, path: prefixPath })
   if (serviceCIDR !== undefined) yield* roomForServices(serviceCIDR)
   const nameservers = yield* nameserversOf(spec.nameservers)
-  const [cni, proxy] = [yield* cniOf(spec.cni), yield* proxyOf(spec.proxy)]
+  const proxy = yield* proxyOf(spec.proxy)
   if (cni.name === 'host-gw') yield* onOneSegment(nodes, segments)
   const known = { nodes, ...(serviceCIDR === undefined ? {} : { serviceCIDR }) }
   if (metadata.name === undefined || podCIDR === undefined || serviceCIDR === undefined) return known
   const { policy, dns, driver, kernel } = spec
-  const needs = [...new Set([...spec.needs, ...(proxy.mode === 'ipvs' ? IPVS_NEEDS : [])])]
+  const needs = [...new Set([...spec.needs, ...(proxy.mode === 'ipvs' ? IPVS_NEEDS : []), ...(cni.name === 'calico-bgp' ? ['bird'] : [])])]
   const { name, labels: own } = { ...metadata, name: metadata.name }
   const places = { nodes: nodes.flatMap(machine), hosts: hosts.flatMap(host), underlay: { segments } }
   const names = { dns, nameservers, balancerPools: pools.map((pool) => pool.pool) }
@@ -82,14 +84,6 @@ const clusterRanges = (podCIDR: Cidr | undefined, serviceCIDR: Cidr | undefined)
     { label: 'podCIDR', path: ['spec', 'podCIDR'], range: podCIDR },
     { label: 'serviceCIDR', path: ['spec', 'serviceCIDR'], range: serviceCIDR },
   ].flatMap(({ range, ...rest }) => (range === undefined ? [] : [{ ...rest, range }]))
-
-function* cniOf(given: Spec['cni']): Judging<Cni> {
-  const { name, ...options }: CniOptions = typeof given === 'string' ? { name: given } : given
-  if (name === 'flannel-vxlan') return { name, vni: options.vni ?? VXLAN.vni, port: options.port ?? VXLAN.port, directRouting: options.directRouting ?? false }
-  const [extra] = Object.keys(options)
-  if (extra !== undefined) yield { path: ['spec', 'cni', extra], says: `cni ${name} has no options` }
-  return { name }
-}
 
 function* proxyOf(given: Spec['proxy']): Judging<KubeProxy> {
   const { mode, ...options }: ProxyOptions = typeof given === 'string' ? { mode: given } : given

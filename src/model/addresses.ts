@@ -1,7 +1,8 @@
 /** Names and link-layer addresses that follow from an address or a name, so that every part of netlab derives the same. */
+import { sha1 } from '@noble/hashes/legacy.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
-import type { Lab } from '#lab/lab.ts'
+import type { Cni, Lab } from '#lab/lab.ts'
 import type { Cidr, IfName, Mac } from '#net/net.ts'
 import { addressOf, ifName, macOf, network, nthSubnet } from '#net/net.ts'
 import type { Cluster } from './cluster.ts'
@@ -10,6 +11,7 @@ export const CLUSTER_DOMAIN = 'cluster.local'
 const CONTROL_PLANE_PORT = 6443
 
 const HOST_DEV_DIGITS = 8
+const CALI_DIGITS = 11
 
 /** The lab's router carries the API, on its address in the first segment. */
 export function controlPlaneOf(lab: Lab): Cluster['controlPlane'] {
@@ -27,6 +29,8 @@ export const vtepMac = (subnet: Cidr): Mac => macOf(addressOf(network(subnet)))
 /** The Pod's network namespace on its node, named as kubelet names the Pod's log folder. */
 export const sandboxOf = (namespace: string, name: string): string => `${namespace}_${name}`
 
-/** The node's end of the Pod's veth pair. */
-export const hostDevOf = (namespace: string, name: string): IfName =>
-  ifName(`veth${bytesToHex(sha256(utf8ToBytes(`${namespace}/${name}`))).slice(0, HOST_DEV_DIGITS)}`)
+/** The node's end of the Pod's veth pair, as its CNI plugin names it. */
+export const hostDevOf = (cni: Cni, namespace: string, name: string): IfName =>
+  cni.name.startsWith('calico')
+    ? ifName(`cali${bytesToHex(sha1(utf8ToBytes(`${namespace}.${name}`))).slice(0, CALI_DIGITS)}`)
+    : ifName(`veth${bytesToHex(sha256(utf8ToBytes(`${namespace}/${name}`))).slice(0, HOST_DEV_DIGITS)}`)

@@ -38,6 +38,10 @@ export type Node = {
   readonly ip: Ip
   readonly segment: Segment
   readonly podCIDR: Cidr
+  /** Blocks of Pod addresses that Calico has given to the node; empty with others. */
+  readonly blocks: readonly Cidr[]
+  /** The address of the node's own end of Calico's VXLAN tunnel. */
+  readonly tunnelIp?: Ip
   readonly labels: Readonly<Record<string, string>>
   readonly zone?: string
   /** kube-proxy does not run here: what the kernel holds of Services stays as it is. */

@@ -3,10 +3,11 @@ import type { PodObject } from '#api/kinds.ts'
 import type { Objects } from '#controllers/controller.ts'
 import { named } from '#controllers/lookup.ts'
 import { isFinished } from '#controllers/objects.ts'
-import type { Lab } from '#lab/lab.ts'
+import type { Cni, Lab } from '#lab/lab.ts'
 import type { Ip } from '#net/net.ts'
 import { contains, ifName, ip, macOf, parseCidr, parseIp } from '#net/net.ts'
 import { CLUSTER_DOMAIN, controlPlaneOf, hostDevOf, podRangeOf, sandboxOf } from './addresses.ts'
+import { blocksOf, tunnelAddressOf } from './blocks.ts'
 import type { Cluster, Host, Node, Pod } from './cluster.ts'
 import { nodesWithoutProxy } from './proxies.ts'
 import { servicePortsOf } from './services.ts'
@@ -31,7 +32,7 @@ export function clusterOf(lab: Lab, objects: Objects): Cluster {
     segments: lab.underlay.segments,
     nodes: lab.nodes.flatMap((_, index) => nodeOf(lab, objects, index)).map((node) => (proxyless.has(node.name) ? { ...node, proxyDown: true } : node)),
     hosts: lab.hosts.map((host): Host => ({ ...host, segment: segmentOf(lab, host.ip) })),
-    pods: objects.Pod.flatMap((pod) => podOf(pod) ?? []),
+    pods: objects.Pod.flatMap((pod) => podOf(lab.cni, pod) ?? []),
     services: servicePortsOf(objects),
     serviceObjects: objects.Service,
     configMaps: objects.ConfigMap,
@@ -46,6 +47,7 @@ function nodeOf(lab: Lab, objects: Objects, index: number): readonly Node[] {
   const object = from && named(objects.Node, undefined, from.name)
   if (object === undefined || from === undefined) return []
   const zone = object.metadata.labels['topology.kubernetes.io/zone']
+  const tunnelIp = tunnelAddressOf(object)
   return [
     {
       name: from.name,
@@ -53,6 +55,8 @@ function nodeOf(lab: Lab, objects: Objects, index: number): readonly Node[] {
       ip: from.ip,
       segment: segmentOf(lab, from.ip),
       podCIDR: parseCidr(object.spec.podCIDR ?? '') ?? podRangeOf(lab, index),
+      blocks: blocksOf(object),
+      ...(tunnelIp === undefined ? {} : { tunnelIp }),
       labels: object.metadata.labels,
       ...(zone === undefined ? {} : { zone }),
     },
@@ -65,13 +69,15 @@ function segmentOf(lab: Lab, address: Ip): Cluster['segments'][number] {
   return segment
 }
 
-const made = new WeakMap<PodObject, Pod>()
+/** By CNI plugin, whose names of devices differ. */
+const made: Record<string, WeakMap<PodObject, Pod>> = {}
 
-function podOf(object: PodObject): Pod | undefined {
+function podOf(cni: Cni, object: PodObject): Pod | undefined {
   const { nodeName, hostNetwork } = object.spec
   const address = object.status.podIP ?? object.status.podIPs[0]?.ip
   if (!nodeName || !address || isFinished(object)) return undefined
-  const before = made.get(object)
+  made[cni.name] ??= new WeakMap()
+  const before = made[cni.name]?.get(object)
   if (before !== undefined) return before
   const { name, namespace = 'default' } = object.metadata
   const at = ip(address)
@@ -82,9 +88,9 @@ function podOf(object: PodObject): Pod | undefined {
     ip: at,
     mac: macOf(at),
     ...(hostNetwork ? {} : { sandbox: sandboxOf(namespace, name) }),
-    hostDev: hostNetwork ? WIRE : hostDevOf(namespace, name),
+    hostDev: hostNetwork ? WIRE : hostDevOf(cni, namespace, name),
     object,
   }
-  made.set(object, pod)
+  made[cni.name]?.set(object, pod)
   return pod
 }
