@@ -1,7 +1,7 @@
 /** Which kernel a lab's machines run on: this host's when it gives what the lab needs, else one of the lab's own. Settled before anything starts. */
 import { readFileSync } from 'node:fs'
 import type { Lab } from '#lab/lab.ts'
-import { aptCommand, hasProgram } from './doctor/programs.ts'
+import { aptCommand, hasProgram, packagesOf, programs } from './doctor/programs.ts'
 import { type Outcome, trials } from './doctor/trials.ts'
 import { tryOut } from './doctor/try.ts'
 import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
@@ -26,6 +26,9 @@ const MODULES: Readonly<Record<string, string>> = {
   netem: 'sch_netem',
 }
 
+/** What a lab needs, and the program without which it is of no use. */
+const SPEAKERS = { ip_vs: 'ipvsadm', bird: 'bird' }
+
 export function kindOf(word: string): Kind {
   return KINDS.find((kind) => kind === word) ?? fail(USAGE, `no kernel "${word}"; there is ${KINDS.join(', ')}`)
 }
@@ -33,8 +36,9 @@ export function kindOf(word: string): Kind {
 /** @throws when the kernel lacks something, or the program that speaks to it. */
 export async function kernelFor(lab: Lab, kind: Kind, io: Io): Promise<KernelWish> {
   const root = process.getuid?.() === 0
-  if (lab.needs.includes('ip_vs') && !hasProgram('ipvsadm', io.env['PATH']))
-    throw stop(NOT_STARTED, `missing: ipvsadm\ninstall it with:\n  ${aptCommand(['ipvsadm'], root)}`)
+  for (const [need, program] of Object.entries(SPEAKERS))
+    if (lab.needs.includes(need) && !hasProgram(program, io.env['PATH']))
+      throw stop(NOT_STARTED, `missing: ${program}\ninstall it with:\n  ${aptCommand(packagesOf(programs.filter(({ name }) => name === program)), root)}`)
   if (kind === 'uml') return await ownKernel(lab, 'it was asked for', io)
   const tried = trials.filter(({ id }) => lab.needs.includes(id))
   const lacks = tried.length === 0 ? [] : (await tryOut(tried, root)).filter(({ works }) => !works)

@@ -3,7 +3,7 @@ import { KUBERNETES } from '#api/discovery.ts'
 import type { KubeObject } from '#api/kinds.ts'
 import type { Lab, LabNode } from '#lab/lab.ts'
 import { controlPlaneOf, podRangeOf, vtepMac } from '#model/addresses.ts'
-import { type Cidr, familyOf, hostPort, type Ip, nthIp } from '#net/net.ts'
+import { type Cidr, contains, familyOf, hostPort, type Ip, nthIp, prefixOf, withPrefix } from '#net/net.ts'
 import { corednsObjects } from './coredns.ts'
 import { keyOf, object } from './objects.ts'
 
@@ -37,7 +37,7 @@ function nodeObject(lab: Lab, { name, ip, labels, zone }: LabNode, o: { readonly
         ...(zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone }),
         ...labels,
       },
-      annotations: lab.cni.name === 'none' ? {} : flannelLease(lab.cni, { ip, podCIDR }),
+      annotations: annotationsOf(lab, { ip, podCIDR }),
     },
     spec: { podCIDR, podCIDRs: [podCIDR] },
     status: {
@@ -51,7 +51,27 @@ function nodeObject(lab: Lab, { name, ip, labels, zone }: LabNode, o: { readonly
   })
 }
 
-const flannelLease = (cni: Exclude<Lab['cni'], { name: 'none' }>, { ip, podCIDR }: { readonly ip: Ip; readonly podCIDR: Cidr }): Record<string, string> => ({
+/** What the network's agent on the node writes there: flannel its lease, Calico the address it speaks BGP from. */
+function annotationsOf({ cni, underlay }: Lab, node: { readonly ip: Ip; readonly podCIDR: Cidr }): Record<string, string> {
+  switch (cni.name) {
+    case 'flannel-vxlan':
+    case 'host-gw':
+      return flannelLease(cni, node)
+    case 'calico-bgp': {
+      const segment = underlay.segments.find((one) => contains(one.cidr, node.ip))
+      return segment === undefined ? {} : { 'projectcalico.org/IPv4Address': withPrefix(node.ip, prefixOf(segment.cidr)) }
+    }
+    case 'calico-vxlan':
+    case 'none':
+      return {}
+    default:
+      return cni satisfies never
+  }
+}
+
+type Flannel = Extract<Lab['cni'], { name: 'flannel-vxlan' | 'host-gw' }>
+
+const flannelLease = (cni: Flannel, { ip, podCIDR }: { readonly ip: Ip; readonly podCIDR: Cidr }): Record<string, string> => ({
   'flannel.alpha.coreos.com/backend-data': JSON.stringify(cni.name === 'flannel-vxlan' ? { VNI: cni.vni, VtepMAC: vtepMac(podCIDR) } : null),
   'flannel.alpha.coreos.com/backend-type': cni.name === 'flannel-vxlan' ? 'vxlan' : 'host-gw',
   'flannel.alpha.coreos.com/kube-subnet-manager': 'true',

@@ -19,6 +19,7 @@ import { createNodes } from './nodes.ts'
 import { perform } from './perform.ts'
 import { createPods, type Pods } from './pods.ts'
 import { PROBER_ID, proberProgram } from './prober.ts'
+import { reload, reloads } from './reload.ts'
 import { createSupervisor, type Program, type Supervisor } from './supervisor.ts'
 import { applyProgram, mend, nameOf } from './wheel.ts'
 
@@ -180,6 +181,7 @@ export function createEngine(o: EngineOptions): Engine {
 
   const applyTo = async (machine: string, program: NodeProgram, look: boolean): Promise<void> => {
     const kernel = program.filter((step) => step.kind !== 'process')
+    const before = applied.get(machine) ?? []
     try {
       if (rests(machine)) resting.add(machine)
       else if (resting.has(machine)) await returnOfProxy(machine)
@@ -194,6 +196,7 @@ export function createEngine(o: EngineOptions): Engine {
     }
     await forget(machine)
     await supervisor.sync(machine, processesOf(machine, program))
+    for (const step of reloads(before, program)) await reload(o.driver, machine, step, () => supervisor.get(machine, step.id)?.state.kind === 'running')
     if (bare.delete(machine)) supervisor.hurry(machine)
   }
 

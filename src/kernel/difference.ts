@@ -81,8 +81,10 @@ function shape(step: Step): Step {
     }
     case 'vxlan':
       return { ...step, mtu: 0, mac: '' as typeof step.mac }
-    case 'veth':
-      return { ...step, mtu: 0, peerMac: '' as typeof step.peerMac }
+    case 'veth': {
+      const { mac: _, ...rest } = step
+      return { ...rest, mtu: 0, peerMac: '' as typeof step.peerMac }
+    }
     default:
       return step
   }

@@ -224,9 +224,10 @@ function compareLink(step: Link, dev: Device | undefined, state: State): Differe
   const wantedMac = step.kind === 'veth' ? step.peerMac : step.mac
   const mac = peer?.mac ?? dev.mac
   const mtus = [dev.mtu, ...(peer === undefined ? [] : [peer.mtu])]
+  const isOwnMac = step.kind !== 'veth' || step.mac === undefined || dev.mac === step.mac
   const isMtu = mtus.every((mtu) => mtu === step.mtu) || (step.kind === 'bridge' && step.mtu === ETHERNET_MTU && dev.mtu === smallestPort(step, state))
-  if (isMtu && (wantedMac === undefined || mac === wantedMac)) return undefined
-  return { ...changed(step, `${step.kind} ${step.dev} mac ${mac} mtu ${mtus.join(' and ')}`), inPlace: true }
+  if (isMtu && isOwnMac && (wantedMac === undefined || mac === wantedMac)) return undefined
+  return { ...changed(step, `${step.kind} ${step.dev} mac ${isOwnMac ? mac : dev.mac} mtu ${mtus.join(' and ')}`), inPlace: true }
 }
 
 /** A bridge that was given no MTU of its own follows its ports. */

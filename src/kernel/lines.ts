@@ -32,7 +32,11 @@ export function makeLines(step: Step, ipv6: boolean): readonly Line[] {
     case 'dummy':
       return [line(`link add name ${step.dev} type dummy`)]
     case 'veth':
-      return [line(`link add name ${step.dev} mtu ${step.mtu} type veth peer name ${step.peer} netns ${step.peerIn} address ${step.peerMac} mtu ${step.mtu}`)]
+      return [
+        line(
+          `link add name ${step.dev}${words({ address: step.mac })} mtu ${step.mtu} type veth peer name ${step.peer} netns ${step.peerIn} address ${step.peerMac} mtu ${step.mtu}`,
+        ),
+      ]
     case 'port':
       return [line(`link set dev ${step.dev} master ${step.master}`), line(`link set dev ${step.dev} type bridge_slave hairpin ${step.hairpin ? 'on' : 'off'}`)]
     case 'addr':
@@ -120,6 +124,7 @@ export function adjustLines(from: Step, to: Step): readonly Line[] {
       const old = from as typeof to
       return [
         ...(differ(old.mtu, to.mtu) ? [line(`link set dev ${to.dev} mtu ${to.mtu}`), line(`link set dev ${to.peer} mtu ${to.mtu}`, to.peerIn)] : []),
+        ...(to.mac !== undefined && differ(old.mac, to.mac) ? [line(`link set dev ${to.dev} address ${to.mac}`)] : []),
         ...(differ(old.peerMac, to.peerMac) ? [line(`link set dev ${to.peer} address ${to.peerMac}`, to.peerIn)] : []),
       ]
     }

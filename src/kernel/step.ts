@@ -23,7 +23,15 @@ export type What =
   /** A device that leads nowhere: addresses on it are the machine's own. */
   | { readonly kind: 'dummy'; readonly dev: IfName }
   /** A veth pair made from the node's side with its peer already in its final namespace. */
-  | { readonly kind: 'veth'; readonly dev: IfName; readonly mtu: number; readonly peer: IfName; readonly peerIn: string; readonly peerMac: Mac }
+  | {
+      readonly kind: 'veth'
+      readonly dev: IfName
+      readonly mac?: Mac
+      readonly mtu: number
+      readonly peer: IfName
+      readonly peerIn: string
+      readonly peerMac: Mac
+    }
   /** Settings of a bridge port; gives `dev` its master. */
   | { readonly kind: 'port'; readonly dev: IfName; readonly master: IfName; readonly hairpin: boolean }
   | { readonly kind: 'addr'; readonly dev: IfName; readonly cidr: Cidr; readonly scope?: 'global' | 'link' | 'host' }
@@ -95,6 +103,8 @@ export type Process = {
   /** What a changed argv, env or mount means: containers are immutable, a daemon is started anew. */
   readonly onChange: 'keep' | 'restart'
   readonly restart: 'Always' | 'OnFailure' | 'Never'
+  /** What makes the running program read its files again when one of them changed. */
+  readonly reload?: { readonly argv: readonly string[]; readonly files: readonly string[] }
   /** The program reads what the engine writes to it; without it stdin is /dev/null. */
   readonly stdin?: true
 }

@@ -40,7 +40,7 @@ function what(step: Step): string {
     case 'dummy':
       return `dummy ${step.dev}`
     case 'veth':
-      return `veth ${step.dev} to ${step.peer} in ${step.peerIn} mac ${step.peerMac} mtu ${step.mtu}`
+      return `veth ${step.dev}${step.mac === undefined ? '' : ` mac ${step.mac}`} to ${step.peer} in ${step.peerIn} mac ${step.peerMac} mtu ${step.mtu}`
     case 'port':
       return `port ${step.dev} of ${step.master}${step.hairpin ? ' hairpin' : ''}`
     case 'addr':

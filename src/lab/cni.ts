@@ -27,7 +27,10 @@ export function* cniOf(given: Spec['cni'], nodes: readonly { readonly name: stri
   const known = OPTIONS[name]
   for (const option of Object.keys(options)) {
     if (known.some((one) => one === option)) continue
-    yield { path: ['spec', 'cni', option], says: known.length === 0 ? `cni ${name} has no options` : `cni ${name} has no ${option}; it has ${known.join(', ')}` }
+    yield {
+      path: ['spec', 'cni', option],
+      says: known.length === 0 ? `cni ${name} has no options` : `cni ${name} has no ${option}; it has ${known.join(', ')}`,
+    }
   }
   const blockSize = options.blockSize ?? BLOCK
   switch (name) {
@@ -39,7 +42,8 @@ export function* cniOf(given: Spec['cni'], nodes: readonly { readonly name: stri
       const { asn = ASN, routeReflectors = [], bfd = false, gracefulRestart = false } = options
       for (const [i, reflector] of routeReflectors.entries()) {
         const path = ['spec', 'cni', 'routeReflectors', i]
-        if (!nodes.some((node) => node.name === reflector)) yield { path, says: `no node named "${reflector}"; the lab has ${nodes.map((node) => node.name).join(', ')}` }
+        if (!nodes.some((node) => node.name === reflector))
+          yield { path, says: `no node named "${reflector}"; the lab has ${nodes.map((node) => node.name).join(', ')}` }
         else if (routeReflectors.indexOf(reflector) < i) yield { path, says: `"${reflector}" is named twice` }
       }
       return { name, blockSize, asn, routeReflectors, bfd, gracefulRestart }

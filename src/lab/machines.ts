@@ -121,7 +121,9 @@ export function* placed(machines: readonly Machine[], segments: readonly Segment
 }
 
 /** Plain routes lead to a neighbour on the wire; behind a router nobody knows where Pods are. */
-export function* onOneSegment(nodes: readonly Machine[], segments: readonly Segment[]): Judging<void> {
+const CROSSES = { 'host-gw': '{name: flannel-vxlan, directRouting: true}', 'calico-bgp': '{name: calico-vxlan, crossSubnet: true}' }
+
+export function* onOneSegment(cni: 'host-gw' | 'calico-bgp', nodes: readonly Machine[], segments: readonly Segment[]): Judging<void> {
   const wires = nodes.map(({ ip }) => segments.find(({ cidr }) => ip !== undefined && contains(cidr, ip)))
   const [first] = wires
   if (first === undefined) return
@@ -130,7 +132,7 @@ export function* onOneSegment(nodes: readonly Machine[], segments: readonly Segm
     if (wire === undefined || wire === first) continue
     yield {
       path: [...path, 'ip'],
-      says: `cni host-gw needs all nodes on one segment, but ${name} (${ip}) is on "${wire.name}" and ${nodes[0]?.name} on "${first.name}"; {name: flannel-vxlan, directRouting: true} crosses segments`,
+      says: `cni ${cni} needs all nodes on one segment, but ${name} (${ip}) is on "${wire.name}" and ${nodes[0]?.name} on "${first.name}"; ${CROSSES[cni]} crosses segments`,
     }
   }
 }

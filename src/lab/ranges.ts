@@ -44,12 +44,15 @@ export function* apart(ranges: readonly Range[], written: (path: Path) => boolea
 const NODE_PREFIX_MAX = 28
 
 /** Each node gets one range of `nodePrefix` out of podCIDR. */
-export function* roomForNodes(podCIDR: Cidr, o: { readonly nodePrefix: number; readonly nodes: number; readonly path: Path }): Judging<void> {
+export function* roomForNodes(
+  podCIDR: Cidr,
+  o: { readonly nodePrefix: number; readonly nodes: number; readonly setting: string; readonly path: Path },
+): Judging<void> {
   const room = o.nodePrefix < prefixOf(podCIDR) ? 0 : 2 ** (o.nodePrefix - prefixOf(podCIDR))
   if (room >= o.nodes) return
   const bits = Math.ceil(Math.log2(o.nodes))
   const [longer, wider] = [prefixOf(podCIDR) + bits, Math.max(0, o.nodePrefix - bits)]
-  const out = longer <= NODE_PREFIX_MAX ? `set nodeCIDRMaskSize to ${longer} or widen podCIDR to a /${wider}` : `widen podCIDR to a /${wider}`
+  const out = longer <= NODE_PREFIX_MAX ? `set ${o.setting} to ${longer} or widen podCIDR to a /${wider}` : `widen podCIDR to a /${wider}`
   yield { path: o.path, says: `${podCIDR} has room for ${room} node${room === 1 ? '' : 's'} with a /${o.nodePrefix} each, but the lab has ${o.nodes}; ${out}` }
 }
 

@@ -45,12 +45,13 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
   if (isCalico(cni) && spec.nodeCIDRMaskSize !== undefined)
     yield { path: ['spec', 'nodeCIDRMaskSize'], says: `cni ${cni.name} gives nodes blocks of addresses; say how large they are with spec.cni.blockSize` }
   const nodePrefix = isCalico(cni) ? cni.blockSize : (spec.nodeCIDRMaskSize ?? NODE_PREFIX)
-  const prefixPath = ['spec', spec.nodeCIDRMaskSize === undefined ? 'podCIDR' : 'nodeCIDRMaskSize']
-  if (podCIDR !== undefined) yield* roomForNodes(podCIDR, { nodePrefix, nodes: nodes.length, path: prefixPath })
+  const prefixPath = ['spec', spec.nodeCIDRMaskSize === undefined || isCalico(cni) ? 'podCIDR' : 'nodeCIDRMaskSize']
+  const setting = isCalico(cni) ? 'cni.blockSize' : 'nodeCIDRMaskSize'
+  if (podCIDR !== undefined) yield* roomForNodes(podCIDR, { nodePrefix, nodes: nodes.length, setting, path: prefixPath })
   if (serviceCIDR !== undefined) yield* roomForServices(serviceCIDR)
   const nameservers = yield* nameserversOf(spec.nameservers)
   const proxy = yield* proxyOf(spec.proxy)
-  if (cni.name === 'host-gw') yield* onOneSegment(nodes, segments)
+  if (cni.name === 'host-gw' || cni.name === 'calico-bgp') yield* onOneSegment(cni.name, nodes, segments)
   const known = { nodes, ...(serviceCIDR === undefined ? {} : { serviceCIDR }) }
   if (metadata.name === undefined || podCIDR === undefined || serviceCIDR === undefined) return known
   const { policy, dns, driver, kernel } = spec

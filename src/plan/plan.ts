@@ -1,5 +1,7 @@
 /** The whole plan: every component asked for every machine. */
 import { bridge } from '#cni/bridge/bridge.ts'
+import { bird } from '#cni/calico/bird.ts'
+import { calico } from '#cni/calico/calico.ts'
 import { flannel } from '#cni/flannel/flannel.ts'
 import { hostLocal } from '#cni/host-local/host-local.ts'
 import type { Run } from '#kernel/command.ts'
@@ -15,7 +17,18 @@ import { kubeProxyNftables } from '#proxy/nftables/nftables.ts'
 import { hostSteps } from '#underlay/underlay.ts'
 
 /** THE list of components, in the order in which a reader should meet them. */
-export const components: readonly Component[] = [kubelet, bridge, hostLocal, flannel, kubeProxyIptables, kubeProxyNftables, kubeProxyIpvs, kubeRouter]
+export const components: readonly Component[] = [
+  kubelet,
+  bridge,
+  hostLocal,
+  flannel,
+  calico,
+  bird,
+  kubeProxyIptables,
+  kubeProxyNftables,
+  kubeProxyIpvs,
+  kubeRouter,
+]
 
 /** What every machine of the lab should hold, nodes before the hosts outside. */
 export function programsOf(cluster: Cluster): ReadonlyMap<string, NodeProgram> {

@@ -40,7 +40,7 @@ export const programs: readonly Program[] = [
   { name: 'linux.uml', package: 'user-mode-linux', need: 'optional', uses: "is a kernel of the lab's own, for what this one lacks (--kernel uml)" },
   { name: 'docker', package: 'docker.io', need: 'optional', uses: 'makes nodes of containers (--driver docker)' },
   { name: 'mmdebstrap', package: 'mmdebstrap', need: 'optional', uses: 'makes the base of their image where no registry answers' },
-  { name: 'bird', package: 'bird2', need: 'optional', uses: 'speaks BGP in later labs' },
+  { name: 'bird', package: 'bird2', need: 'optional', uses: 'speaks BGP on the nodes of Calico labs' },
 ]
 
 /** Debian leaves the sbin folders out of an ordinary user's PATH. */

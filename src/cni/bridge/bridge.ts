@@ -2,13 +2,13 @@
 import type { Component, Step } from '#kernel/step.ts'
 import type { Cluster, Node, Pod } from '#model/cluster.ts'
 import { type Cidr, cidr, familyOf, ifName, macOf } from '#net/net.ts'
-import { BRIDGE, gatewayOf, inNodeRange, POD_DEV, podMtu } from '../network.ts'
+import { BRIDGE, gatewayOf, hasBridge, inNodeRange, POD_DEV, podMtu } from '../network.ts'
 
 const by = 'cni/bridge'
 
 export const bridge: Component = {
   name: by,
-  wanted: (cluster) => cluster.cni.name !== 'none',
+  wanted: hasBridge,
   steps: (cluster, node) => [
     ...theSwitch(cluster, node),
     ...cluster.pods.filter((pod) => pod.node === node.name).flatMap((pod) => (pod.sandbox === undefined ? [] : plug(cluster, node, pod, pod.sandbox))),

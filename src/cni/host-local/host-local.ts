@@ -2,14 +2,14 @@
 import type { Component, Step } from '#kernel/step.ts'
 import type { Node } from '#model/cluster.ts'
 import { compareIp } from '#net/net.ts'
-import { NETWORK, POD_DEV } from '../network.ts'
+import { hasBridge, NETWORK, POD_DEV } from '../network.ts'
 
 const by = 'cni/host-local'
 const DIR = `/var/lib/cni/networks/${NETWORK}`
 
 export const hostLocal: Component = {
   name: by,
-  wanted: (cluster) => cluster.cni.name !== 'none',
+  wanted: hasBridge,
   steps: (cluster, node: Node) => {
     const pods = cluster.pods.filter((pod) => pod.node === node.name && pod.sandbox !== undefined).toSorted((a, b) => compareIp(a.ip, b.ip))
     const leases = pods.map(({ ip, sandbox, namespace, name }): Step => {
