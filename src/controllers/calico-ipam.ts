@@ -45,7 +45,7 @@ function claimed(node: NodeObject, pool: Pool, tunnel: Ip | undefined): readonly
 
 function poolOf(lab: Lab, blockSize: number, objects: World['objects']): Pool {
   const owned = new Map(objects.Node.map((node) => [node.metadata.name, [...blocksOf(node)]]))
-  const taken = new Set(owned.values().flatMap((blocks) => blocks))
+  const taken = new Set([...owned.values()].flat())
   const used = new Set<Ip>(objects.Node.flatMap((node) => tunnelAddressOf(node) ?? []))
   for (const pod of objects.Pod) {
     const ip = pod.spec.hostNetwork || isFinished(pod) ? undefined : parseIp(pod.status.podIP ?? '')
