@@ -1,11 +1,12 @@
 /** Labs whose nodes are Docker containers: as users meet them, and what is left when somebody is killed. */
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { afterAll, afterEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { whyNoDocker } from '../driver/docker.ts'
 import { home, netlab, stateOf, until } from '../support/netlab.ts'
 
 const LAB = 'flannel-vxlan'
+const BUILD_MS = 900_000
 const SMALL = join(home, 'test/support/labs/small')
 const n = netlab()
 const why = await whyNoDocker()
@@ -32,6 +33,13 @@ if (why !== undefined) {
     expect([code, process.getuid?.() !== 0, /docker/i.test(err) && err.includes('\n')]).toEqual([4, true, true])
   })
 } else {
+  // Where nobody has used Docker for a lab yet, the nodes' image is built first: from the registry, or package by package.
+  beforeAll(async () => {
+    const patient = netlab({ timeout: BUILD_MS })
+    await patient.ok('up', SMALL, '--driver', 'docker')
+    await patient.clean()
+  }, BUILD_MS)
+
   afterEach(async () => {
     await n.run('down', '--all')
     for (const lab of [LAB, 'small']) await nothingOf(lab)
