@@ -61,9 +61,12 @@ export function formOf(request: Request): Form | undefined {
 export function shown(call: Call, made: Answer<KubeObject>, code: number, warnings: readonly string[]): Response {
   if (!made.ok) return refused(made.status)
   const response = shownOne(call, made.value, code)
-  for (const warning of warnings) response.headers.append('warning', `299 - ${JSON.stringify(warning)}`)
+  for (const warning of warnings) response.headers.append('warning', warningHeader(warning))
   return response
 }
+
+/** As clients of Kubernetes read it (RFC 7234 §5.5.7): code, agent, text. */
+export const warningHeader = (text: string): string => `299 - ${JSON.stringify(text)}`
 
 export function shownOne(call: Call, object: KubeObject, code = 200): Response {
   switch (formOf(call.request)) {

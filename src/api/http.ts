@@ -16,6 +16,7 @@ import {
   shownOne,
   tableWire,
   unknownPatch,
+  warningHeader,
   writing,
 } from './forms.ts'
 import { matcherOf } from './history.ts'
@@ -27,13 +28,17 @@ import { watchStream } from './stream.ts'
 import { fieldName, withoutUnknown } from './validate.ts'
 import { wireOf } from './wire.ts'
 
-type Options = { readonly now: () => string }
+type Options = {
+  readonly now: () => string
+  /** What kubectl is to print whenever it writes or reads objects of a kind; undefined: nothing. */
+  readonly warning?: (kind: string) => string | undefined
+}
 
 /** Served by whoever holds the containers. */
 const ELSEWHERE = ['log', 'exec', 'attach', 'portforward', 'proxy']
 
 /** Answers a request about the API; undefined when the path is not one of its. */
-export function handleApi(store: Store, request: Request, { now }: Options): Promise<Response> | undefined {
+export function handleApi(store: Store, request: Request, { now, warning }: Options): Promise<Response> | undefined {
   const { pathname, searchParams: query } = new URL(request.url)
   const path = pathname.length > 1 ? pathname.replace(/\/+$/, '') : pathname
   if (['/healthz', '/livez', '/readyz'].some((one) => path === one || path.startsWith(`${one}/`))) return Promise.resolve(new Response('ok'))
@@ -45,10 +50,17 @@ export function handleApi(store: Store, request: Request, { now }: Options): Pro
   const at = addressOf(path)
   if (at === undefined) return Promise.resolve(refused(noSuchPath().status))
   if (at.resource.kind === 'Pod' && ELSEWHERE.includes(at.subresource ?? '')) return undefined
-  return answer({ store, request, query, at, now }).catch((error) => {
-    if (error instanceof BadBody) return refused(badRequest(error.message).status)
-    throw error
-  })
+  return answer({ store, request, query, at, now })
+    .then((response) => warned(response, request.method === 'DELETE' ? undefined : warning?.(at.resource.kind)))
+    .catch((error) => {
+      if (error instanceof BadBody) return refused(badRequest(error.message).status)
+      throw error
+    })
+}
+
+function warned(response: Response, warning: string | undefined): Response {
+  if (response.ok && warning !== undefined) response.headers.append('warning', warningHeader(warning))
+  return response
 }
 
 const OPENAPI_V2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'

@@ -11,7 +11,7 @@ import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
 import { checkFile, findLab } from './labs.ts'
 import { offer } from './nearest.ts'
 import { openProgress } from './progress.ts'
-import { runningLab, runningLabs } from './running.ts'
+import { runningLab, runningLabs, warningTo } from './running.ts'
 import { bringUp, follow } from './session.ts'
 import { type Args, list, on, type Run, text } from './verb.ts'
 
@@ -43,7 +43,7 @@ async function checked(lab: LabState, args: Args, io: Io): Promise<number> {
   const progress = openProgress(io, form === undefined ? io.out : io.err)
   const only = list(args, 'only')
   const body = { ...check, ...(only.length > 0 && { only }) }
-  const end = await follow(clientOf(lab.socket).lines<Event>({ method: 'POST', path: '/netlab/v1/check', body, signal: io.signal }), progress)
+  const end = await follow(clientOf(lab.socket, warningTo(io)).lines<Event>({ method: 'POST', path: '/netlab/v1/check', body, signal: io.signal }), progress)
   if (form === 'json') io.out(json(progress.state()))
   else if (form === 'junit') io.out(junit(progress.state()))
   else if (form === 'text' || (progress.drawn() && !io.outIsTty)) io.out(`${progress.state().over.flatMap(plain).join('\n')}\n`)

@@ -29,14 +29,22 @@ export type Client = {
 /** Many requests at once share these: each connection of its own would be one more than the socket's queue may hold. */
 const CONNECTIONS = 8
 
-export function clientOf(socket: string): Client {
+/** `warn` hears each sentence of a Warning header once. */
+export function clientOf(socket: string, warn: (says: string) => void = () => {}): Client {
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
+  const heard = new Set<string>()
+  const ask = async (call: Call, by: Agent | false): Promise<IncomingMessage> => {
+    const answer = await open(socket, call, by)
+    for (const says of warningsOf(answer)) if (!heard.has(says)) warn(says)
+    for (const says of warningsOf(answer)) heard.add(says)
+    return answer
+  }
   const send = async (call: Call): Promise<Reply> => {
-    const answer = await open(socket, call, agent)
+    const answer = await ask(call, agent)
     return { status: answer.statusCode ?? 0, text: await whole(answer, call.signal) }
   }
   async function* text(call: Call): AsyncGenerator<string> {
-    const answer = await open(socket, call, false)
+    const answer = await ask(call, false)
     if ((answer.statusCode ?? 0) >= 400) throw refused({ status: answer.statusCode ?? 0, text: await whole(answer, call.signal) })
     try {
       for await (const chunk of answer) yield chunk as string
@@ -63,6 +71,10 @@ export function clientOf(socket: string): Client {
     },
   }
 }
+
+/** `299 - "text"`, one after another. */
+const warningsOf = ({ headers }: IncomingMessage): readonly string[] =>
+  [...(headers.warning ?? '').matchAll(/\d{3} \S+ ("(?:[^"\\]|\\.)*")/g)].map(([, quoted = '""']) => JSON.parse(quoted) as string)
 
 /** The Status object that a failed Kubernetes request is answered with. */
 export function statusOf(reply: Reply): Partial<Status> {

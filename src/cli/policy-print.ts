@@ -1,6 +1,8 @@
 /** The table of who may talk to whom, printed. */
+import { unenforced } from '#lab/unenforced.ts'
 import { differs, type Table, tableText } from '#policy/table.ts'
 import type { Io } from './io.ts'
+import { warningTo } from './running.ts'
 import { type Args, text } from './verb.ts'
 
 const DIFFERENT = 1
@@ -20,7 +22,7 @@ export function printed(table: Table, args: Args, io: Io): number {
     for (const { from, to, port, allowed } of different)
       io.out(`${from} to ${to} ${port}: policies say ${allowed ? 'yes' : 'no'}, measured ${allowed ? 'no' : 'yes'}\n`)
   }
-  if (table.enforcedBy === 'none' && table.flows.some(({ isolatedBy }) => isolatedBy.length > 0))
-    io.err('nobody enforces NetworkPolicies in this lab (policy: none in lab.yaml), as with plain flannel: they are accepted and do nothing\n')
+  const warning = table.flows.some(({ isolatedBy }) => isolatedBy.length > 0) ? unenforced(table.enforcedBy) : undefined
+  if (warning !== undefined) warningTo(io)(warning)
   return different.length > 0 ? DIFFERENT : 0
 }

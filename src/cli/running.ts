@@ -26,4 +26,10 @@ export function labOf(args: Args, io: Io): LabState {
   return runningLab(io, text(args, 'lab'))
 }
 
-export const clientFor = (args: Args, io: Io): Client => clientOf(labOf(args, io).socket)
+export const clientFor = (args: Args, io: Io): Client => clientOf(labOf(args, io).socket, warningTo(io))
+
+/** In kubectl's words. */
+export const warningTo =
+  (io: Io) =>
+  (says: string): void =>
+    io.err(`Warning: ${says}\n`)

@@ -1,9 +1,11 @@
 /** Runs the probes of a check file against the running lab. */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { warningHeader } from '#api/forms.ts'
 import type { Engine } from '#engine/engine.ts'
 import { podDir } from '#kubelet/volumes.ts'
 import { issueText } from '#lab/issue.ts'
+import { unenforced } from '#lab/unenforced.ts'
 import { ok } from '#net/result.ts'
 import { readChecks } from '#probe/checks.ts'
 import { expand } from '#probe/names.ts'
@@ -23,13 +25,16 @@ export async function check(engine: Engine, request: Request): Promise<Response>
   const read = 'checks' in asked ? ok(asked.checks) : readChecks(asked.text, asked.file, engine.cluster())
   if (!read.ok) return new Response(JSON.stringify(failureStatus(400, read.errors.map(issueText).join('\n'))), { status: 400 })
   const begun = performance.now()
-  return lines<Event>(async (send) => {
+  const warning = engine.cluster().networkPolicies.length > 0 ? unenforced(engine.lab().policy) : undefined
+  const answer = lines<Event>(async (send) => {
     send({ kind: 'begin', verb: 'check', lab: engine.cluster().lab, phases: [] })
     const results = await runChecks(read.value, worldOf(engine, { emit: send, signal: request.signal, ...(only && { only }), ...(answers && { answers }) }))
     // A check in which no probe was run has found out nothing.
     const exit = request.signal.aborted ? EXIT.interrupted : results.length === 0 ? EXIT.inconclusive : exitOf(results)
     send({ kind: 'end', exit, says: results.length === 0 ? 'no probe was run' : summary(results), next: [], ms: performance.now() - begun })
   })
+  if (warning !== undefined) answer.headers.set('warning', warningHeader(warning))
+  return answer
 }
 
 /** The same without an end: until whoever asked goes away. */

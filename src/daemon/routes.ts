@@ -2,6 +2,7 @@
 import { handleApi } from '#api/http.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { Lab } from '#lab/lab.ts'
+import { unenforced } from '#lab/unenforced.ts'
 import type { Event } from '#report/event.ts'
 import { driftOf, repairAll } from './drift.ts'
 import { enter } from './enter.ts'
@@ -92,7 +93,12 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
     return withEngine(
       daemon,
       async (engine) =>
-        podLog(engine, url) ?? (await handleApi(engine.store, request, { now: daemon.now })) ?? json(failureStatus(404, `no ${url.pathname}`), 404),
+        podLog(engine, url) ??
+        (await handleApi(engine.store, request, {
+          now: daemon.now,
+          warning: (kind) => (kind === 'NetworkPolicy' ? unheeded(engine, request.method !== 'GET') : undefined),
+        })) ??
+        json(failureStatus(404, `no ${url.pathname}`), 404),
     )
   }
 
@@ -105,6 +111,10 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
 
   return { verbs, kubernetes }
 }
+
+/** `written`: a policy is under way. */
+const unheeded = (engine: Engine, written: boolean): string | undefined =>
+  written || engine.store.list('NetworkPolicy').length > 0 ? unenforced(engine.lab().policy) : undefined
 
 async function withEngine(daemon: Daemon, answer: (engine: Engine) => Promise<Response> | Response): Promise<Response> {
   const engine = daemon.engine()

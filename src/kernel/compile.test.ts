@@ -133,9 +133,43 @@ test('a changed chain is written alone', () => {
   )
 })
 
+test('who leaves a set leaves it before its chain changes, who comes into it comes after: an old rule never meets a new member', () => {
+  const other = sampleNode.map((step): Step => {
+    if (step.kind === 'ipset') return { ...step, members: ['10.244.0.9', '10.244.1.2'] }
+    return step.kind === 'chain' && step.chain === 'WEB-IN' ? { ...step, rules: ['-p udp -m set --match-set WEB-FROM src -j ACCEPT', '-j DROP'] } : step
+  })
+  expect(change(sampleNode, other).map((command) => (command.kind === 'run' ? [command.argv[0], command.stdin?.match(/^(add|del|-A) .*$/gm)] : []))).toEqual([
+    ['ipset', ['del WEB-FROM 10.244.0.2']],
+    ['iptables-restore', ['-A WEB-IN -p udp -m set --match-set WEB-FROM src -j ACCEPT', '-A WEB-IN -j DROP']],
+    ['ipset', ['add WEB-FROM 10.244.0.9']],
+  ])
+})
+
+test('a jump that gives way to another is at no moment away, whether or not somebody took it away before', async () => {
+  const jump = (target: string): Step => ({
+    ...{ by: 'test', why: 'a jump', kind: 'jump', family: 4, table: 'filter', chain: 'FORWARD' },
+    ...{ rule: `-j ${target}`, place: 'first' },
+  })
+  const [one, two, three] = [jump('ONE'), jump('TWO'), jump('THREE')]
+  const order = async (held: readonly Step[]) => {
+    const driver = fakeDriver()
+    await apply(driver, change([], held))
+    const seen: (readonly string[])[] = []
+    for (const command of change([two], [one, two, three])) {
+      const failure = failureOf('n1', command, await driver.run('n1', command))
+      if (failure !== undefined) throw failure
+      seen.push(driver.holds('n1').flatMap((line) => line.match(/-j \w+/g) ?? []))
+    }
+    return seen
+  }
+  const last = ['-j THREE', '-j TWO', '-j ONE']
+  const [kept, lost] = [await order([two]), await order([])]
+  expect([kept.every((rules) => rules.includes('-j TWO')), kept.at(-1), lost.at(-1)]).toEqual([true, last, last])
+})
+
 test('a set that changed is told what came and what went', () => {
   const other = sampleNode.map((step): Step => (step.kind === 'ipset' ? { ...step, members: ['10.244.0.9', '10.244.1.2'] } : step))
-  expect(print(change(sampleNode, other))).toBe('ipset restore -exist\n  add WEB-FROM 10.244.0.9\n  del WEB-FROM 10.244.0.2\n')
+  expect(print(change(sampleNode, other))).toBe('ipset restore -exist\n  del WEB-FROM 10.244.0.2\n  add WEB-FROM 10.244.0.9\n')
 })
 
 test('a jump that comes late stands where a fresh machine would have it', async () => {

@@ -2,11 +2,12 @@
 import type { Family } from '#net/net.ts'
 import type { Command, Run } from './command.ts'
 import { type Difference, difference, type Found, type StepOf } from './difference.ts'
+import { keyOf } from './identity.ts'
 import { serverRuns } from './ipvs.ts'
 import { adjustLines, type Line, makeLines, speaksIpv6, undoLines } from './lines.ts'
 import { NFT, nftLines } from './nft.ts'
 import { isLate, turnOf } from './order.ts'
-import { FAMILIES, isChain, isJump, jumpRemoval, restoreArgv, restoreInput, setChange, setLines, setRemoval } from './rules.ts'
+import { FAMILIES, isChain, isJump, jumpMove, jumpRemoval, restoreArgv, restoreInput, setComers, setLeavers, setLines, setRemoval } from './rules.ts'
 import type { NodeProgram, Step } from './step.ts'
 
 /** The machine's own namespace first, then its others, which do not depend on one another. */
@@ -111,7 +112,10 @@ function sysctl(space: string | undefined, steps: readonly StepOf<'sysctl'>[]): 
 export const sysctlKey = (step: StepOf<'sysctl'>): string =>
   step.dev === undefined ? step.key : step.key.replace(`.${step.dev}.`, `.${step.dev.replaceAll('.', '/')}.`)
 
-/** Sets before the chains that ask them; gone sets after. */
+/**
+ * New sets, and what leaves sets, before the chains that ask them; what comes into sets, and gone sets, after. So at every moment a packet is let
+ * through by what was wanted before or by what is wanted now, and never by an old rule that meets a new member.
+ */
 function rules(space: string | undefined, work: Work, canaries: readonly StepOf<'chain'>[]): readonly Run[] {
   const { undo, make, adjust } = work
   if (![...undo, ...make].some((step) => isChain(step) || isJump(step) || step.kind === 'ipset') && adjust.length === 0) return []
@@ -120,28 +124,35 @@ function rules(space: string | undefined, work: Work, canaries: readonly StepOf<
   const changedSets = adjust.flatMap(({ from, to }) => (isSet(from) && isSet(to) ? [{ from, to }] : []))
   const goneSets = undo.filter(isSet)
   const setsMadeAnew = goneSets.filter((step) => newSets.some((set) => set.name === step.name))
-  const run = (argv: readonly string[], stdin: string, does: readonly Step[], undoes?: number): readonly Run[] =>
+  const setsGoneForGood = goneSets.filter((step) => !setsMadeAnew.includes(step))
+  const run: Runs = (argv, stdin, does, undoes) =>
     stdin === '' ? [] : [{ kind: 'run', argv, ...within(space), stdin, does, ...(undoes === undefined ? {} : { undoes }) }]
   const sets = (lines: readonly string[], does: readonly Step[]): readonly Run[] =>
     run(['ipset', 'restore', '-exist'], lines.map((line) => `${line}\n`).join(''), does)
+  const before = [...setsMadeAnew.flatMap(setRemoval), ...newSets.flatMap(setLines), ...changedSets.flatMap(({ from, to }) => setLeavers(from, to))]
+  const after = [...changedSets.flatMap(({ from, to }) => setComers(from, to)), ...setsGoneForGood.flatMap(setRemoval)]
+  const changed = changedSets.map(({ to }) => to)
+  const chains = FAMILIES.flatMap((family) => ofFamily(family, work, canaries, run))
+  if (chains.length === 0) return sets([...before, ...after], [...newSets, ...changed, ...setsGoneForGood])
+  return [...sets(before, [...newSets, ...changed]), ...chains, ...sets(after, [...changed, ...setsGoneForGood])]
+}
+
+type Runs = (argv: readonly string[], stdin: string, does: readonly Step[], undoes?: number) => readonly Run[]
+
+/** A jump that only changes its place stands twice for a moment, rather than not at all. */
+function ofFamily(family: Family, { undo, make }: Work, canaries: readonly StepOf<'chain'>[], run: Runs): readonly Run[] {
+  const mine = <S extends Step & { family: Family }>(steps: readonly S[]): readonly S[] => steps.filter((step) => step.family === family)
+  const jumps = mine(make.filter(isJump))
+  const made = new Set(jumps.map(keyOf))
+  const [moved, goneJumps] = [new Set<string>(), [] as StepOf<'jump'>[]]
+  for (const step of mine(undo.filter(isJump))) made.has(keyOf(step)) ? moved.add(keyOf(step)) : goneJumps.push(step)
+  const gone = mine(undo.filter(isChain))
+  const chains = mine(make.filter(isChain))
+  const asked = canaries.filter((one) => [...chains, ...gone].some(({ by, table }) => by === one.by && table === one.table))
   return [
-    ...sets(
-      [...setsMadeAnew.flatMap(setRemoval), ...newSets.flatMap(setLines), ...changedSets.flatMap(({ from, to }) => setChange(from, to))],
-      [...newSets, ...changedSets.map(({ to }) => to)],
-    ),
-    ...FAMILIES.flatMap((family) => {
-      const mine = <S extends Step & { family: Family }>(steps: readonly S[]): readonly S[] => steps.filter((step) => step.family === family)
-      const goneJumps = mine(undo.filter(isJump))
-      const gone = mine(undo.filter(isChain))
-      const chains = mine(make.filter(isChain))
-      const jumps = mine(make.filter(isJump))
-      const asked = canaries.filter((one) => [...chains, ...gone].some(({ by, table }) => by === one.by && table === one.table))
-      return [
-        ...goneJumps.flatMap((step) => run(restoreArgv(family), jumpRemoval(step), [step], 2)),
-        ...run(restoreArgv(family), restoreInput({ chains, jumps, gone, canaries: asked }, family), [...chains, ...jumps, ...gone]),
-      ]
-    }),
-    ...sets(goneSets.filter((step) => !setsMadeAnew.includes(step)).flatMap(setRemoval), goneSets),
+    ...goneJumps.flatMap((step) => run(restoreArgv(family), jumpRemoval(step), [step], 2)),
+    ...run(restoreArgv(family), restoreInput({ chains, jumps, gone, canaries: asked }, family), [...chains, ...jumps, ...gone]),
+    ...(moved.size === 0 ? [] : jumps.flatMap((step) => run(restoreArgv(family), jumpMove(step, moved.has(keyOf(step)) ? 2 : 1), [step], 3))),
   ]
 }
 

@@ -76,6 +76,13 @@ function statement(words: Words): readonly Statement[] {
     return []
   }
   if (words.take('counter')) return []
+  // One packet is within any limit, and is not held up by being logged.
+  if (words.take('log', 'group') || words.take('limit', 'rate')) {
+    words.next()
+    if (words.take('burst')) words.next()
+    words.take('packets')
+    return []
+  }
   if (words.take('update') || words.take('add')) return [remember(words)]
   if (words.take('mark', 'set') || words.take('meta', 'mark', 'set')) return [markChange(words)]
   const verdict = verdictOf(words)

@@ -38,7 +38,7 @@ export function restore(
       ...[...chains, ...gone].map((step) => `:${step.chain} - [0:0]`),
       ...mine(o.canaries ?? []).map((step) => `-F ${step.chain}`),
       ...chains.flatMap((step) => [...remark(step), ...step.rules.map((rule) => `-A ${step.chain} ${rule}`)]),
-      ...jumps.flatMap((step) => [...remark(step), `${step.place === 'first' ? '-I' : '-A'} ${step.chain} ${step.rule}`]),
+      ...jumps.flatMap((step) => [...remark(step), jumpLine(step)]),
       ...gone.map((step) => `-X ${step.chain}`),
       'COMMIT',
     ]
@@ -80,6 +80,12 @@ function targetsFirst(chains: readonly Chain[]): readonly Chain[] {
 /** Takes one jump away; it is a run of its own so that a jump which a learner took away before does not stop the others. */
 export const jumpRemoval = (step: Jump): string => `*${step.table}\n-D ${step.chain} ${step.rule}\nCOMMIT\n`
 
+/** Of so many that stand one is left, in its place of the order. All at once: at no moment packets pass where the jump is not. */
+export const jumpMove = (step: Jump, copies: number): string =>
+  [`*${step.table}`, ...Array<string>(copies).fill(`-D ${step.chain} ${step.rule}`), jumpLine(step), 'COMMIT', ''].join('\n')
+
+const jumpLine = (step: Jump): string => `${step.place === 'first' ? '-I' : '-A'} ${step.chain} ${step.rule}`
+
 export const isChain = (step: Step): step is Chain => step.kind === 'chain'
 export const isJump = (step: Step): step is Jump => step.kind === 'jump'
 
@@ -95,12 +101,14 @@ export const setLines = (set: IpSet): readonly string[] => [
   ...set.members.map((member) => `add ${set.name} ${member}`),
 ]
 
-export function setChange(from: IpSet, to: IpSet): readonly string[] {
-  const [old, now] = [new Set(from.members), new Set(to.members)]
-  return [
-    ...to.members.filter((member) => !old.has(member)).map((member) => `add ${to.name} ${member}`),
-    ...from.members.filter((member) => !now.has(member)).map((member) => `del ${to.name} ${member}`),
-  ]
+export const setLeavers = (from: IpSet, to: IpSet): readonly string[] => {
+  const now = new Set(to.members)
+  return from.members.filter((member) => !now.has(member)).map((member) => `del ${to.name} ${member}`)
+}
+
+export const setComers = (from: IpSet, to: IpSet): readonly string[] => {
+  const old = new Set(from.members)
+  return to.members.filter((member) => !old.has(member)).map((member) => `add ${to.name} ${member}`)
 }
 
 /** With -exist an absent set is no failure. */

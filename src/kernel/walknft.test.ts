@@ -139,7 +139,7 @@ test('each family has tables of its own, and what is in a network namespace is n
 test.each([
   ['tcp flags syn drop', 'cannot trace "tcp" in the rule: tcp flags syn drop'],
   ['ip ttl 1 drop', 'cannot trace "ip" in the rule: ip ttl 1 drop'],
-  ['limit rate 1/second', 'cannot trace "limit" in the rule: limit rate 1/second'],
+  ['quota 1 mbytes', 'cannot trace "quota" in the rule: quota 1 mbytes'],
   ['ip saddr { 10.0.0.1', 'cannot trace "the end" in the rule: ip saddr { 10.0.0.1'],
   ['ip saddr @nobody drop', 'a rule asks @nobody, which table ip t does not have'],
   ['jump nowhere', 'a rule leads to nowhere, which is no chain of table ip t'],

@@ -12,6 +12,7 @@ import { references } from './references.ts'
 import { labFileOf } from './schema.ts'
 import { taken } from './services.ts'
 import { type Judged, judge } from './settings.ts'
+import { unenforced } from './unenforced.ts'
 import { type Document, type Place, readYaml } from './yaml.ts'
 
 /** `file` is the name of lab.yaml among the files; warnings do not keep a lab from coming up. */
@@ -27,8 +28,11 @@ export function readLab(files: Files, file: string): Result<{ readonly lab: Lab;
           settings.proxy.mode,
           read.manifests.map((one) => one.object),
         )
+  const policies = read.manifests.filter(({ object }) => object.kind === 'NetworkPolicy')
+  const unheeded = settings === undefined ? undefined : unenforced(settings.policy)
+  const idle = unheeded === undefined ? [] : policies.map(({ at }) => issue(at, [], unheeded, 'warning'))
   const load = slow === undefined ? [] : [issue(place?.(['spec', 'proxy']) ?? `${file}:1:1`, ['spec', 'proxy'], slow, 'warning')]
-  const all = inOrder([...issues, ...load, ...read.issues, ...references(read, judged)], [file, ...others.keys()])
+  const all = inOrder([...issues, ...load, ...idle, ...read.issues, ...references(read, judged)], [file, ...others.keys()])
   if (settings === undefined || all.some((one) => one.severity !== 'warning')) return fail(...all)
   return ok({ lab: { ...settings, objects: namespacesFirst(read.manifests.map((one) => one.object)) }, warnings: all })
 }

@@ -6,7 +6,7 @@ import { type FieldError, type Path, without } from '#api/validate.ts'
 
 const API_VERSION = 'netlab.dev/v1'
 const CNI_NAMES = ['flannel-vxlan', 'host-gw', 'calico-bgp', 'calico-vxlan', 'none'] as const
-const POLICY_ENGINES = ['none', 'kube-router'] as const
+const POLICY_ENGINES = ['none', 'kube-router', 'kube-router-nftables'] as const
 const PROXY_MODES = ['iptables', 'nftables', 'ipvs', 'none'] as const
 
 const MTU_MIN = 576

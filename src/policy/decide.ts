@@ -1,7 +1,7 @@
 /** May this packet open a connection? Computed from policies, and by which rule. */
 import type { Cluster, Pod } from '#model/cluster.ts'
 import { contains, type Ip } from '#net/net.ts'
-import { type Direction, isolating, numberOf, type Peer, type Policy, type Port, type Protocol, policiesOf, type Rule } from './policy.ts'
+import { type Direction, isolating, numberOf, type Peer, type Policy, type Port, type Protocol, type Rule } from './policy.ts'
 
 /** One end of a connection: a Pod of the cluster, or any other address (a node, a machine outside). */
 export type End = { readonly pod: Pod } | { readonly ip: Ip }
@@ -21,9 +21,8 @@ export type Half =
 export type Allowance = { readonly policy: Policy; readonly rule: number }
 
 export function decide(cluster: Cluster, flow: Flow): Decision {
-  const policies = policiesOf(cluster)
-  const egress = half(policies, flow, 'egress', exempt(cluster, flow, 'egress'))
-  const ingress = half(policies, flow, 'ingress', exempt(cluster, flow, 'ingress'))
+  const egress = half(cluster, flow, 'egress', exempt(cluster, flow, 'egress'))
+  const ingress = half(cluster, flow, 'ingress', exempt(cluster, flow, 'ingress'))
   return { allowed: egress.verdict !== 'denied' && ingress.verdict !== 'denied', egress, ingress }
 }
 
@@ -35,11 +34,11 @@ function exempt(cluster: Cluster, { from, to }: Flow, direction: Direction): 'ow
   return node !== undefined && addressOf(from) === node.ip ? 'own node' : undefined
 }
 
-function half(policies: readonly Policy[], flow: Flow, direction: Direction, why: 'own node' | 'itself' | undefined): Half {
+function half(cluster: Cluster, flow: Flow, direction: Direction, why: 'own node' | 'itself' | undefined): Half {
   const end = direction === 'ingress' ? flow.to : flow.from
   if (!('pod' in end) || end.pod.sandbox === undefined) return { verdict: 'open' }
   if (why !== undefined) return { verdict: 'exempt', why }
-  const isolatedBy = isolating(policies, end.pod, direction)
+  const isolatedBy = isolating(cluster, end.pod, direction)
   if (isolatedBy.length === 0) return { verdict: 'open' }
   const by = isolatedBy.flatMap((policy) => (policy[direction] ?? []).flatMap((rule, at) => (lets(rule, flow, direction) ? [{ policy, rule: at }] : [])))
   return by.length === 0 ? { verdict: 'denied', isolatedBy } : { verdict: 'allowed', isolatedBy, by }

@@ -4,7 +4,10 @@ import { type Cidr, contains, type Family, familyOf, type Ip } from '#net/net.ts
 import { podIndex } from './pods.ts'
 import { type Direction, HIGHEST_PORT, numberOf, type Peer, type Policy, type Port, type Protocol, type Rule } from './policy.ts'
 
-/** Addresses that a rule asks for, as ipset(8) or an nft set holds them. */
+/**
+ * Addresses that a rule asks for, as ipset(8) or an nft set holds them. The key says in words who they are, and never where in a policy they are
+ * written: a policy that comes to mean others asks another set, so that no packet meets an old rule with a new set.
+ */
 export type AddressSet =
   | { readonly kind: 'pods'; readonly key: string; readonly members: readonly Ip[] }
   | { readonly kind: 'block'; readonly key: string; readonly cidr: Cidr; readonly except: readonly Cidr[] }
@@ -21,31 +24,32 @@ export type Match = {
 
 /** Of the other end's address family nothing is left when no peer is of it. */
 export function matchesOf(cluster: Cluster, policy: Policy, direction: Direction, family: Family = familyOf(cluster.podCIDR)): readonly Match[] {
-  return (policy[direction] ?? []).flatMap((rule, at) => ofRule({ cluster, policy, direction, family }, rule, at))
+  return (policy[direction] ?? []).flatMap((rule) => ofRule({ cluster, policy, direction, family }, rule))
 }
 
 type About = { readonly cluster: Cluster; readonly policy: Policy; readonly direction: Direction; readonly family: Family }
 
-function ofRule(about: About, { peers, ports }: Rule, at: number): readonly Match[] {
-  const ends = peers === 'all' ? [undefined] : addressSets(about, peers, at)
+function ofRule(about: About, { peers, ports }: Rule): readonly Match[] {
+  const ends = peers === 'all' ? [undefined] : addressSets(about, peers)
   const doors = ports === 'all' ? [{}] : ports.flatMap((port) => ofPort(about, port))
   return ends.flatMap((peer) => doors.map((door): Match => ({ ...(peer === undefined ? {} : { peer }), ...door })))
 }
 
 /** Selectors of one rule add up to one set; a block is a set of its own, so that what it excepts is excepted from nothing else. */
-function addressSets({ family, direction }: About, peers: readonly Peer[], at: number): readonly AddressSet[] {
+function addressSets({ family }: About, peers: readonly Peer[]): readonly AddressSet[] {
   const pods = peers.filter((peer) => peer.kind === 'pods')
+  const blocks = peers.filter((peer) => peer.kind === 'block').filter(({ cidr }) => familyOf(cidr) === family)
   const members = addresses(
     pods.flatMap((peer) => peer.pods),
     family,
   )
+  const selectors = [...new Set(pods.map(({ selector }) => selector))].sort()
   return [
-    ...(pods.length === 0 ? [] : [{ kind: 'pods', key: `${direction} ${at} pods`, members } as const]),
-    ...peers.flatMap((peer, i): readonly AddressSet[] =>
-      peer.kind === 'block' && familyOf(peer.cidr) === family
-        ? [{ kind: 'block', key: `${direction} ${at} block ${i}`, cidr: peer.cidr, except: outermost(peer.except) }]
-        : [],
-    ),
+    ...(pods.length === 0 ? [] : [{ kind: 'pods', key: selectors.join('; or '), members } as const]),
+    ...blocks.map((block): AddressSet => {
+      const except = outermost(block.except)
+      return { kind: 'block', key: `${block.cidr}${except.length === 0 ? '' : ` except ${except.join(', ')}`}`, cidr: block.cidr, except }
+    }),
   ]
 }
 
@@ -58,18 +62,24 @@ function ofPort(about: About, port: Port): readonly Door[] {
 }
 
 /** A name is another number at another destination: for each number the Pods that mean it. */
-function byNumber({ cluster, policy, direction, family }: About, port: { readonly protocol: Protocol; readonly name: string }): readonly Door[] {
-  const numbers = new Map<number, Pod[]>()
-  for (const pod of direction === 'ingress' ? policy.pods : podIndex(cluster).all) {
-    const number = numberOf(pod, port)
-    if (number !== undefined) numbers.set(number, [...(numbers.get(number) ?? []), pod])
-  }
-  return [...numbers].map(([number, pods]) => ({
+function byNumber({ cluster, policy, direction, family }: About, port: Named): readonly Door[] {
+  const all = podIndex(cluster).all
+  const own = direction === 'ingress' ? policy.pods : all
+  const numbers = [...new Set(own.flatMap((pod) => numberOf(pod, port) ?? []))].sort((a, b) => a - b)
+  return numbers.map((number) => ({
     protocol: port.protocol,
     ports: [number, number] as const,
-    destinations: { kind: 'pods', key: `${direction} ${port.protocol} ${port.name} ${number}`, members: addresses(pods, family) } as const,
+    destinations: {
+      kind: 'pods',
+      key: `all that call ${number}/${port.protocol} ${port.name}`,
+      members: addresses(
+        all.filter((pod) => numberOf(pod, port) === number),
+        family,
+      ),
+    } as const,
   }))
 }
+type Named = Extract<Port, { readonly name: string }>
 
 export const addresses = (pods: readonly Pod[], family: Family): readonly Ip[] => [...new Set(pods.map(({ ip }) => ip))].filter((ip) => familyOf(ip) === family)
 

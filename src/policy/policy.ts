@@ -8,6 +8,7 @@ import { type Cidr, cidr, network } from '#net/net.ts'
 import { type PodIndex, podIndex } from './pods.ts'
 
 export type Direction = 'ingress' | 'egress'
+export const DIRECTIONS: readonly Direction[] = ['ingress', 'egress']
 export type Protocol = 'TCP' | 'UDP' | 'SCTP'
 
 export type Policy = {
@@ -48,10 +49,25 @@ export function policiesOf(cluster: Cluster): readonly Policy[] {
 }
 const known = new WeakMap<Cluster, readonly Policy[]>()
 
-/** Policies that isolate the Pod in this direction; none means the Pod is open there. */
-export function isolating(policies: readonly Policy[], pod: Pod, direction: Direction): readonly Policy[] {
-  return policies.filter((policy) => policy[direction] !== undefined && policy.pods.includes(pod))
+/** Policies that isolate the Pod in this direction, in their order; none means the Pod is open there. */
+export const isolating = (cluster: Cluster, pod: Pod, direction: Direction): readonly Policy[] => governorsOf(cluster).get(pod)?.[direction] ?? []
+
+type Governors = ReadonlyMap<Pod, { readonly [D in Direction]: readonly Policy[] }>
+
+function governorsOf(cluster: Cluster): Governors {
+  const found = governors.get(cluster)
+  if (found !== undefined) return found
+  const now = new Map<Pod, { readonly [D in Direction]: Policy[] }>()
+  for (const policy of policiesOf(cluster))
+    for (const pod of policy.pods) {
+      const its = now.get(pod) ?? { ingress: [], egress: [] }
+      now.set(pod, its)
+      for (const direction of DIRECTIONS) if (policy[direction] !== undefined) its[direction].push(policy)
+    }
+  governors.set(cluster, now)
+  return now
 }
+const governors = new WeakMap<Cluster, Governors>()
 
 /** The number a Pod's containers give this name for this protocol, or nothing. */
 export function numberOf(pod: Pod, port: { readonly protocol: Protocol; readonly name: string }): number | undefined {

@@ -19,7 +19,7 @@ export type Flow = {
   readonly measured?: boolean | null
 }
 export type Table = {
-  readonly enforcedBy: string
+  readonly enforcedBy: Cluster['policy']
   readonly from: readonly string[]
   readonly to: readonly string[]
   readonly ports: readonly string[]
