@@ -148,11 +148,13 @@ function ofFamily(family: Family, { undo, make }: Work, canaries: readonly StepO
   for (const step of mine(undo.filter(isJump))) made.has(keyOf(step)) ? moved.add(keyOf(step)) : goneJumps.push(step)
   const gone = mine(undo.filter(isChain))
   const chains = mine(make.filter(isChain))
+  // From the first that stands twice on, each is put where it belongs once more, so that they keep their order.
+  const rest = moved.size === 0 ? [] : jumps.slice(jumps.findIndex((step) => moved.has(keyOf(step))))
   const asked = canaries.filter((one) => [...chains, ...gone].some(({ by, table }) => by === one.by && table === one.table))
   return [
     ...goneJumps.flatMap((step) => run(restoreArgv(family), jumpRemoval(step), [step], 2)),
     ...run(restoreArgv(family), restoreInput({ chains, jumps, gone, canaries: asked }, family), [...chains, ...jumps, ...gone]),
-    ...(moved.size === 0 ? [] : jumps.flatMap((step) => run(restoreArgv(family), jumpMove(step, moved.has(keyOf(step)) ? 2 : 1), [step], 3))),
+    ...rest.flatMap((step) => run(restoreArgv(family), jumpMove(step, moved.has(keyOf(step)) ? 2 : 1), [step], 3)),
   ]
 }
 
