@@ -14,6 +14,7 @@ import type { Cluster, Pod } from '#model/cluster.ts'
 import { type Cidr, cidr, type Family, familyOf, prefixOf } from '#net/net.ts'
 import { type AddressSet, type Match, matchesOf } from '../matches.ts'
 import { DIRECTIONS, type Direction, isolating, type Policy } from '../policy.ts'
+import type { Dataplane } from './dataplane.ts'
 import { by, COMMON, DEFAULT, FINE, fullName, LET, LOG_GROUP, NODE_PORTS, podChainName, policyChain, type Side, setName, whoIsIn } from './names.ts'
 
 const MARKED = `${LET}/${LET}`
@@ -22,8 +23,10 @@ const TAIL = 'KUBE-NWPLCY-TAIL'
 /** xt_comment takes 255 characters. */
 const comment = (text: string): string => `-m comment --comment "${text.slice(0, 255)}"`
 
+export const iptables: Dataplane = { policySteps, podChain, shared, entrances }
+
 /** A policy's chain for one direction, and the sets its rules ask. */
-export function policySteps(cluster: Cluster, policy: Policy, direction: Direction): readonly Step[] {
+function policySteps(cluster: Cluster, policy: Policy, direction: Direction): readonly Step[] {
   const family = familyOf(cluster.podCIDR)
   const who = fullName(policy)
   const sets = new Map<string, Step>()
@@ -63,7 +66,7 @@ function halves(range: Cidr): readonly Cidr[] {
   return familyOf(range) === 4 ? [cidr('0.0.0.0/1'), cidr('128.0.0.0/1')] : [cidr('::/1'), cidr('8000::/1')]
 }
 
-export function podChain(cluster: Cluster, pod: Pod): Step {
+function podChain(cluster: Cluster, pod: Pod): Step {
   const who = fullName(pod)
   const judged = DIRECTIONS.flatMap((direction) => {
     const to = direction === 'ingress' ? `-d ${pod.ip}` : `-s ${pod.ip}`
@@ -85,7 +88,7 @@ export function podChain(cluster: Cluster, pod: Pod): Step {
 }
 
 /** Chains that every Pod's chain uses, and the end of the way. */
-export function shared(family: Family): readonly Step[] {
+function shared(family: Family): readonly Step[] {
   const chain = (name: string, why: string, rules: readonly string[]): Step => ({ by, why, kind: 'chain', family, table: 'filter', chain: name, rules })
   return [
     chain(DEFAULT, 'a direction that no policy governs is open', [
@@ -102,7 +105,7 @@ export function shared(family: Family): readonly Step[] {
 }
 
 /** From the built-in chains to the Pods' own. Switched packets come by FORWARD too, for the node's bridge hands them to iptables. */
-export function entrances({ podCIDR, serviceCIDR }: Cluster, local: readonly Pod[]): readonly Step[] {
+function entrances({ podCIDR, serviceCIDR }: Cluster, local: readonly Pod[]): readonly Step[] {
   const family = familyOf(podCIDR)
   const into = (pod: Pod, place: string): readonly string[] => {
     const [inward, outward] = [comment(`${fullName(pod)} in`), comment(`${fullName(pod)} out`)]

@@ -2,9 +2,9 @@
 import type { Component } from '#kernel/step.ts'
 import { familyOf } from '#net/net.ts'
 import { DIRECTIONS, policiesOf } from '../policy.ts'
-import * as iptables from './iptables.ts'
+import { iptables } from './iptables.ts'
 import { by } from './names.ts'
-import * as nftables from './nftables.ts'
+import { nftables } from './nftables.ts'
 
 export const kubeRouter: Component = {
   name: by,

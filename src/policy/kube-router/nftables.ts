@@ -13,6 +13,7 @@ import type { Cluster, Pod } from '#model/cluster.ts'
 import { type Cidr, type Family, familyOf } from '#net/net.ts'
 import { type AddressSet, type Match, matchesOf } from '../matches.ts'
 import { DIRECTIONS, type Direction, isolating, type Policy } from '../policy.ts'
+import type { Dataplane } from './dataplane.ts'
 import { by, COMMON, DEFAULT, FINE, fullName, LET, LOG_GROUP, NODE_PORTS, podChainName, policyChain, type Side, setName, whoIsIn } from './names.ts'
 
 const TO_PODS = 'KUBE-POD-FW-IN'
@@ -33,8 +34,10 @@ const chain = (of: Of, name: string, o: { readonly why: string; readonly declare
   ...{ declared: o.declared ?? '', rules: o.rules },
 })
 
+export const nftables: Dataplane = { policySteps, podChain, shared, entrances }
+
 /** A policy's chain for one direction, and the sets its rules ask. */
-export function policySteps(cluster: Cluster, policy: Policy, direction: Direction): readonly Step[] {
+function policySteps(cluster: Cluster, policy: Policy, direction: Direction): readonly Step[] {
   const of = tableOf(familyOf(cluster.podCIDR))
   const who = fullName(policy)
   const sets = new Map<string, Step>()
@@ -81,7 +84,7 @@ const setStep = (of: Of, { name, why, elements, ranges }: Named): Step => ({
   ...{ declared: `type ipv${of.family}_addr ;${ranges ? ' flags interval ;' : ''}`, elements },
 })
 
-export function podChain(cluster: Cluster, pod: Pod): Step {
+function podChain(cluster: Cluster, pod: Pod): Step {
   const of = tableOf(familyOf(pod.ip))
   const who = fullName(pod)
   const [to, from] = [`${ADDRESS[of.family]} daddr ${pod.ip}`, `${ADDRESS[of.family]} saddr ${pod.ip}`]
@@ -106,7 +109,7 @@ export function podChain(cluster: Cluster, pod: Pod): Step {
 }
 
 /** The table, and the chains that every Pod's chain uses. */
-export function shared(family: Family): readonly Step[] {
+function shared(family: Family): readonly Step[] {
   const of = tableOf(family)
   return [
     { ...{ by, why: 'everything of NetworkPolicies on this node', kind: 'nft', ...of, object: 'table' }, declared: `comment "rules for ${of.table}" ;` },
@@ -122,7 +125,7 @@ export function shared(family: Family): readonly Step[] {
 }
 
 /** From the kernel's hooks to the Pods' own chains. Switched packets come by forward too, for the node's bridge hands them over. */
-export function entrances({ podCIDR, serviceCIDR }: Cluster, local: readonly Pod[]): readonly Step[] {
+function entrances({ podCIDR, serviceCIDR }: Cluster, local: readonly Pod[]): readonly Step[] {
   const of = tableOf(familyOf(podCIDR))
   const ip = ADDRESS[of.family]
   const why = 'what comes from or goes to a Pod of this node is led to that Pod’s chain'
