@@ -8,6 +8,7 @@ import { eventTtl } from './event-ttl.ts'
 import { ipam } from './ipam.ts'
 import { leftovers } from './leftovers.ts'
 import { loadbalancer } from './loadbalancer.ts'
+import { nodeLifecycle } from './node-lifecycle.ts'
 import { replicaset } from './replicaset.ts'
 import { scheduler } from './scheduler.ts'
 import { service } from './service.ts'
@@ -15,6 +16,7 @@ import { statefulset } from './statefulset.ts'
 
 export const controllers: readonly Controller[] = [
   leftovers,
+  nodeLifecycle,
   deployment,
   replicaset,
   statefulset,

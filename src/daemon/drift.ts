@@ -36,7 +36,7 @@ const rowOf = (machine: string, { step: { by, why }, what, wanted, found, lacks 
 })
 
 async function look(engine: Engine, only?: string): Promise<{ readonly machine: string; readonly drifts: readonly Drift[] }[]> {
-  const machines = [...engine.programs().keys()].filter((machine) => only === undefined || machine === only)
+  const machines = [...engine.programs().keys()].filter((machine) => !engine.off().has(machine)).filter((machine) => only === undefined || machine === only)
   return Promise.all(machines.map(async (machine) => ({ machine, drifts: await lookAt(engine.driver, machine, heldBy(engine, machine)) })))
 }
 

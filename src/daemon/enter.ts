@@ -11,6 +11,7 @@ export function enter(engine: Engine, url: URL): Response {
   if (kind === 'node' || kind === 'ext') {
     const machine = rest.join('/')
     const known = [...engine.cluster().nodes, ...engine.cluster().hosts].some(({ name }) => name === machine)
+    if (engine.off().has(machine)) return refuse(409, `${machine} does not run; netlab node start ${machine}`)
     return known ? json({ argv: engine.driver.enter(machine), env: machineEnv(engine) }) : refuse(404, `no machine named ${machine}`)
   }
   const [namespace = 'default', name = ''] = rest.length === 1 ? ['default', rest[0]] : rest

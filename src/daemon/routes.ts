@@ -8,6 +8,7 @@ import { driftOf, repairAll } from './drift.ts'
 import { enter } from './enter.ts'
 import { explained } from './explain.ts'
 import { podLog } from './logs.ts'
+import { changeNodes, type NodeAsked } from './nodes.ts'
 import { failureStatus, type Handler, lines } from './serve.ts'
 import { bringUp } from './up.ts'
 
@@ -50,6 +51,15 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
     })
   }
 
+  const changeNode: Handle = (request) =>
+    withEngine(daemon, async (engine) => {
+      const asked = (await request.json()) as NodeAsked
+      const work = queue.then(() => changeNodes(engine, asked, request.signal))
+      queue = work.catch(() => {})
+      const told = await work
+      return 'errors' in told ? json(failureStatus(400, told.errors.join('\n')), 400) : json(told)
+    })
+
   const raise = async (
     { lab, wait, made, signal }: { lab: Lab; wait: boolean; made: string; signal: AbortSignal },
     send: (event: Event) => void,
@@ -73,6 +83,7 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
     'GET status': () => json(status(daemon)),
     'GET events': () => lines<Event>(async (send) => told.forEach(send)),
     'POST up': up,
+    'POST node': changeNode,
     'POST check': (request) => withEngine(daemon, async (engine) => (await checks()).check(engine, request)),
     'POST watch': (request) => withEngine(daemon, async (engine) => (await checks()).watch(engine, request)),
     'POST fill': (request) => withEngine(daemon, async (engine) => (await checks()).fill(engine, request)),

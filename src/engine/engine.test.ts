@@ -265,7 +265,7 @@ test('a kernel that refuses is told of, holds up no other machine, and is tried 
   await at.engine.settled()
 })
 
-test('a machine that dies is told of at once, and again when it was made anew', async () => {
+test('a machine that dies is told of after the grace, and again when it was made anew', async () => {
   const at = world()
   await at.up(lab(''))
   const node = () => at.engine.store.get('Node', undefined, 'node-1')?.status.conditions.map(({ type, status, reason }) => ({ type, status, reason }))
@@ -288,6 +288,34 @@ test('a machine that dies is told of at once, and again when it was made anew', 
       ['node-1', 'Warning', 'Node node-1 status is now: NodeNotReady: its first process has ended; netlab up makes it anew'],
     ],
   ])
+})
+
+test('a node that is stopped holds nothing and says nothing; its Pods wait for it, those deleted meanwhile end when it is back', async () => {
+  const at = world()
+  const shop = lab(`${pod('one', FOREVER)}${pod('two', FOREVER)}`)
+  await at.up(shop)
+  await Promise.all([ready(at, 'one'), ready(at, 'two')])
+  const held = at.driver.holds('node-1')
+  await at.engine.build(shop, never, new Set(['node-1']))
+  await at.engine.settled()
+  expect([[...at.engine.off()], at.engine.applied('node-1'), is(podOf(at, 'one'), 'Ready')]).toEqual([['node-1'], [], true])
+  await until(
+    () => podOf(at, 'one'),
+    (one) => !is(one, 'Ready'),
+  )
+  at.engine.store.delete('Pod', 'default', 'two', { gracePeriodSeconds: 1 })
+  await at.engine.settled()
+  expect([podOf(at, 'two')?.metadata.deletionTimestamp !== undefined, podOf(at, 'one')?.status.phase]).toEqual([true, 'Running'])
+  await at.engine.build(shop, never)
+  const one = await ready(at, 'one')
+  await until(
+    () => podOf(at, 'two'),
+    (two) => two === undefined,
+  )
+  await at.engine.settled()
+  expect([container(one)?.restartCount, events(at).includes('BackOff'), at.errors]).toEqual([1, false, []])
+  const ofOne = (lines: readonly string[]) => lines.filter((line) => line.startsWith('default_one:'))
+  expect([ofOne(at.driver.holds('node-1')), at.driver.holds('node-1').filter((line) => line.includes('default_two'))]).toEqual([ofOne(held), []])
 })
 
 test('a machine that died is made anew and gets back all it had', async () => {

@@ -3,6 +3,7 @@ import type { DaemonSet, Deployment, KubeObject, PodObject, StatefulSet } from '
 import { createStore, type Snapshot, type Store } from '#api/store.ts'
 import { admitService } from '#controllers/allocate.ts'
 import { overdue } from '#controllers/event-ttl.ts'
+import { waitsForEviction } from '#controllers/node-lifecycle.ts'
 import { providedObjects } from '#controllers/provided.ts'
 import { objectsIn, recordEvent, settleControllers } from '#controllers/turn.ts'
 import type { NodeDriver } from '#driver/driver.ts'
@@ -35,10 +36,12 @@ export type Engine = {
   readonly programs: () => ReadonlyMap<string, NodeProgram>
   /** What netlab has put into the machine's kernel. */
   readonly applied: (machine: string) => NodeProgram
-  /** Makes the machines and wires of the lab. */
-  readonly build: (lab: Lab, signal: AbortSignal) => Promise<void>
-  /** Makes the lab's own objects those of the lab file: new ones made, changed ones replaced, vanished ones deleted. @returns what changed, in kubectl's words. */
-  readonly declare: (lab: Lab) => readonly string[]
+  /** Makes the machines and wires of the lab, but for nodes that are to be `off`: theirs are stopped. */
+  readonly build: (lab: Lab, signal: AbortSignal, off?: ReadonlySet<string>) => Promise<void>
+  /** Nodes whose machines do not run: stopped, or died. */
+  readonly off: () => ReadonlySet<string>
+  /** Makes the lab's own objects (`only` those of one kind) those of the lab file: new ones made, changed ones replaced, vanished ones deleted. @returns what changed, in kubectl's words. */
+  readonly declare: (lab: Lab, only?: KubeObject['kind']) => readonly string[]
   /** Resolves when nothing waits to be applied. @throws the first failure of the turns it waited for. */
   readonly settled: () => Promise<void>
   /** Calls back after every turn and every change of an object, until the returned function is called. */
@@ -67,6 +70,10 @@ const waitsForTimeToo = ({ spec, status }: DaemonSet): boolean => spec.minReadyS
 /** How often kube-proxy looks whether a leaving real server has lost its last connection. */
 const DRAIN_MS = 60_000
 
+/** Why a node is off, and what to do. */
+const DIED = 'its first process has ended; netlab up makes it anew'
+const STOPPED = 'it was stopped; netlab node start makes it anew'
+
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000, 30_000]
 
 export function createEngine(o: EngineOptions): Engine {
@@ -80,6 +87,9 @@ export function createEngine(o: EngineOptions): Engine {
   const declared = new Map<string, KubeObject>()
   /** Machines made anew that hold nothing yet. */
   const bare = new Set<string>()
+  let off: ReadonlySet<string> = new Set()
+  /** Machines that were off, and whose programs have not been started again yet. */
+  const rising = new Set<string>()
   /** Machines whose kube-proxy does not run. */
   const resting = new Set<string>()
   const listeners = new Set<() => void>()
@@ -153,17 +163,18 @@ export function createEngine(o: EngineOptions): Engine {
     const leaving = new Map(abandoned)
     const objects = objectsIn(store)
     clearTimeout(later)
-    const waits = objects.Deployment.some(waitsForTime) || objects.StatefulSet.some(waitsForTime) || objects.DaemonSet.some(waitsForTimeToo)
+    const waits =
+      waitsForEviction(objects) || objects.Deployment.some(waitsForTime) || objects.StatefulSet.some(waitsForTime) || objects.DaemonSet.some(waitsForTimeToo)
     if (waits) later = setTimeout(kick, SECOND_MS).unref()
     cluster = clusterOf(lab, { ...objects, Pod: objects.Pod.filter((pod) => !dead.has(pod.metadata.uid) && !leaving.has(placeOf(pod))) })
     programs = new Map(
       [...programsOf(cluster)].map(([machine, program]) => [machine, rests(machine) ? withoutProxy(program, applied.get(machine) ?? []) : program]),
     )
     pods.sync(cluster)
-    const machines = [...programs.keys()]
+    const machines = [...programs.keys()].filter((machine) => !off.has(machine))
     const look = resyncIsDue
     resyncIsDue = false
-    const results = await Promise.allSettled([...programs].map(([machine, program]) => applyTo(machine, program, look)))
+    const results = await Promise.allSettled(machines.map((machine) => applyTo(machine, programs.get(machine) ?? [], look)))
     clearTimeout(draining)
     planResync()
     if ([...applied.values()].some(isDraining)) draining = setTimeout(kick, DRAIN_MS).unref()
@@ -198,6 +209,7 @@ export function createEngine(o: EngineOptions): Engine {
     await supervisor.sync(machine, processesOf(machine, program))
     for (const step of reloads(before, program)) await reload(o.driver, machine, step, () => supervisor.get(machine, step.id)?.state.kind === 'running')
     if (bare.delete(machine)) supervisor.hurry(machine)
+    if (rising.delete(machine)) kick()
   }
 
   const rests = (machine: string): boolean => cluster.nodes.some(({ name, proxyDown }) => name === machine && proxyDown)
@@ -250,6 +262,15 @@ export function createEngine(o: EngineOptions): Engine {
     if (applied.has(machine)) await o.driver.run(machine, { kind: 'run', argv: ['rm', '-rf', folder], does: [] })
   }
 
+  /** The machine of a node does not run any more. What it was made to hold is gone, and its kubelet says nothing. */
+  const fall = (machine: string, why: string): void => {
+    off = new Set([...off, machine])
+    applied.delete(machine)
+    for (const known of [serves, bare, resting, rising]) known.delete(machine)
+    supervisor.hold(machine)
+    nodes.fallen(machine, why)
+  }
+
   const nodes = createNodes({ store, driver: o.driver, now: o.now })
   const supervisor = createSupervisor({
     driver: o.driver,
@@ -257,10 +278,22 @@ export function createEngine(o: EngineOptions): Engine {
     onChange(machine, id) {
       pods.changed(machine, id)
       // The prober lives as long as its node.
-      if (id === PROBER_ID && supervisor.get(machine, id)?.state.kind === 'backoff' && !stopped) void nodes.look(machine)
+      if (id !== PROBER_ID || supervisor.get(machine, id)?.state.kind !== 'backoff' || stopped || off.has(machine)) return
+      void nodes.isDead(machine).then((dead) => {
+        if (dead && applied.has(machine)) fall(machine, DIED)
+      })
     },
   })
-  const pods: Pods = createPods({ store, driver: o.driver, supervisor, slowness, cluster: () => cluster, now: o.now, kick })
+  const pods: Pods = createPods({
+    store,
+    driver: o.driver,
+    supervisor,
+    slowness,
+    cluster: () => cluster,
+    now: o.now,
+    kick,
+    silent: (machine) => off.has(machine) || rising.has(machine),
+  })
 
   const aging = setInterval(() => {
     if (overdue(store.list('Event'), o.now()).length > 0) kick()
@@ -297,8 +330,11 @@ export function createEngine(o: EngineOptions): Engine {
     applied: (machine) => applied.get(machine) ?? [],
     settled,
 
-    async build(next, signal) {
-      const wires = wiring(clusterOf(next, objectsIn(store)))
+    off: () => off,
+
+    async build(next, signal, stopped = new Set()) {
+      const whole = wiring(clusterOf(next, objectsIn(store)))
+      const wires = { ...whole, machines: whole.machines.filter(({ name }) => !stopped.has(name)) }
       const before = built
       // No turn while machines come and go.
       built = false
@@ -306,11 +342,18 @@ export function createEngine(o: EngineOptions): Engine {
       try {
         for (const machine of applied.keys()) {
           if (wires.machines.some(({ name }) => name === machine)) continue
+          if (stopped.has(machine)) {
+            fall(machine, STOPPED)
+            continue
+          }
           applied.delete(machine)
           serves.delete(machine)
           void supervisor.sync(machine, [])
         }
-        for (const machine of await o.driver.up(wires, signal)) {
+        const made = await o.driver.up(wires, signal)
+        for (const machine of made) if (off.has(machine)) rising.add(machine)
+        off = new Set([...off].filter((machine) => stopped.has(machine)))
+        for (const machine of made) {
           applied.delete(machine)
           serves.delete(machine)
           bare.add(machine)
@@ -323,18 +366,19 @@ export function createEngine(o: EngineOptions): Engine {
       }
     },
 
-    declare(next) {
+    declare(next, only) {
       lab = next
       const wanted = new Map<string, KubeObject>()
-      for (const object of [...providedObjects(next, { now: o.now() }), ...next.objects]) wanted.set(`${object.kind} ${nameOf(object)}`, object)
+      for (const object of [...providedObjects(next, { now: o.now() }), ...next.objects])
+        if (only === undefined || object.kind === only) wanted.set(`${object.kind} ${nameOf(object)}`, object)
       const said = [...wanted].flatMap(([key, object]) => {
         const changes = declareOne(store, object, declared.get(key))
         declared.set(key, object)
         return changes
       })
       for (const key of declared.keys()) {
-        if (wanted.has(key)) continue
         const [kind = '', name = ''] = key.split(' ')
+        if (wanted.has(key) || (only !== undefined && kind !== only)) continue
         const [namespace, own] = name.includes('/') ? name.split('/') : [undefined, name]
         const answer = store.delete(kind as KubeObject['kind'], namespace, own ?? '')
         if (answer.ok) said.push(`${kind.toLowerCase()}/${own} deleted`)
@@ -361,6 +405,7 @@ export function createEngine(o: EngineOptions): Engine {
       clearTimeout(draining)
       clearTimeout(later)
       clearInterval(aging)
+      nodes.stop()
       clearTimeout(resync)
       pods.stop()
       await turning

@@ -1,4 +1,4 @@
-/** Whether nodes live: kube-controller-manager's part of a Node's status. A machine whose first process died is gone, and says so by saying nothing. */
+/** Whether nodes live: kube-controller-manager's part of a Node's status. A machine that does not run says so by saying nothing. */
 import type { NodeObject } from '#api/kinds.ts'
 import type { Store } from '#api/store.ts'
 import { recordEvent } from '#controllers/turn.ts'
@@ -7,11 +7,17 @@ import type { NodeDriver } from '#driver/driver.ts'
 export type NodesOptions = { readonly store: Store; readonly driver: Pick<NodeDriver, 'run'>; readonly now: () => string }
 
 export type Nodes = {
-  /** Something that runs for as long as its machine has ended. Resolves when it is known whether the machine has, too. */
-  readonly look: (machine: string) => Promise<void>
+  /** Something that runs for as long as its machine has ended: whether the machine has, too. */
+  readonly isDead: (machine: string) => Promise<boolean>
+  /** The machine does not run any more; that nobody hears from its kubelet is noticed after the grace. */
+  readonly fallen: (machine: string, why: string) => void
   /** The machine was made anew. */
   readonly risen: (machine: string) => void
+  readonly stop: () => void
 }
+
+/** How long a node may be silent before it counts as not ready: kube-controller-manager's --node-monitor-grace-period, 40 s in life. */
+const NODE_GRACE_MS = 2_000
 
 /** How long a machine may take to say a word. */
 const WORD_MS = 5_000
@@ -20,7 +26,8 @@ const UNKNOWN = { status: 'Unknown', reason: 'NodeStatusUnknown', message: 'Kube
 const READY = { status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' } as const
 
 export function createNodes({ store, driver, now }: NodesOptions): Nodes {
-  const told = (node: NodeObject, ready: typeof READY | typeof UNKNOWN): void => {
+  const silent = new Map<string, NodeJS.Timeout>()
+  const told = (node: NodeObject, ready: typeof READY | typeof UNKNOWN, why = ''): void => {
     const { name } = node.metadata
     const before = node.status.conditions.find(({ type }) => type === 'Ready')
     if (before?.status === ready.status) return
@@ -28,28 +35,35 @@ export function createNodes({ store, driver, now }: NodesOptions): Nodes {
     const conditions = [...node.status.conditions.filter(({ type }) => type !== 'Ready'), condition]
     store.update('Node', undefined, name, { ...node, status: { ...node.status, conditions } }, 'status')
     const word = ready === READY ? 'NodeReady' : 'NodeNotReady'
-    const more = ready === READY ? '' : ': its first process has ended; netlab up makes it anew'
     recordEvent(
       store,
       {
         about: node,
         type: ready === READY ? 'Normal' : 'Warning',
         reason: word,
-        message: `Node ${name} status is now: ${word}${more}`,
+        message: `Node ${name} status is now: ${word}${why && `: ${why}`}`,
         from: 'node-controller',
       },
       now(),
     )
   }
   return {
-    async look(machine) {
-      const node = store.get('Node', undefined, machine)
-      if (node === undefined || (await lives(driver, machine))) return
-      told(store.get('Node', undefined, machine) ?? node, UNKNOWN)
+    isDead: async (machine) => !(await lives(driver, machine)),
+    fallen(machine, why) {
+      clearTimeout(silent.get(machine))
+      const notice = (): void => {
+        const node = store.get('Node', undefined, machine)
+        if (node !== undefined) told(node, UNKNOWN, why)
+      }
+      silent.set(machine, setTimeout(notice, NODE_GRACE_MS).unref())
     },
     risen(machine) {
+      clearTimeout(silent.get(machine))
       const node = store.get('Node', undefined, machine)
       if (node !== undefined) told(node, READY)
+    },
+    stop() {
+      for (const timer of silent.values()) clearTimeout(timer)
     },
   }
 }

@@ -19,6 +19,8 @@ export type PodsOptions = {
   readonly slowness: number
   readonly cluster: () => Cluster
   readonly now: () => string
+  /** The machine does not run: nobody reports on its Pods, nor ends them. */
+  readonly silent: (machine: string) => boolean
   /** Something was learnt that the next turn of the wheel must know. */
   readonly kick: () => void
 }
@@ -58,6 +60,7 @@ export function createPods(o: PodsOptions): Pods {
 
   const report = (worker: Worker): void => {
     const { pod } = worker
+    if (o.silent(pod.node)) return
     const current = o.store.get('Pod', pod.namespace, pod.name)
     if (current === undefined || current.metadata.uid !== uidOf(pod)) return
     const containers = [...current.spec.initContainers, ...current.spec.containers]
@@ -233,7 +236,7 @@ export function createPods(o: PodsOptions): Pods {
         const worker = workers.get(uid) ?? { pod, ending: false, containers: new Map() }
         worker.pod = pod
         workers.set(uid, worker)
-        if (pod.object.metadata.deletionTimestamp !== undefined && !worker.ending) void end(worker)
+        if (pod.object.metadata.deletionTimestamp !== undefined && !worker.ending && !o.silent(pod.node)) void end(worker)
         else report(worker)
       }
     },

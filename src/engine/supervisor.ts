@@ -36,6 +36,8 @@ export type Supervisor = {
   readonly end: (machine: string, id: string, graceMs: number) => Promise<void>
   /** SIGKILL at once; restarted as its policy says. */
   readonly restart: (machine: string, id: string) => void
+  /** The machine does not run: what ended there is not started until it is hurried. */
+  readonly hold: (machine: string) => void
   /** What waits on the machine for its next start begins now, as if it had never failed: the machine was made anew. */
   readonly hurry: (machine: string) => void
   readonly write: (machine: string, id: string, text: string) => void
@@ -72,6 +74,7 @@ type Entry = {
 
 export function createSupervisor(o: SupervisorOptions): Supervisor {
   const entries = new Map<string, Entry>()
+  const held = new Set<string>()
   /** What a process of the same id has to wait for: of two at once one would find its port taken. */
   const dying = new Map<string, Promise<unknown>>()
   const keyOf = (machine: string, id: string): string => `${machine} ${id}`
@@ -111,7 +114,7 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
     entry.failures = failuresAfter(entry.failures, Date.now() - begun)
     const pauseMs = backoffMs(entry.failures)
     entry.state = { kind: 'backoff', pauseMs }
-    entry.timer = setTimeout(() => again(entry), pauseMs)
+    if (!held.has(entry.machine)) entry.timer = setTimeout(() => again(entry), pauseMs)
     o.onChange(entry.machine, entry.program.id)
   }
 
@@ -182,7 +185,12 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
       if (entry !== undefined) await end(entry, graceMs)
     },
     restart: (machine, id) => entries.get(keyOf(machine, id))?.running?.kill('SIGKILL'),
+    hold(machine) {
+      held.add(machine)
+      for (const entry of entries.values()) if (entry.machine === machine) clearTimeout(entry.timer)
+    },
     hurry(machine) {
+      held.delete(machine)
       for (const entry of entries.values()) {
         if (entry.machine !== machine) continue
         entry.failures = 0

@@ -32,7 +32,14 @@ export type Lab = {
   readonly objects: readonly KubeObject[]
 }
 
-export type LabNode = { readonly name: string; readonly ip: Ip; readonly labels: Readonly<Record<string, string>>; readonly zone?: string }
+export type LabNode = {
+  readonly name: string
+  readonly ip: Ip
+  readonly labels: Readonly<Record<string, string>>
+  readonly zone?: string
+  /** Which share of podCIDR the node has, counted from 0; its place in the list when not said. Only nodes that came or stayed while others left say it. */
+  readonly share?: number
+}
 export type LabHost = { readonly name: string; readonly ip: Ip; readonly dns?: DnsServer }
 /** A name server outside the cluster, authoritative for these zones; of every other name it says that it does not exist. */
 export type DnsServer = { readonly zones: readonly Zone[] }

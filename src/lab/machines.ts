@@ -21,7 +21,8 @@ export type Machine = {
   readonly dns?: DnsServer
 }
 
-const FIRST_NODE = 10
+/** Nodes without an address of their own are counted from here. */
+export const FIRST_NODE = 10
 const INSIDE = cidr('192.168.0.0/24')
 const OUTSIDE = cidr('203.0.113.0/24')
 
@@ -144,7 +145,7 @@ function* usable(ip: Ip, range: Cidr, path: Path): Judging<void> {
   else if (index === sizeOf(range) - 1n) yield { path, says: `${ip} is the broadcast address of ${range}, which no machine can have` }
 }
 
-function* nameOf(text: string | undefined, path: Path): Judging<string | undefined> {
+export function* nameOf(text: string | undefined, path: Path): Judging<string | undefined> {
   if (text === undefined) return yield* wrong([...path, 'name'], 'required: a name of lower-case letters, digits and "-"')
   yield* named(dnsLabel, text, [...path, 'name'])
   return text

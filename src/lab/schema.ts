@@ -14,7 +14,7 @@ const MTU_MAX = 65_535
 const VNI_MAX = 2 ** 24 - 1
 /** The last of the four-byte numbers is reserved (RFC 7300). */
 const ASN_MAX = 2 ** 32 - 2
-const NODES_MAX = 200
+export const NODES_MAX = 200
 
 const text = z.string()
 const labels = z.record(text, text)

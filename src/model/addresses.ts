@@ -20,8 +20,8 @@ export function controlPlaneOf(lab: Lab): Cluster['controlPlane'] {
   return { ip: first.gateway, port: CONTROL_PLANE_PORT }
 }
 
-/** The share of the Pod range that the node at `index` gets, in the order of lab.yaml. */
-export const podRangeOf = (lab: Lab, index: number): Cidr => nthSubnet(lab.podCIDR, lab.nodePrefix, index)
+/** The share of the Pod range that the node at `index` gets, in the order of lab.yaml unless it has another one already. */
+export const podRangeOf = (lab: Lab, index: number): Cidr => nthSubnet(lab.podCIDR, lab.nodePrefix, lab.nodes[index]?.share ?? index)
 
 /** flannel publishes the MAC of each node's VXLAN device; here it says the device's own address, the first of the node's range. */
 export const vtepMac = (subnet: Cidr): Mac => macOf(addressOf(network(subnet)))

@@ -85,4 +85,31 @@ the machine. They bear netlab's mark; nothing else is touched.`,
     examples: [['netlab status', 'nodes, Pods, Services and what is not ready']],
     load: () => import('../status.ts'),
   },
+  {
+    name: 'node',
+    aliases: [],
+    group: 'labs',
+    summary: 'let a node join, leave, stop or start while the lab runs',
+    about: `add makes a machine and its Node, with the next free address and the next share of the Pod range; DaemonSets come by themselves.
+rm takes the machine away and its Pods with it; Deployments make others, the other nodes forget its routes.
+stop pulls the plug: NotReady after 2 s (40 s in life), its Pods not ready, and 5 s later (300 s in life) those that do not tolerate it are deleted, but stay
+Terminating until the node is back. start makes the machine anew with everything on it.
+netlab up brings the lab back to what its files say.`,
+    args: [
+      { name: 'what', what: 'word', choices: ['add', 'rm', 'stop', 'start'] },
+      { name: 'node', what: 'place' },
+    ],
+    flags: [
+      { name: 'ip', type: 'text', value: 'IP', says: "add: the node's address, on one of the lab's segments" },
+      { name: 'zone', type: 'text', value: 'ZONE', says: 'add: its topology.kubernetes.io/zone' },
+      { name: 'label', type: 'list', value: 'KEY=VALUE', says: 'add: a label; may be repeated' },
+      lab,
+    ],
+    examples: [
+      ['netlab node add node-4', 'a fourth node'],
+      ['netlab node stop node-2', 'pull the plug of node-2'],
+      ['netlab node start node-2', 'and put it back in'],
+    ],
+    load: () => import('../node.ts'),
+  },
 ]
