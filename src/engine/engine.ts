@@ -279,8 +279,10 @@ export function createEngine(o: EngineOptions): Engine {
       pods.changed(machine, id)
       // The prober lives as long as its node.
       if (id !== PROBER_ID || supervisor.get(machine, id)?.state.kind !== 'backoff' || stopped || off.has(machine)) return
+      const held = applied.get(machine)
+      // By the time the answer is known, the machine may have been made anew.
       void nodes.isDead(machine).then((dead) => {
-        if (dead && applied.has(machine)) fall(machine, DIED)
+        if (dead && held !== undefined && applied.get(machine) === held) fall(machine, DIED)
       })
     },
   })
