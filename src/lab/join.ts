@@ -40,7 +40,7 @@ function* judge(lab: Lab, { name, ip: text, zone, labels: own = {} }: Newcomer):
   yield* oneName([...known, newcomer])
   yield* placed([...known, newcomer], lab.underlay.segments)
   const nodes = [...known.slice(0, lab.nodes.length), newcomer]
-  if (lab.cni.name === 'host-gw') yield* onOneSegment(nodes, lab.underlay.segments)
+  if (lab.cni.name === 'host-gw' || lab.cni.name === 'calico-bgp') yield* onOneSegment(lab.cni.name, nodes, lab.underlay.segments)
   if (nodes.length > NODES_MAX) yield { path: ['nodes'], says: `a lab has at most ${NODES_MAX} nodes` }
   const share = freeShare(lab)
   if (share === undefined) yield { path: ['podCIDR'], says: `${lab.podCIDR} has a /${lab.nodePrefix} for ${sharesOf(lab)} nodes and no more: CIDRNotAvailable` }
