@@ -18,7 +18,7 @@ const ABOVE: Readonly<Record<string, string>> = {
   proxy: 'kernel model net',
   policy: 'api kernel model net',
   plan: 'cni dns kernel kubelet model net policy proxy underlay',
-  probe: 'api kernel lab model net report', // its results are Events
+  probe: 'api kernel kubelet lab model net report', // its results are Events; kubelet knows where a Pod's resolv.conf is
   exercise: 'api lab model net probe',
   report: 'probe',
   grade: 'probe report',

@@ -16,8 +16,10 @@ type Asked = {
   readonly lab: Lab
   readonly service: ServiceObject
   readonly old: ServiceObject | undefined
+  /** The first other Service that is so: asked for each of ten thousand, a list of them all would be made ten thousand times. */
+  readonly other: (is: (one: ServiceObject) => boolean) => ServiceObject | undefined
   /** All Services but this one. */
-  readonly others: readonly ServiceObject[]
+  readonly others: () => readonly ServiceObject[]
 }
 /** What one part of the allocation adds to the spec, or what is wrong with the demand. */
 type Part = { readonly spec: Partial<Spec>; readonly mistakes: readonly FieldError[] }
@@ -27,8 +29,15 @@ export const admitService =
   (_verb, candidate, old, objects) => {
     if (candidate.kind !== 'Service') return { ok: true, value: candidate }
     const { uid } = candidate.metadata
-    const others = objects('Service').filter((one) => one.metadata.uid !== uid)
-    return allocated({ lab, service: candidate, old: old as ServiceObject | undefined, others })
+    const services = objects('Service')
+    const isOther = (one: ServiceObject): boolean => one.metadata.uid !== uid
+    return allocated({
+      lab,
+      service: candidate,
+      old: old as ServiceObject | undefined,
+      other: (is) => services.find((one) => is(one) && isOther(one)),
+      others: () => services.filter(isOther),
+    })
   }
 
 function allocated(asked: Asked): ReturnType<Admit> {
@@ -59,7 +68,7 @@ const wrong = (path: FieldError['path'], says: string): Part => ({ spec: {}, mis
 // --- ClusterIP ---------------------------------------------------------------------------------------------------------------------
 
 function address(asked: Asked): Part {
-  const { lab, service, old, others } = asked
+  const { lab, service, old, other, others } = asked
   const { clusterIP, clusterIPs = [], ipFamilies = [], ipFamilyPolicy = 'SingleStack' } = service.spec
   const family = `IPv${familyOf(lab.serviceCIDR)}` as const
   const foreign = ipFamilies.findIndex((one) => one !== family)
@@ -72,12 +81,12 @@ function address(asked: Asked): Part {
   const path = ['spec', 'clusterIPs']
   const wanted = parseIp(asks)
   if (wanted === undefined) {
-    const free = freeAddress(lab.serviceCIDR, { seed: keyOf(service), others })
+    const free = freeAddress(lab.serviceCIDR, { seed: keyOf(service), others: others() })
     return free === undefined ? wrong(path, `failed to allocate a serviceIP: range ${lab.serviceCIDR} is full`) : filled(free)
   }
   if (!isUsable(lab.serviceCIDR, wanted))
     return wrong(path, `failed to allocate IP ${wanted}: the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${lab.serviceCIDR}`)
-  const holder = others.find((one) => one.spec.clusterIP === wanted)
+  const holder = other((one) => one.spec.clusterIP === wanted)
   return holder === undefined ? filled(wanted) : wrong(path, `failed to allocate IP ${wanted}: provided IP is already allocated, to ${keyOf(holder)}`)
 }
 
@@ -143,17 +152,17 @@ function healthPort(asked: Asked): Part {
   return free === undefined ? wrong(path, 'failed to allocate a nodePort: range is full') : fine({ healthCheckNodePort: free })
 }
 
-function portMistakes({ others }: Asked, path: FieldError['path'], wanted: number): readonly FieldError[] {
+function portMistakes({ other }: Asked, path: FieldError['path'], wanted: number): readonly FieldError[] {
   if (wanted < FIRST_PORT || wanted > LAST_PORT)
     return [{ path, says: `provided port ${wanted} is not in the valid range. The range of valid ports is ${FIRST_PORT}-${LAST_PORT}` }]
-  const holder = others.find((one) => portsOf(one).includes(wanted))
+  const holder = other((one) => portsOf(one).includes(wanted))
   return holder === undefined ? [] : [{ path, says: `provided port ${wanted} is already allocated, to ${keyOf(holder)}` }]
 }
 
 const portsOf = ({ spec }: ServiceObject): readonly (number | undefined)[] => [...spec.ports.map(({ nodePort }) => nodePort), spec.healthCheckNodePort]
 
 function freePort({ service, others }: Asked, mine: ReadonlySet<number>, port: number): number | undefined {
-  const taken = new Set(others.flatMap(portsOf))
+  const taken = new Set(others().flatMap(portsOf))
   const seed = `${keyOf(service)}:${port}`
   const at = pick({ count: PORT_COUNT, reserved: band(PORT_COUNT, PORT_BAND), seed }, (index) => taken.has(FIRST_PORT + index) || mine.has(FIRST_PORT + index))
   return at === undefined ? undefined : FIRST_PORT + at

@@ -299,3 +299,11 @@ test('a part of the rules is written only where the canary of its table lives; a
     ['*nat\n:C - [0:0]\n-F CANARY\n-A C -j B\nCOMMIT\n'],
   ])
 })
+
+test('Steps that are the same objects in both programs make no other change than equal ones', () => {
+  for (const seed of seeds) {
+    const random = randomOf(seed)
+    const [a, b] = [variant(random), variant(random)]
+    expect(change(a, b)).toEqual(change(structuredClone(a), b))
+  }
+})

@@ -20,8 +20,39 @@ export type Difference = {
 export type Found = ReadonlyMap<string, 'missing' | 'adjust' | 'remake'>
 
 export function difference(applied: NodeProgram, wanted: NodeProgram, found: Found = new Map()): Difference {
-  const before = byKey(applied)
-  const after = byKey(wanted)
+  // Ten thousand Services are a hundred thousand Steps, and a change leaves most of them the very same objects.
+  if (found.size === 0) {
+    const few = apart(applied, wanted)
+    const plain = compared({ before: byKey(few.applied), after: byKey(few.wanted), found })
+    if (standsAlone(plain)) return picked(plain)
+  }
+  const all = compared({ before: byKey(applied), after: byKey(wanted), found })
+  const { before, after, undo, make, adjust } = all
+  const lost = lostPlaces(all)
+  for (const key of undo) if (isImplied(before.get(key), lost)) undo.delete(key)
+  addDependants({ before, after, undo, make, lost, adjust })
+  keepJumpOrder(after, before, undo, make)
+  keepNftReferences(after, make, undo)
+  return picked(all)
+}
+
+function apart(applied: NodeProgram, wanted: NodeProgram): { readonly applied: NodeProgram; readonly wanted: NodeProgram } {
+  const [old, now] = [new Set(applied), new Set(wanted)]
+  return { applied: applied.filter((step) => !now.has(step)), wanted: wanted.filter((step) => !old.has(step)) }
+}
+
+type Steps = ReadonlyMap<string, Step>
+type Compared = {
+  readonly before: Steps
+  readonly after: Steps
+  readonly found: Found
+  readonly undo: Set<string>
+  readonly make: Set<string>
+  readonly adjust: { readonly from: Step; readonly to: Step }[]
+}
+
+/** Step by step, without what goes together with others. */
+function compared({ before, after, found }: Pick<Compared, 'before' | 'after' | 'found'>): Compared {
   const undo = new Set<string>()
   const make = new Set<string>()
   const adjust: { from: Step; to: Step }[] = []
@@ -37,21 +68,23 @@ export function difference(applied: NodeProgram, wanted: NodeProgram, found: Fou
       if (how === 'remake') undo.add(key)
     }
   }
-  if (undo.size + make.size + adjust.length > 0) {
-    const lost = lostPlaces({ before, after, undo, make, found })
-    for (const key of undo) if (isImplied(before.get(key), lost)) undo.delete(key)
-    addDependants({ before, after, undo, make, lost, adjust })
-    keepJumpOrder(after, before, undo, make)
-    keepNftReferences(after, make, undo)
-  }
-  return {
-    undo: inReverse(pick(before, undo)),
-    make: inOrder(pick(after, make)),
-    adjust,
-  }
+  return { before, after, found, undo, make, adjust }
 }
 
-function byKey(program: NodeProgram): ReadonlyMap<string, Step> {
+/** Nothing else is lost, moved or to be written again because of it. */
+function standsAlone({ before, after, undo, make, adjust }: Compared): boolean {
+  const isAlone = (step: Step | undefined): boolean =>
+    step === undefined || !(isLink(step) || step.kind === 'netns' || step.kind === 'addr' || step.kind === 'jump' || (step.kind === 'nft' && step.object !== 'chain'))
+  return [...undo].every((key) => isAlone(before.get(key))) && [...make].every((key) => isAlone(after.get(key))) && !adjust.some(({ to }) => isLink(to))
+}
+
+const picked = ({ before, after, undo, make, adjust }: Compared): Difference => ({
+  undo: inReverse(pick(before, undo)),
+  make: inOrder(pick(after, make)),
+  adjust,
+})
+
+function byKey(program: NodeProgram): Steps {
   const steps = new Map<string, Step>()
   for (const step of program) steps.set(keyOf(step), step)
   return steps

@@ -3,15 +3,14 @@
  *
  *     clusterWith({ nodes: 2, objects: [pod('web', { node: 'node-2', ip: '10.244.1.2' }), ...service('web', { endpoints: ['10.244.1.2:80'] })] })
  */
-import type { EndpointSlice, KubeObject, PodObject, ServiceObject } from '#api/kinds.ts'
-import { object, objectsOf } from '#controllers/objects.ts'
+import { withDefaults } from '#api/defaults.ts'
+import type { EndpointSlice, Kind, KubeObject, ObjectOf, PodObject, ServiceObject } from '#api/kinds.ts'
+import { objectsOf, object as said } from '#controllers/objects.ts'
 import { providedObjects } from '#controllers/provided.ts'
 import type { Lab, LabNode } from '#lab/lab.ts'
 import { cidr, familyOf, ip, nthIp } from '#net/net.ts'
 import type { Cluster } from './cluster.ts'
 import { clusterOf } from './model.ts'
-
-export { object }
 
 const NODES = cidr('192.168.0.0/24')
 const FIRST_NODE = 10
@@ -19,6 +18,9 @@ const FIRST_NODE = 10
 export const NOW = '2026-01-01T00:00:00Z'
 
 type Json = Readonly<Record<string, unknown>>
+
+/** An object as a manifest would say it, with what the API server fills in. */
+export const object = <K extends Kind>(kind: K, input: object): ObjectOf<K> => withDefaults(said(kind, input)) as ObjectOf<K>
 
 /** A lab of n nodes, 192.168.0.10 and on. */
 export function labWith({ nodes = 3, ...o }: Partial<Omit<Lab, 'nodes'>> & { readonly nodes?: number | readonly LabNode[] } = {}): Lab {

@@ -1,6 +1,7 @@
 /** What a probe asks of the world in one attempt, and what it makes of the answers. Both are values: running the programs is somebody else's part. */
 import type { Output } from '#kernel/command.ts'
 import { commandLine } from '#kernel/shell.ts'
+import { etcFiles } from '#kubelet/containers.ts'
 import type { Spot } from './scene.ts'
 
 export type Question = Run | Look
@@ -35,13 +36,19 @@ export type Inquiry = {
   readonly judge: (answers: readonly Output[]) => Finding
 }
 
-/** Pods and nodes resolve names as their own programs do only with their own resolv.conf, which `ip netns exec` gives. */
+/**
+ * Pods and nodes resolve names as their own programs do only with their own resolv.conf: `ip netns exec` gives it where they have a network of their own; a Pod in
+ * its node's network has it in its folder.
+ */
 export function run(at: Spot, argv: readonly string[], o: { readonly timeoutMs: number; readonly stdin?: string; readonly names?: boolean }): Run {
   const { names, ...rest } = o
+  if (names && at.netns === undefined && at.pod !== undefined) return { kind: 'run', at, argv: [...WITH_RESOLV_CONF, etcFiles(at.pod).resolvConf, ...argv], ...rest }
   if (!names || at.netns === undefined) return { kind: 'run', at, argv, ...rest }
   const { netns, ...machine } = at
   return { kind: 'run', at: machine, argv: ['ip', 'netns', 'exec', netns, ...argv], ...rest }
 }
+
+const WITH_RESOLV_CONF = ['unshare', '--mount', '--', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"']
 
 /** The command line that does at the spot what the probe does there. */
 export const pasteable = (at: Spot, argv: readonly string[]): string => `netlab exec ${at.name} -- ${commandLine(argv)}`
@@ -131,4 +138,7 @@ export const linesOf = (text: string): readonly string[] =>
     .map((line) => line.trimEnd())
     .filter((line) => line !== '')
 
-const programOf = (argv: readonly string[]): string => (argv[0] === 'ip' && argv[1] === 'netns' && argv[2] === 'exec' ? argv[4] : argv[0]) ?? 'nothing'
+function programOf(argv: readonly string[]): string {
+  const at = argv[0] === 'ip' && argv[1] === 'netns' && argv[2] === 'exec' ? 4 : WITH_RESOLV_CONF.every((word, index) => argv[index] === word) ? WITH_RESOLV_CONF.length + 1 : 0
+  return argv[at] ?? 'nothing'
+}

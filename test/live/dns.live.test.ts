@@ -86,6 +86,27 @@ test('whom a Pod asks is what its dnsPolicy and dnsConfig say', async () => {
   expect((await resolved('client-default', `web.${ZONE}`)).code).not.toBe(0)
 })
 
+test('CoreDNS remembers an answer from outside for 30 seconds at most and counts down, and turns the order of several addresses', async () => {
+  const { items } = JSON.parse(await n.ok('get', 'pods', '-n', 'kube-system', '-o', 'json'))
+  const server = `@${items[0].status.podIP}`
+  const ttl = async (name: string) => Number((await n.ok('exec', 'client', '--', 'dig', '+noall', '+answer', server, name)).split(/\s+/)[1])
+  const first = await ttl('api.example.com.')
+  const later = await until(
+    () => ttl('api.example.com.'),
+    (seconds) => seconds < first,
+    5000,
+  )
+  expect([first <= 30, later > 0 && later < first]).toEqual([true, true])
+  const order = async () => (await n.ok('exec', 'client', '--', 'dig', '+short', server, `web-pods.${ZONE}`)).trim().split('\n')
+  const orders: string[][] = []
+  await until(
+    async () => orders.push(await order()),
+    () => new Set(orders.map(([leader]) => leader)).size > 1,
+    20_000,
+  )
+  expect(new Set(orders.map((one) => one.toSorted().join())).size).toBe(1)
+}, 60_000)
+
 test('an edited Corefile takes effect without a restart: a stub domain, and Pod names of real Pods only', async () => {
   expect(await dig('client', 'wiki.corp.example')).toEqual(['NXDOMAIN', 'SOA'])
   await n.ok('apply', '-f', corefile('stub-domain'))
