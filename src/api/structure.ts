@@ -49,7 +49,8 @@ function wordsFor(schema: Schema, input: unknown, issue: Issue): FieldError[] {
       if (issue.origin === 'array') return one(`expected at least ${issue.minimum} item${issue.minimum === 1 ? '' : 's'}, found none`)
       return one(`expected ${wanted(schema, path)}, found ${shown(found)}`)
     case 'too_big':
-      if (issue.origin === 'array' && Array.isArray(found)) return one(`expected at most ${issue.maximum} item${issue.maximum === 1 ? '' : 's'}, found ${found.length}`)
+      if (issue.origin === 'array' && Array.isArray(found))
+        return one(`expected at most ${issue.maximum} item${issue.maximum === 1 ? '' : 's'}, found ${found.length}`)
       return one(`expected ${wanted(schema, path)}, found ${shown(found)}`)
     default:
       return one(found === undefined ? `required: ${wanted(schema, path)}` : `expected ${wanted(schema, path)}, found ${shown(found)}`)

@@ -74,7 +74,8 @@ function compared({ before, after, found }: Pick<Compared, 'before' | 'after' | 
 /** Nothing else is lost, moved or to be written again because of it. */
 function standsAlone({ before, after, undo, make, adjust }: Compared): boolean {
   const isAlone = (step: Step | undefined): boolean =>
-    step === undefined || !(isLink(step) || step.kind === 'netns' || step.kind === 'addr' || step.kind === 'jump' || (step.kind === 'nft' && step.object !== 'chain'))
+    step === undefined ||
+    !(isLink(step) || step.kind === 'netns' || step.kind === 'addr' || step.kind === 'jump' || (step.kind === 'nft' && step.object !== 'chain'))
   return [...undo].every((key) => isAlone(before.get(key))) && [...make].every((key) => isAlone(after.get(key))) && !adjust.some(({ to }) => isLink(to))
 }
 

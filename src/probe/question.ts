@@ -42,7 +42,8 @@ export type Inquiry = {
  */
 export function run(at: Spot, argv: readonly string[], o: { readonly timeoutMs: number; readonly stdin?: string; readonly names?: boolean }): Run {
   const { names, ...rest } = o
-  if (names && at.netns === undefined && at.pod !== undefined) return { kind: 'run', at, argv: [...WITH_RESOLV_CONF, etcFiles(at.pod).resolvConf, ...argv], ...rest }
+  if (names && at.netns === undefined && at.pod !== undefined)
+    return { kind: 'run', at, argv: [...WITH_RESOLV_CONF, etcFiles(at.pod).resolvConf, ...argv], ...rest }
   if (!names || at.netns === undefined) return { kind: 'run', at, argv, ...rest }
   const { netns, ...machine } = at
   return { kind: 'run', at: machine, argv: ['ip', 'netns', 'exec', netns, ...argv], ...rest }
@@ -139,6 +140,11 @@ export const linesOf = (text: string): readonly string[] =>
     .filter((line) => line !== '')
 
 function programOf(argv: readonly string[]): string {
-  const at = argv[0] === 'ip' && argv[1] === 'netns' && argv[2] === 'exec' ? 4 : WITH_RESOLV_CONF.every((word, index) => argv[index] === word) ? WITH_RESOLV_CONF.length + 1 : 0
+  const at =
+    argv[0] === 'ip' && argv[1] === 'netns' && argv[2] === 'exec'
+      ? 4
+      : WITH_RESOLV_CONF.every((word, index) => argv[index] === word)
+        ? WITH_RESOLV_CONF.length + 1
+        : 0
   return argv[at] ?? 'nothing'
 }
