@@ -33,7 +33,7 @@ export function entering(lab: LabState, io: Io, entry: Entry, argv: readonly str
   return { argv: ['env', '--default-signal', ...entry.argv, 'env', '-i', ...pairs, ...argv], env: own }
 }
 
-type Started = { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> }
+export type Started = { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> }
 
 const VIEWS = ['-m', '-n', '-p', '-i', '-u', '--']
 

@@ -8,7 +8,7 @@ import { offer } from './nearest.ts'
 import { clientFor } from './running.ts'
 import { type Args, on, type Run, text } from './verb.ts'
 
-const AS_TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json'
+export const AS_TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json'
 
 export const run: Run = async (args, io) => {
   const client = clientFor(args, io)
@@ -25,7 +25,7 @@ export type WireTable = {
   readonly rows: readonly { readonly cells: readonly (string | number)[]; readonly object: { readonly metadata: Meta } }[]
   readonly metadata?: { readonly resourceVersion?: string }
 }
-type Meta = { readonly name: string; readonly namespace?: string; readonly labels?: Readonly<Record<string, string>> }
+type Meta = { readonly name: string; readonly namespace?: string; readonly resourceVersion?: string; readonly labels?: Readonly<Record<string, string>> }
 
 const namespaceFor = (resource: Resource, args: Args): string | undefined =>
   resource.namespaced && !on(args, 'all-namespaces') ? (text(args, 'namespace') ?? 'default') : undefined

@@ -3,6 +3,7 @@ import { handleApi } from '#api/http.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { Lab } from '#lab/lab.ts'
 import { unenforced } from '#lab/unenforced.ts'
+import { topologyOf } from '#model/topology.ts'
 import type { Event } from '#report/event.ts'
 import { driftOf, repairAll } from './drift.ts'
 import { enter } from './enter.ts'
@@ -92,6 +93,7 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
     'GET explain': (_, url) => withEngine(daemon, (engine) => explained(engine, url)),
     'POST policy': (request) => withEngine(daemon, async (engine) => (await import('./policy.ts')).policyTable(engine, request)),
     'GET enter': (_, url) => withEngine(daemon, (engine) => enter(engine, url)),
+    'GET topology': () => withEngine(daemon, (engine) => json(topologyOf(engine.cluster()))),
     'GET programs': () => withEngine(daemon, (engine) => json(Object.fromEntries(engine.programs()))),
     'POST down': () => {
       setTimeout(daemon.end, 20)

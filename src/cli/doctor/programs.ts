@@ -41,6 +41,7 @@ export const programs: readonly Program[] = [
   { name: 'docker', package: 'docker.io', need: 'optional', uses: 'makes nodes of containers (--driver docker)' },
   { name: 'mmdebstrap', package: 'mmdebstrap', need: 'optional', uses: 'makes the base of their image where no registry answers' },
   { name: 'bird', package: 'bird2', need: 'optional', uses: 'speaks BGP on the nodes of Calico labs' },
+  { name: 'tmux', package: 'tmux', need: 'optional', uses: 'is the terminal that tests of netlab dash look at' },
 ]
 
 /** Debian leaves the sbin folders out of an ordinary user's PATH. */

@@ -134,4 +134,20 @@ Exit code 0: all hold; 1: one does not; 2: wrong use; 3: netlab could not decide
     ],
     load: () => import('../check.ts'),
   },
+  {
+    name: 'dash',
+    aliases: [],
+    group: 'understand',
+    summary: 'watch a lab live: topology and rates, packets, tables, objects, events',
+    about: `Draws on the whole terminal, from 60 columns by 16 rows; 140 columns show all panes at once. ? shows the keys:
+Tab moves between panes, Enter selects, s opens a shell at the selected node or Pod, p captures packets there, c runs the
+lab's checks, : takes commands, / filters, q leaves the terminal as it was. The lab goes on.`,
+    args: [{ name: 'lab', what: 'running-lab', optional: true }],
+    flags: [{ name: 'every', type: 'number', value: 'MS', least: 50, says: 'read the counters of links this often (default: 100)' }, lab],
+    examples: [
+      ['netlab dash', 'the running lab'],
+      ['netlab dash flannel-vxlan --every 1000', 'one of several, and calmly'],
+    ],
+    load: () => import('../dash.ts'),
+  },
 ]
