@@ -40,3 +40,13 @@ test('while kube-proxy does not run, its steps are those that the node held, and
     [step('kubelet', 'new')],
   ])
 })
+
+test('a contradiction is found among Steps that were agreed on before and others that come', () => {
+  const setting = (key: string, value: string): Step => ({ by: 'a', why: 'a', kind: 'sysctl', key, value })
+  const [x, y] = [setting('net.x', '1'), setting('net.y', '1')]
+  expect(agreed('remembered', [x, y])).toEqual([x, y])
+  expect(agreed('remembered', [y, setting('net.x', '0')])).toEqual([y, setting('net.x', '0')])
+  expect(agreed('remembered', [y, x])).toEqual([y, x])
+  expect(() => agreed('remembered', [y, x, setting('net.y', '0')])).toThrow('net.y')
+  expect(agreed('remembered', [y, x, setting('net.y', '1')])).toEqual([y, x])
+})

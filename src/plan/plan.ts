@@ -5,6 +5,7 @@ import { calico } from '#cni/calico/calico.ts'
 import { flannel } from '#cni/flannel/flannel.ts'
 import { hostLocal } from '#cni/host-local/host-local.ts'
 import type { Run } from '#kernel/command.ts'
+import { apart } from '#kernel/difference.ts'
 import { keyOf, same } from '#kernel/identity.ts'
 import type { Component, NodeProgram, Step } from '#kernel/step.ts'
 import { say } from '#kernel/text.ts'
@@ -64,13 +65,25 @@ function allSteps(wanted: readonly Component[], cluster: Cluster, node: Node): r
   return steps
 }
 
+type Agreed = { readonly steps: readonly Step[]; readonly claims: Map<string, Step> }
+
+/** What was agreed on last, by machine: of ten thousand Services most Steps are the same objects the next time, and nobody looks at them again. */
+const last = new Map<string, Agreed>()
+
 /** Said twice alike counts once. @throws when two claim the same thing with different content: a bug, which no order could mend. */
 export function agreed(machine: string, steps: readonly Step[]): NodeProgram {
-  const claims = new Map<string, Step>()
-  for (const step of steps) {
+  const known = last.get(machine)
+  last.delete(machine)
+  const { applied: gone, wanted: come } = known === undefined ? { applied: [], wanted: steps } : apart(known.steps, steps)
+  const claims = known?.claims ?? new Map<string, Step>()
+  for (const step of gone) claims.delete(keyOf(step))
+  for (const step of come) {
     const other = claims.get(keyOf(step))
     if (other === undefined) claims.set(keyOf(step), step)
     else if (!same(other, step)) throw new Error(`${machine}: ${other.by} wants ${say(other)}, but ${step.by} wants ${say(step)}`)
   }
-  return claims.size === steps.length ? steps : [...claims.values()]
+  // Of Steps said twice one is left out, in the order in which they were said first.
+  if (claims.size < steps.length) return known === undefined ? [...claims.values()] : agreed(machine, steps)
+  last.set(machine, { steps, claims })
+  return steps
 }
