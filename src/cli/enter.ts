@@ -52,7 +52,8 @@ function enteringNamespaces(lab: LabState, entry: Entry, argv: readonly string[]
       ...entry.argv,
       ...argv,
     ]
-  const user = sameUserNamespace(lab.init) ? [] : ['-U', '--preserve-credentials']
+  // Root is nobody in a lab that is confined: there nsenter becomes its root.
+  const user = sameUserNamespace(lab.init) ? [] : process.getuid?.() === 0 ? ['-U'] : ['-U', '--preserve-credentials']
   return ['env', '--default-signal', 'nsenter', '-t', String(lab.init), ...user, ...VIEWS, ...entry.argv, ...argv]
 }
 

@@ -1,13 +1,15 @@
 /** How a lab comes to be: a keeper, a daemon in it that answers, and only then a lab that others can find. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, readlinkSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { userInfo } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
+import type { Limits } from '#driver/driver.ts'
 import { ownCodeFolder } from './codecache.ts'
-import { type Caller, dockerKeeperArgv, hasRange, keeperArgv, mayUnshare, refusedNamespaces } from './keeper.ts'
+import { type Caller, CONFINED_IDS, confinedKeeper, dockerKeeperArgv, hasRange, keeperArgv, mayUnshare, refusedNamespaces } from './keeper.ts'
 import { lock } from './lock.ts'
 import { childOf, killQuietly, readQuietly, startTimeOf } from './processes.ts'
+import { homeOf } from './programs.ts'
 import {
   GUEST,
   type GuestFacts,
@@ -34,7 +36,16 @@ type StartOptions = {
   readonly docker?: { readonly image: string /** The file that removes what Docker holds, for node. */; readonly sweep: string }
   /** For a kernel of the lab's own; `daemon` is then what boots it. */
   readonly guest?: GuestWish
+  /** For programs of others. */
+  readonly confined?: Confinement
   readonly signal?: AbortSignal
+}
+
+/** A lab that runs programs of others: it has no more than this, and ends with whoever started it. */
+export type Confinement = {
+  readonly limits: Limits
+  /** A control group it is put in, by its folder; one bounds its memory. */
+  readonly cgroup?: string
 }
 
 export type GuestWish = {
@@ -113,7 +124,11 @@ async function begin(o: StartOptions, folder: string, signal: AbortSignal): Prom
   const release = await lock(folder, signal)
   try {
     const running = readLabState(o.root, o.name)
-    if (running === undefined) return { keeper: launch(o, folder), release }
+    if (running === undefined) {
+      const keeper = launch(o, folder)
+      if (o.confined !== undefined) await confine(keeper, o.confined, signal)
+      return { keeper, release }
+    }
     release()
     return { running }
   } catch (error) {
@@ -127,12 +142,15 @@ function launch(o: StartOptions, folder: string): ChildProcess {
   sweep(folder)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const log = openSync(join(folder, 'daemon.log'), 'a', 0o600)
-  const [program = 'unshare', ...rest] = o.docker === undefined ? keeperArgv(o.daemon, callerOf()) : dockerKeeperArgv(o.daemon, o.docker.sweep)
+  const confined = o.confined !== undefined && callerOf().root ? confinedAt(o.daemon, folder) : undefined
+  const [program = 'unshare', ...rest] =
+    confined?.argv ?? (o.docker === undefined ? keeperArgv(o.daemon, callerOf()) : dockerKeeperArgv(o.daemon, o.docker.sweep))
   // Asked here and not by the daemon: in a user namespace of its own it could not tell root from anybody else.
   const code = ownCodeFolder()
   const env = {
     ...process.env,
-    NETLAB_FOLDER: folder,
+    NETLAB_FOLDER: confined?.folder ?? folder,
+    NETLAB_LIMITS: o.confined && JSON.stringify(o.confined.limits),
     NETLAB_NAME: o.name,
     NETLAB_IMAGE: o.docker?.image,
     NETLAB_GUEST: o.guest && JSON.stringify(o.guest),
@@ -142,6 +160,30 @@ function launch(o: StartOptions, folder: string): ChildProcess {
   closeSync(log)
   keeper.on('error', () => {})
   return keeper
+}
+
+/** Its root inside owns the folder, for the socket; nothing else of this host. */
+function confinedAt([node = '', file = '']: readonly string[], folder: string): ReturnType<typeof confinedKeeper> {
+  chownSync(folder, CONFINED_IDS.first, CONFINED_IDS.first)
+  const home = homeOf(dirname(file))
+  return confinedKeeper({ folder, home, node, main: relative(home, file) })
+}
+
+/** Before anything of the lab runs: into its control group, and, when root asks, among ids of its own. */
+async function confine(keeper: ChildProcess, { cgroup }: Confinement, signal: AbortSignal): Promise<void> {
+  try {
+    const { pid } = keeper
+    if (pid === undefined) return
+    if (cgroup !== undefined) writeFileSync(join(cgroup, 'cgroup.procs'), `${pid}`)
+    if (!callerOf().root) return
+    const own = readlinkSync('/proc/self/ns/user')
+    while (!signal.aborted && !hasEnded(keeper) && readlinkSync(`/proc/${pid}/ns/user`) === own) await new Promise((resolve) => setTimeout(resolve, 2))
+    for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${pid}/${map}`, `0 ${CONFINED_IDS.first} ${CONFINED_IDS.count}\n`)
+    keeper.stdin?.write('go\n')
+  } catch {
+    // One that has ended tells why in its log.
+    keeper.kill('SIGKILL')
+  }
 }
 
 /** How long a daemon may take to answer. */
@@ -176,7 +218,7 @@ function announce(o: StartOptions, folder: string, { keeper }: Begun, why: Reaso
       : { kind: 'uml', why: why.kernel, ...(JSON.parse(readQuietly(join(folder, GUEST.facts))) as GuestFacts) }
   const driver: LabDriver =
     o.docker === undefined ? { kind: 'netns', why: why.driver } : { kind: 'docker', why: why.driver, sweep: sweepOf(o, folder, [`${pid}`, startTime]) }
-  const userNamespace = o.docker === undefined && !callerOf().root
+  const userNamespace = o.docker === undefined && (o.confined !== undefined || !callerOf().root)
   saveLabState(folder, { name, dir, keeper: pid, startTime, started: new Date().toISOString(), version, userNamespace, driver, kernel })
   keeper.unref()
   // The leash stays in this process's hand until it ends: before the lab is up, its end is the lab's.

@@ -17,6 +17,37 @@ export function keeperArgv(daemon: readonly string[], { root, range }: Caller): 
 }
 
 /**
+ * Inside ids 0 to 65,535 these of the host's: nobody's, above what Debian gives to users, containers and subordinate ids.
+ */
+export const CONFINED_IDS = { first: 1_879_048_192, count: 65_536 } as const
+
+/** Where the lab's folder, netlab and node are in a confined keeper, whose user could not look into folders of root's. */
+const CONFINED = { folder: '/mnt/lab', home: '/mnt/home', node: '/mnt/node' } as const
+
+/**
+ * A lab that root starts to run programs of others in: its root is nobody on the host, as it is in a lab of an ordinary user. The keeper waits for a line on
+ * stdin, before which somebody who may writes its maps of ids. `main` is the daemon's file within `home`.
+ */
+export function confinedKeeper(o: { readonly folder: string; readonly home: string; readonly node: string; readonly main: string }) {
+  const daemon = keeperArgv([CONFINED.node, `${CONFINED.home}/${o.main}`], { root: true, range: true })
+  return {
+    argv: ['unshare', '--mount', '--propagation', 'private', '--', 'sh', '-c', CONFINED_SCRIPT, 'netlab', o.home, o.folder, o.node, ...daemon],
+    folder: CONFINED.folder,
+  }
+}
+
+/** Without capabilities kept the new user namespace could not become its own root: until it has a map, nobody is. */
+const CONFINED_SCRIPT = `set -e
+mount -t tmpfs -o mode=755,size=1m netlab /mnt
+mkdir ${CONFINED.home} ${CONFINED.folder}
+: > ${CONFINED.node}
+mount --bind "$1" ${CONFINED.home}
+mount --bind "$2" ${CONFINED.folder}
+mount --bind "$3" ${CONFINED.node}
+shift 3
+exec unshare --user --keep-caps -- sh -c 'read -r go; exec "$@"' netlab setpriv --reuid 0 --regid 0 --clear-groups --ambient-caps=-all --inh-caps=-all -- "$@"`
+
+/**
  * A lab in Docker needs no namespaces of its own: its machines end when the daemon does, since each holds a stream to it. The keeper outlives the daemon
  * to remove what Docker does not remove by itself, the networks; its own death is the daemon's. `daemon` is node and the daemon's file, `sweep` the file that removes.
  */

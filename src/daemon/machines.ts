@@ -1,6 +1,6 @@
 /** The lab's driver, and the way from its machines to the API. */
 import type { Server } from 'node:http'
-import type { NodeDriver } from '#driver/driver.ts'
+import type { Limits, NodeDriver } from '#driver/driver.ts'
 import { broughtPrograms } from './programs.ts'
 
 export type Machines = {
@@ -17,9 +17,10 @@ type Env = Readonly<Record<string, string | undefined>>
 export async function machinesOf(folder: string, home: string, env: Env): Promise<Machines> {
   if (env['NETLAB_IMAGE'] === undefined) {
     const { netnsDriver } = await import('#driver/netns/netns.ts')
+    const limits = env['NETLAB_LIMITS'] === undefined ? {} : { limits: JSON.parse(env['NETLAB_LIMITS']) as Limits }
     const slowness = Number(env['NETLAB_SLOWNESS'] ?? 1)
     return {
-      driver: patient(netnsDriver({ folder, programs: broughtPrograms(home, env) }), slowness),
+      driver: patient(netnsDriver({ folder, programs: broughtPrograms(home, env), ...limits }), slowness),
       slowness,
       serve: (server, { ip, port }) => new Promise((resolve, reject) => server.once('error', reject).listen(port, ip, resolve)),
     }

@@ -46,10 +46,11 @@ const outside = serve(verbs)
 /** The API as the lab's machines see it: at the control plane's address. */
 const inside = serve(kubernetes)
 
-/** The other end is in the hand of whoever starts the lab: if they die before it is up, it ends too. */
+/** The other end is in the hand of whoever starts the lab: if they die before it is up, it ends too; a confined one at any time. */
+const confined = process.env['NETLAB_LIMITS'] !== undefined
 process.stdin.on('error', () => {})
 process.stdin.on('close', () => {
-  if (!daemon.standing) process.exit(0)
+  if (!daemon.standing || confined) process.exit(0)
 })
 process.stdin.resume()
 

@@ -23,7 +23,18 @@ export type Running = {
   readonly write: (text: string) => void
 }
 
+/** What programs of others get of this host, where they are not trusted. */
+export type Limits = {
+  /** Of each folder of a machine that can be written to, in MiB. */
+  readonly disk: number
+  /** Of all of the lab together, as seen by a container that wants one more. */
+  readonly processes: number
+}
+
 export type RunOptions = { readonly signal?: AbortSignal; readonly timeoutMs?: number }
+
+/** Whoever has heard enough for now answers with a promise; until it resolves, the program waits when it prints. */
+export type Hear = (chunk: string, from: 'stdout' | 'stderr') => void | Promise<void>
 
 export type NodeDriver = {
   /** Makes the machines and wires that are not there (any more) and removes those no longer wanted. Resolves with the names of those it made: they are bare. */
@@ -31,7 +42,7 @@ export type NodeDriver = {
   /** A non-zero exit is an answer, not an exception. */
   readonly run: (machine: string, command: Command, options?: RunOptions) => Promise<Output>
   /** Starts a long-lived program; every chunk of its stdout and stderr goes to `log`. */
-  readonly spawn: (machine: string, process: Process & { readonly in?: string }, log: (chunk: string, from: 'stdout' | 'stderr') => void) => Promise<Running>
+  readonly spawn: (machine: string, process: Process & { readonly in?: string }, log: Hear) => Promise<Running>
   /** The argv prefix that, run where the lab daemon runs, puts a program inside the machine, a namespace of it, or the view of the process `pid`. */
   readonly enter: (machine: string, inside?: { readonly netns?: string; readonly pid?: number }) => readonly string[]
   readonly down: () => Promise<void>

@@ -3,6 +3,7 @@ import type { NodeDriver, Running } from '#driver/driver.ts'
 import type { Process } from '#kernel/step.ts'
 import { backoffMs, failuresAfter, restarts } from '#kubelet/backoff.ts'
 import { createLog, type Log } from './log.ts'
+import { metered } from './meter.ts'
 
 export type Program = Process & { readonly in?: string }
 
@@ -86,7 +87,7 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
     const begun = Date.now()
     let running: Running
     try {
-      running = await o.driver.spawn(entry.machine, entry.program, entry.log.add)
+      running = await o.driver.spawn(entry.machine, entry.program, metered(entry.log.add))
     } catch (error) {
       entry.log.add(`${(error as Error).message}\n`, 'stderr')
       ended(entry, begun, { code: 128, startedAt, finishedAt: o.now() })

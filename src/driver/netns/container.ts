@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import type { Process } from '#kernel/step.ts'
-import type { Running } from '../driver.ts'
+import type { Hear, Limits, Running } from '../driver.ts'
 import { fstabText } from './fstab.ts'
 import { LAUNCHER, MACHINE_ENV } from './launcher.ts'
 
@@ -12,19 +12,25 @@ const KILLED = /^unshare: sigprocmask unblock failed/m
 
 /** Resolves when the program's own pid is known. @throws when it cannot even be launched. */
 export async function spawnContainer(
-  machine: number,
-  netFlag: string,
+  { machine, netFlag, limits }: { readonly machine: number; readonly netFlag: string; readonly limits?: Limits | undefined },
   program: Process,
-  log: (chunk: string, from: 'stdout' | 'stderr') => void,
+  log: Hear,
 ): Promise<Running> {
-  const child = spawn('nsenter', ['-t', `${machine}`, '-m', '-u', '-p', netFlag, '--', ...containerArgv(program)], {
+  const child = spawn('nsenter', ['-t', `${machine}`, '-m', '-u', '-p', netFlag, '--', ...limited(limits), ...containerArgv(program)], {
     env: { ...MACHINE_ENV, ...program.env },
     stdio: [program.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'],
   })
   // A letter of several bytes may come in two pieces.
-  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => log(chunk, 'stdout'))
-  const stderr = child.stdio[3] as Readable
-  stderr.setEncoding('utf8').on('data', (chunk: string) => log(chunk, 'stderr'))
+  for (const [output, from] of [
+    [child.stdout as Readable, 'stdout'],
+    [child.stdio[3] as Readable, 'stderr'],
+  ] as const)
+    output.setEncoding('utf8').on('data', (chunk: string) => {
+      const enough = log(chunk, from)
+      if (enough === undefined) return
+      output.pause()
+      void enough.then(() => output.resume())
+    })
   child.stdin?.on('error', () => {})
   let ended = false
   let complaint = ''
@@ -58,6 +64,10 @@ export async function spawnContainer(
     },
   }
 }
+
+/** Where the kernel runs out of memory, such a program goes before those that look after it. */
+const limited = (limits: Limits | undefined): readonly string[] =>
+  limits === undefined ? [] : ['prlimit', `--nproc=${limits.processes}`, '--', 'choom', '-n', '500', '--']
 
 /** On the program's machine, in the network namespace it is to have: the program in a view of its own. Its stderr is to be 3. */
 export function containerArgv({ argv, hostname = '', cwd = '/', mounts }: Process): readonly string[] {

@@ -17,13 +17,13 @@ export type MachineProcess = {
 /**
  * The keeper makes the namespaces; its first child is the machine's pid 1, which makes the view of the machine and becomes tini; its second is the
  * machine's helper. Their pids, as the lab sees them, are told on 3. Without the keeper pid 1 ends, and all of the machine with it.
- * As arguments come the system calls, the template, the machine's name, and what is to be read-only in its /proc.
+ * As arguments come the system calls, the template, the machine's name, how large its folders may grow, and what is to be read-only in its /proc.
  */
 // biome-ignore lint/complexity/noUselessStringRaw: the backslashes are perl’s
 const SCRIPT = String.raw`use strict;
 {
     my ($UNSHARE, $MOUNT, $UMOUNT2, $PIVOT_ROOT, $SETHOSTNAME, $PRCTL) = map { 0 + $_ } @ARGV[1, 2, 4 .. 7];
-    my ($root, $name, @settings) = @ARGV[8 .. $#ARGV];
+    my ($root, $name, $size, @settings) = @ARGV[8 .. $#ARGV];
     my ($MS_RDONLY, $MS_NODEV, $MS_REMOUNT, $MS_BIND, $MS_REC, $MS_PRIVATE, $MNT_DETACH) = (0x1, 0x4, 0x20, 0x1000, 0x4000, 0x40000, 2);
     my ($NEWNET, $NEWNS, $NEWPID, $NEWUTS) = (0x40000000, 0x20000, 0x20000000, 0x4000000);
     my ($SET_PDEATHSIG, $SIGKILL) = (1, 9);
@@ -52,8 +52,8 @@ const SCRIPT = String.raw`use strict;
         close $report;
         $must->('prctl', syscall $PRCTL, $SET_PDEATHSIG, $SIGKILL, 0, 0, 0);
         $mount->('none', '/', 'none', $MS_REC | $MS_PRIVATE, '');
-        $mount->('tmpfs', "$root/$_", 'tmpfs', $MS_NODEV, 'mode=755') for qw(run var);
-        $mount->('tmpfs', "$root/$_", 'tmpfs', $MS_NODEV, 'mode=1777') for qw(tmp dev/shm);
+        $mount->('tmpfs', "$root/$_", 'tmpfs', $MS_NODEV, "mode=755$size") for qw(run var);
+        $mount->('tmpfs', "$root/$_", 'tmpfs', $MS_NODEV, "mode=1777$size") for qw(tmp dev/shm);
         $mount->('proc', "$root/proc", 'proc', 0, '');
         $mount->('sysfs', "$root/sys", 'sysfs', 0, '');
         for my $path (map { "$root$_" } @settings) {
@@ -106,9 +106,18 @@ const SCRIPT = String.raw`use strict;
 }
 `
 
+export type Start = {
+  readonly name: string
+  readonly template: string
+  /** Of /proc, to be read-only. */
+  readonly settings: readonly string[]
+  /** How large each folder that can be written to may grow, in MiB; as the kernel has it when not told. */
+  readonly disk?: number | undefined
+}
+
 /** @throws with what the set-up printed when it fails. */
-export function startMachine(name: string, template: string, settings: readonly string[], signal: AbortSignal): Promise<MachineProcess> {
-  const keeper = spawn('perl', ['-e', `${SCRIPT}${HELPER_SCRIPT}`, '--', ...systemCalls(), template, name, ...settings], {
+export function startMachine({ name, template, settings, disk }: Start, signal: AbortSignal): Promise<MachineProcess> {
+  const keeper = spawn('perl', ['-e', `${SCRIPT}${HELPER_SCRIPT}`, '--', ...systemCalls(), template, name, disk === undefined ? '' : `,size=${disk}m`, ...settings], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     detached: true,
     env: MACHINE_ENV,

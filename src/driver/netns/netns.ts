@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Output, Run } from '#kernel/command.ts'
 import type { Segment } from '#lab/lab.ts'
 import { IF_NAME_MAX, macOf, prefixOf } from '#net/net.ts'
-import type { Machine, NodeDriver, Running, RunOptions, Wiring } from '../driver.ts'
+import type { Limits, Machine, NodeDriver, Running, RunOptions, Wiring } from '../driver.ts'
 import { type Helper, type HelperProcess, openHelper, startHelper } from '../helper.ts'
 import { ROUTER_SETTINGS } from '../router.ts'
 import { spawnContainer } from './container.ts'
@@ -19,6 +19,7 @@ export type NetnsOptions = {
   /** A folder of the lab's own; the template is mounted on a folder in it, in the lab's mount namespace only. */
   readonly folder: string
   readonly programs: Programs
+  readonly limits?: Limits
 }
 
 export function netnsDriver(o: NetnsOptions): NodeDriver {
@@ -96,7 +97,7 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       signal.throwIfAborted()
       const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
       const settings = hostSettings()
-      const started = await Promise.allSettled(fresh.map(async (machine) => keep(machine, await startMachine(machine.name, template, settings, signal))))
+      const started = await Promise.allSettled(fresh.map(async (machine) => keep(machine, await startMachine({ name: machine.name, template, settings, disk: o.limits?.disk }, signal))))
       try {
         for (const one of started) if (one.status === 'rejected') throw one.reason
         await unwire(
@@ -129,7 +130,9 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       const pid = pidOf(name)
       try {
         const { flag, close } = openSpace(pid, program.in)
-        return await spawnContainer(pid, flag, program, log).finally(close)
+        // What has no view of its own is netlab's.
+        const limits = program.mounts.length > 0 ? o.limits : undefined
+        return await spawnContainer({ machine: pid, netFlag: flag, limits }, program, log).finally(close)
       } catch (error) {
         log(`${(error as Error).message}\n`, 'stderr')
         return ENDED

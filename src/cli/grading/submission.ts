@@ -1,0 +1,149 @@
+/**
+ * A submission as it lies on disk: data that its author wrote to be graded, and perhaps to deceive. Only files of the four known forms are opened, each
+ * through the folder that holds it and never through a link.
+ */
+import { createHash } from 'node:crypto'
+import { closeSync, constants, fstatSync, openSync, opendirSync, readSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { issue } from '#lab/issue.ts'
+import type { Files, Issue } from '#lab/lab.ts'
+import { fail, ok, type Result } from '#net/result.ts'
+
+export const CAPS = {
+  /** Entries of one folder. */
+  entries: 1_000,
+  /** Files that are taken. */
+  files: 200,
+  /** Bytes of one file, and of all that are taken. */
+  file: 100 * 1024,
+  bytes: 2 * 1024 * 1024,
+} as const
+
+export type Given = {
+  readonly name: string
+  /** By path within the submission. */
+  readonly files: Files
+  readonly bytes: number
+  /** sha256 over names and contents of what was taken. */
+  readonly digest: string
+  /** What lies beside and is not read, result files among it. */
+  readonly ignored: readonly string[]
+}
+
+/** Every mistake at once; `path` may be relative to `cwd`. */
+export function readSubmission(path: string, cwd: string): Result<Given, Issue> {
+  const folder = resolve(cwd, path)
+  const at = (name: string): string => join(path, name)
+  const found: Found = { files: new Map(), issues: [], ignored: [], bytes: 0, at }
+  const top = openFolder(folder)
+  if (typeof top === 'string') return fail(issue(`${path}:1:1`, [], `is no folder that can be read: ${top}`))
+  try {
+    walk(top, '', found)
+  } finally {
+    closeSync(top)
+  }
+  if (found.issues.length > 0) return fail(...found.issues)
+  const files = new Map([...found.files].sort(([a], [b]) => (a < b ? -1 : 1)))
+  return ok({ name: basename(folder), files, bytes: found.bytes, digest: digestOf(files), ignored: found.ignored.sort() })
+}
+
+/** Lengths stand before texts, so that no two sets of files have the same bytes. */
+export function digestOf(files: Files): string {
+  const hash = createHash('sha256')
+  for (const [name, text] of files) hash.update(`${Buffer.byteLength(name)} ${Buffer.byteLength(text)} ${name}${text}`)
+  return `sha256:${hash.digest('hex')}`
+}
+
+type Found = { readonly files: Map<string, string>; readonly issues: Issue[]; readonly ignored: string[]; bytes: number; readonly at: (name: string) => string }
+
+const FOLDERS = /^(manifests|nodes|pods|pods\/[^/]+)$/
+const FILES = /^(manifests\/[^/]+\.(ya?ml|json)|nodes\/[^/]+\.sh|pods\/([^/]+\/)?[^/]+\.sh|answers\.yaml)$/
+
+function walk(folder: number, name: string, found: Found): void {
+  const entries = entriesOf(folder)
+  if (entries === undefined) {
+    found.issues.push(issue(`${found.at(name)}:1:1`, [], `more than ${CAPS.entries} entries in one folder`))
+    return
+  }
+  for (const entry of entries) visit(folder, name === '' ? entry : `${name}/${entry}`, entry, found)
+}
+
+function visit(folder: number, name: string, entry: string, found: Found): void {
+  const wrong = (says: string): void => void found.issues.push(issue(`${found.at(name)}:1:1`, [], says))
+  if (!FOLDERS.test(name) && !FILES.test(name)) {
+    found.ignored.push(name)
+    return
+  }
+  if (FILES.test(name) && found.files.size >= CAPS.files) {
+    if (found.files.size === CAPS.files) wrong(`more than ${CAPS.files} files`)
+    return
+  }
+  const open = FILES.test(name) ? openEntry(folder, entry) : openFolder(within(folder, entry))
+  if (typeof open === 'string') {
+    if (open === 'ENOTDIR' && FOLDERS.test(name) && !isLink(folder, entry)) found.ignored.push(name)
+    else wrong(open === 'ELOOP' || open === 'ENOTDIR' ? 'is a link; links are not followed: put the file itself here' : `cannot be read: ${open}`)
+    return
+  }
+  try {
+    const status = fstatSync(open)
+    if (FOLDERS.test(name) && status.isDirectory()) return walk(open, name, found)
+    if (!status.isFile()) return wrong('is no ordinary file')
+    if (status.nlink > 1) return wrong('is a hard link to a file that has other names too: put a copy here')
+    const bytes = Buffer.alloc(CAPS.file + 1)
+    const length = readSync(open, bytes)
+    if (length > CAPS.file) return wrong(`is larger than ${CAPS.file / 1024} KiB`)
+    found.bytes += length
+    if (found.bytes > CAPS.bytes) return wrong(`with it the submission is larger than ${CAPS.bytes / 1024 / 1024} MiB`)
+    const text = textOf(bytes.subarray(0, length))
+    if (text === undefined) return wrong('is no text in UTF-8')
+    found.files.set(name, text)
+  } finally {
+    closeSync(open)
+  }
+}
+
+/** A folder that is open stays the same one, whatever is done to its path: the kernel's openat, by way of /proc. */
+const within = (folder: number, entry: string): string => `/proc/self/fd/${folder}/${entry}`
+
+const openFolder = (path: string): number | string => opened(path, constants.O_DIRECTORY)
+/** Without O_NONBLOCK a pipe would be waited for. */
+const openEntry = (folder: number, entry: string): number | string => opened(within(folder, entry), constants.O_NONBLOCK)
+
+function opened(path: string, flags: number): number | string {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | flags)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? (error as Error).message
+  }
+}
+
+function isLink(folder: number, entry: string): boolean {
+  const link = opened(within(folder, entry), 0)
+  if (typeof link === 'string') return link === 'ELOOP'
+  closeSync(link)
+  return false
+}
+
+/** Undefined when there are too many: they are not all looked at to find that out. */
+function entriesOf(folder: number): readonly string[] | undefined {
+  const dir = opendirSync(`/proc/self/fd/${folder}/.`)
+  try {
+    const names: string[] = []
+    for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) {
+      if (names.length === CAPS.entries) return undefined
+      names.push(entry.name)
+    }
+    return names.sort()
+  } finally {
+    dir.closeSync()
+  }
+}
+
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return text.includes('\0') ? undefined : text
+  } catch {
+    return undefined
+  }
+}
