@@ -3,7 +3,7 @@
  * here: what comes before the keeper is waited for.
  */
 import { readFileSync } from 'node:fs'
-import { type Birth, beginLab } from '#daemon/begin.ts'
+import { type Birth, beginLab, type Confinement } from '#daemon/begin.ts'
 import { listLabs, stateRoot } from '#daemon/state.ts'
 import { missingPrograms } from './doctor/programs.ts'
 import type { DriverWish } from './driver.ts'
@@ -19,11 +19,14 @@ export function beginAhead(place: LabPlace, io: Io): Birth | undefined {
   return missingPrograms(io.env['PATH'], process.getuid?.() === 0).length === 0 ? birthOf(name, place, io) : undefined
 }
 
-export const birthOf = (name: string, { dir }: LabPlace, io: Io, { made, kernel }: { readonly made?: DriverWish; readonly kernel?: KernelWish } = {}): Birth =>
+type Wishes = { readonly made?: DriverWish; readonly kernel?: KernelWish; readonly confined?: Confinement | undefined }
+
+export const birthOf = (name: string, { dir }: LabPlace, io: Io, { made, kernel, confined }: Wishes = {}): Birth =>
   beginLab({
     ...{ root: stateRoot(io.env), name, dir, version: version(), daemon: kernel?.kind === 'uml' ? gateCommand() : daemonCommand(), signal: io.signal },
     ...(kernel?.kind === 'uml' ? { guest: { ...kernel, inside: daemonCommand() } } : {}),
     ...(made?.kind === 'docker' ? { docker: { image: made.image, sweep: sweepFile() } } : {}),
+    ...(confined === undefined ? {} : { confined }),
   })
 
 /** A guess, at the price of a glance; who reads the file in earnest sees whether it was right. */

@@ -15,8 +15,7 @@ export const run: Run = async (args, io) => {
   if (words.length === 0) throw stop(USAGE, 'say what to apply: netlab apply -f FILE')
   const given = readGiven(await givenFiles(words, io.cwd, io.stdin), text(args, 'namespace')).toSorted(namespacesFirst)
   const client = clientFor(args, io)
-  const tried = await Promise.all(given.map((each) => send(client, each, true)))
-  const wrong = tried.flatMap((each, i) => (each.refused && !awaitsNamespace(each, given) ? [refusalText(given[i], each)] : []))
+  const { tried, wrong } = await tryAll(client, given)
   if (wrong.length > 0) throw stop(1, wrong.join('\n'))
   const slow = slowToLoad(
     'nftables',
@@ -37,6 +36,24 @@ export const run: Run = async (args, io) => {
   if (given.length === 0) io.err('the files hold no objects\n')
   if (refused.length > 0) throw stop(1, refused.join('\n'))
   return 0
+}
+
+/** The objects of files made those of the lab, whole or not at all. @returns what was refused, each at its place. */
+export async function applyAll(client: Client, given: readonly Given[]): Promise<readonly string[]> {
+  const sorted = given.toSorted(namespacesFirst)
+  const { wrong } = await tryAll(client, sorted)
+  if (wrong.length > 0) return wrong
+  const refused: string[] = []
+  for (const each of sorted) {
+    const sent = await send(client, each, false)
+    if (sent.refused) refused.push(refusalText(each, sent))
+  }
+  return refused
+}
+
+async function tryAll(client: Client, given: readonly Given[]): Promise<{ readonly tried: readonly Sent[]; readonly wrong: readonly string[] }> {
+  const tried = await Promise.all(given.map((each) => send(client, each, true)))
+  return { tried, wrong: tried.flatMap((each, i) => (each.refused && !awaitsNamespace(each, given) ? [refusalText(given[i], each)] : [])) }
 }
 
 export const namespacesFirst = (a: Given, b: Given): number => Number(b.object.kind === 'Namespace') - Number(a.object.kind === 'Namespace')

@@ -43,7 +43,7 @@ async function runScript(lab: LabState, { place, file, text }: Script, io: Io): 
 }
 
 /** A Pod that was just applied needs a moment. */
-async function entryWhenThere(lab: LabState, place: string, io: Io): ReturnType<typeof entryOf> {
+export async function entryWhenThere(lab: LabState, place: string, io: Io): ReturnType<typeof entryOf> {
   const until = Date.now() + POD_MS
   for (;;) {
     try {

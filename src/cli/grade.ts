@@ -5,7 +5,6 @@ import { exitOfGrade, forStudent, type Grade, verdictLine } from '#grade/grade.t
 import { classCsv, classroom, gradeJunit, gradescope, gradeTap } from '#grade/machines.ts'
 import { annotations, gradeMarkdown } from '#grade/markdown.ts'
 import { gradeText } from '#grade/text.ts'
-import { issueText } from '#lab/issue.ts'
 import type { Issue } from '#lab/lab.ts'
 import { readAssignment } from './grading/assignment.ts'
 import { gradeOne, type Limits, writeGrade, writeWhole } from './grading/run.ts'
@@ -17,7 +16,8 @@ import { type Args, number, on, type Run, text } from './verb.ts'
 export const run: Run = async (args, io) => {
   const [word = '', submission] = args.words
   const batch = text(args, 'batch')
-  if ((submission === undefined) === (batch === undefined)) throw stop(USAGE, `say which submission: netlab grade ${word} DIR, or --batch DIR for a folder of them`)
+  if ((submission === undefined) === (batch === undefined))
+    throw stop(USAGE, `say which submission: netlab grade ${word} DIR, or --batch DIR for a folder of them`)
   return submission === undefined ? await gradeClass(word, batch ?? '', args, io) : await gradeSingle(word, submission, args, io)
 }
 
@@ -56,7 +56,8 @@ async function graded(word: string, submission: string, { args, file, resume }: 
   const name = given.ok ? given.value.name : basename(resolve(io.cwd, submission))
   try {
     const assignment = readAssignment(word, { key: text(args, 'seed'), student: name }, io)
-    if (!given.ok) return unreadable(file, { name, lab: assignment.lab.name, exercise: assignment.exercise, says: 'the submission cannot be read', issues: given.errors })
+    if (!given.ok)
+      return unreadable(file, { name, lab: assignment.lab.name, exercise: assignment.exercise, says: 'the submission cannot be read', issues: given.errors })
     const limits = limitsOf(args)
     const passMark = number(args, 'pass')
     const inputs = inputsOf(given.value, { assignment: assignment.digest, limits, passMark })
@@ -66,13 +67,28 @@ async function graded(word: string, submission: string, { args, file, resume }: 
   } catch (thrown) {
     if (!isStop(thrown) || thrown.exit !== USAGE) throw thrown
     io.err(`netlab: ${thrown.says}\n`)
-    return unreadable(file, { name, lab: word.split('/')[0] ?? word, exercise: word.split('/').at(-1) ?? word, says: 'the exercise cannot be read', issues: [], words: thrown.says })
+    return unreadable(file, {
+      name,
+      lab: word.split('/')[0] ?? word,
+      exercise: word.split('/').at(-1) ?? word,
+      says: 'the exercise cannot be read',
+      issues: [],
+      words: thrown.says,
+    })
   }
 }
 
 const FINISHED: ReadonlySet<Grade['outcome']> = new Set(['graded', 'invalid'])
 
-const inputsOf = (given: Given, rest: unknown): string => digestOf(new Map([['given', given.digest], ['name', given.name], ['rest', JSON.stringify(rest)], ['netlab', version()]]))
+const inputsOf = (given: Given, rest: unknown): string =>
+  digestOf(
+    new Map([
+      ['given', given.digest],
+      ['name', given.name],
+      ['rest', JSON.stringify(rest)],
+      ['netlab', version()],
+    ]),
+  )
 
 type Unreadable = {
   readonly name: string
@@ -129,7 +145,10 @@ async function gradeClass(word: string, batch: string, args: Args, io: Io): Prom
     try {
       return await graded(word, join(folder, name), { args, file, resume: on(args, 'resume') }, { ...io, err: () => {} })
     } catch (thrown) {
-      const grade = { ...unreadable(file, { name, lab: word, exercise: word, says: isStop(thrown) ? thrown.says : String(thrown), issues: [] }), outcome: 'inconclusive' as const }
+      const grade = {
+        ...unreadable(file, { name, lab: word, exercise: word, says: isStop(thrown) ? thrown.says : String(thrown), issues: [] }),
+        outcome: 'inconclusive' as const,
+      }
       writeGrade(file, grade)
       return grade
     }

@@ -1,5 +1,5 @@
 /** Bringing a lab up, for `up` and for a `check` of a lab that does not run. */
-import type { Birth } from '#daemon/begin.ts'
+import type { Birth, Confinement } from '#daemon/begin.ts'
 import { kernelText, type LabState, listLabs, stateRoot, stopLab } from '#daemon/state.ts'
 import { issueText } from '#lab/issue.ts'
 import type { Issue, Lab } from '#lab/lab.ts'
@@ -28,15 +28,16 @@ export type Wish = {
   /** Begun while the lab was still to be read. */
   readonly ahead?: Birth | undefined
   readonly driver?: DriverKind | undefined
+  readonly confined?: Confinement | undefined
 }
 
 /** Reads the lab; a mistake in it ends the command before anything can be seen of it. */
-export async function bringUp({ place, lab: given, wait, install, ahead, driver, kernel }: Wish, io: Io, progress: Progress): Promise<Session> {
+export async function bringUp({ place, lab: given, wait, install, ahead, driver, kernel, confined }: Wish, io: Io, progress: Progress): Promise<Session> {
   try {
     const { lab, warnings } = given === undefined ? reading(place, io) : { lab: given, warnings: [] }
     for (const warning of warnings) io.err(`${issueText(warning)}\n`)
     const running = runningAt(place, lab.name, { driver, kernel }, io)
-    const state = running ?? (await started(lab, { place, install, ahead, driver, kernel }, io))
+    const state = running ?? (await started(lab, { place, install, ahead, driver, kernel, confined }, io))
     return await raised({ state, lab, wait, fresh: running === undefined }, io, progress)
   } finally {
     await ahead?.abandon()
@@ -63,7 +64,7 @@ function runningAt(place: LabPlace, name: string, { driver, kernel }: Pick<Wish,
   return running
 }
 
-async function started(lab: Lab, { place, install, ahead, driver, kernel }: Omit<Wish, 'wait' | 'lab'>, io: Io): Promise<LabState> {
+async function started(lab: Lab, { place, install, ahead, driver, kernel, confined }: Omit<Wish, 'wait' | 'lab'>, io: Io): Promise<LabState> {
   const made = await driverFor(lab, driver, io)
   // In Docker the programs are in the image.
   if (made.kind === 'netns') await ensurePrograms(io, install)
@@ -74,7 +75,7 @@ async function started(lab: Lab, { place, install, ahead, driver, kernel }: Omit
   if (!fits) await ahead?.abandon()
   try {
     const from = performance.now()
-    const state = await (fits ? ahead : birthOf(lab.name, place, io, { made, kernel: wish })).born({ driver: made.why, kernel: wish.why })
+    const state = await (fits ? ahead : birthOf(lab.name, place, io, { made, kernel: wish, confined })).born({ driver: made.why, kernel: wish.why })
     if (state.kernel.kind === 'uml') io.err(`kernel: ${kernelText(state.kernel)}; booted in ${((performance.now() - from) / 1000).toFixed(1)} s\n`)
     return state
   } catch (error) {

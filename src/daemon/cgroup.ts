@@ -1,5 +1,5 @@
 /** A control group that bounds what a confined lab takes of this host's memory, where this user may make one: in cgroup v1 or v2. */
-import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readQuietly } from './processes.ts'
 
@@ -28,18 +28,6 @@ export function makeCgroup(name: string, memory: number): Cgroup | undefined {
     }
   }
   return undefined
-}
-
-/** Groups of this name's kind that nobody lives in any more: their makers were killed. */
-export function sweepCgroups(isDead: (name: string) => boolean): void {
-  for (const { parent } of parents())
-    for (const name of namesIn(parent))
-      if (isDead(name))
-        try {
-          rmdirSync(join(parent, name))
-        } catch {
-          // Something of it is still on its way out: the next one removes it.
-        }
 }
 
 /** This process's own group first; a v2 group that has processes can have no others below it, hence the one above. */
@@ -79,13 +67,5 @@ async function removed(folder: string): Promise<void> {
       if (Date.now() > deadline) throw error
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
-  }
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
   }
 }

@@ -1,5 +1,5 @@
 /** Processes of this host, by pid and start time: a pid alone may be another process's by now. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 
 /** Start time of a process in clock ticks since boot (proc(5) stat, field 22). */
@@ -15,6 +15,20 @@ export const alive = (pid: number, startTime: string): boolean => startTimeOf(pi
 export function childOf(pid: number): number | undefined {
   const [first] = readQuietly(`/proc/${pid}/task/${pid}/children`).split(' ')
   return first ? Number(first) : undefined
+}
+
+/** A process and all that descend from it. */
+export function familyOf(pid: number): readonly number[] {
+  const children = new Map<number, number[]>()
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    const stat = readQuietly(`/proc/${name}/stat`)
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+    children.set(parent, [...(children.get(parent) ?? []), Number(name)])
+  }
+  const family = [pid]
+  for (const one of family) family.push(...(children.get(one) ?? []))
+  return family
 }
 
 /** This machine and its present boot. */

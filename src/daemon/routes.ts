@@ -92,6 +92,7 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
     'POST repair': (request) => withEngine(daemon, (engine) => repairAll(engine, request)),
     'GET explain': (_, url) => withEngine(daemon, (engine) => explained(engine, url)),
     'POST policy': (request) => withEngine(daemon, async (engine) => (await import('./policy.ts')).policyTable(engine, request)),
+    'POST machines': (request) => withEngine(daemon, (engine) => standAgain(engine, request)),
     'GET enter': (_, url) => withEngine(daemon, (engine) => enter(engine, url)),
     'GET topology': () => withEngine(daemon, (engine) => json(topologyOf(engine.cluster()))),
     'GET programs': () => withEngine(daemon, (engine) => json(Object.fromEntries(engine.programs()))),
@@ -128,6 +129,13 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
 /** `written`: a policy is under way. */
 const unheeded = (engine: Engine, written: boolean): string | undefined =>
   written || engine.store.list('NetworkPolicy').length > 0 ? unenforced(engine.lab().policy) : undefined
+
+/** Machines that have died are made anew and hold what they should; objects and the other machines stay as they are. */
+async function standAgain(engine: Engine, { signal }: Request): Promise<Response> {
+  await engine.build(engine.lab(), signal)
+  await engine.settled()
+  return json({})
+}
 
 async function withEngine(daemon: Daemon, answer: (engine: Engine) => Promise<Response> | Response): Promise<Response> {
   const engine = daemon.engine()

@@ -3,11 +3,11 @@
  * A lab lives as long as its keeper process (`unshare`); a folder whose keeper is gone is only litter, and is swept by the next command.
  */
 import { spawn } from 'node:child_process'
-import { accessSync, constants, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isStaleLock, lockHeld } from './lock.ts'
-import { alive, childOf, killQuietly, readQuietly } from './processes.ts'
+import { alive, childOf, killQuietly, readQuietly, startTimeOf } from './processes.ts'
 
 export type LabState = {
   readonly name: string
@@ -61,12 +61,54 @@ export const socketIn = (folder: string): string => join(folder, 'api.sock')
 /** The labs whose keeper lives, by name. Folders of dead ones are removed on the way. */
 export function listLabs(root: string): LabState[] {
   if (!existsSync(root)) return []
+  sweepGradings(root)
   const entries = readdirSync(root, { withFileTypes: true })
   for (const { name } of entries) if (/\.lock(\.\d+)*(\.stale)?$/.test(name) && isStaleLock(join(root, name))) rmSync(join(root, name), { force: true })
   return entries
-    .filter((entry) => entry.isDirectory())
+    .filter((entry) => entry.isDirectory() && entry.name !== GRADING)
     .flatMap((entry) => readLabState(root, entry.name) ?? [])
     .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Labs made to grade a submission are in here, each in a state folder of its own: other commands do not see them. */
+const GRADING = '.grading'
+
+/** A state folder for one lab that lives no longer than this process, and a note of what else is to be removed should it be killed. */
+export function gradingFolder(root: string): { readonly folder: string; readonly alsoRemove: (path: string) => void } {
+  sweepGradings(root)
+  for (let n = 0; ; n += 1) {
+    const folder = join(root, GRADING, `${process.pid}-${n}`)
+    mkdirSync(join(root, GRADING), { recursive: true, mode: 0o700 })
+    try {
+      mkdirSync(folder)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue
+      throw error
+    }
+    writeFileSync(join(folder, OWNER), startTimeOf(process.pid) ?? '')
+    return { folder, alsoRemove: (path) => writeFileSync(join(folder, CGROUP), path) }
+  }
+}
+
+const OWNER = 'owner'
+const CGROUP = 'cgroup'
+
+/** What killed gradings left; their labs ended with them. */
+function sweepGradings(root: string): void {
+  const all = join(root, GRADING)
+  if (!existsSync(all)) return
+  for (const name of readdirSync(all)) {
+    const folder = join(all, name)
+    const [owner, cgroup] = [readQuietly(join(folder, OWNER)), readQuietly(join(folder, CGROUP))]
+    if (owner === '' ? startTimeOf(Number(name.split('-')[0])) !== undefined : alive(Number(name.split('-')[0]), owner)) continue
+    try {
+      if (cgroup !== '' && existsSync(cgroup)) rmdirSync(cgroup)
+    } catch {
+      // Something in it is still on its way out: the next one removes it.
+      continue
+    }
+    sweep(folder)
+  }
 }
 
 export function readLabState(root: string, name: string): LabState | undefined {

@@ -11,6 +11,8 @@ export type Grade = {
   readonly exercise: string
   /** `digest`: sha256 over names and contents of the files that were taken. */
   readonly submission: { readonly name: string; readonly digest: string; readonly files: number; readonly bytes: number }
+  /** sha256 over everything the grade follows from: while it stays the same, so does the grade. */
+  readonly inputs?: string
   readonly seed?: string
   /** RFC 3339. */
   readonly started: string

@@ -3,7 +3,7 @@
  * through the folder that holds it and never through a link.
  */
 import { createHash } from 'node:crypto'
-import { closeSync, constants, fstatSync, openSync, opendirSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, opendirSync, openSync, readSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { issue } from '#lab/issue.ts'
 import type { Files, Issue } from '#lab/lab.ts'
@@ -69,37 +69,47 @@ function walk(folder: number, name: string, found: Found): void {
 }
 
 function visit(folder: number, name: string, entry: string, found: Found): void {
-  const wrong = (says: string): void => void found.issues.push(issue(`${found.at(name)}:1:1`, [], says))
-  if (!FOLDERS.test(name) && !FILES.test(name)) {
+  const wrong = refusal(folder, { name, entry }, found)
+  if (wrong !== undefined) found.issues.push(issue(`${found.at(name)}:1:1`, [], wrong))
+}
+
+/** What is wrong with it, if anything; a file that is right is taken. */
+function refusal(folder: number, { name, entry }: { readonly name: string; readonly entry: string }, found: Found): string | undefined {
+  const [isFolder, isFile] = [FOLDERS.test(name), FILES.test(name)]
+  if (!isFolder && !isFile) {
     found.ignored.push(name)
-    return
+    return undefined
   }
-  if (FILES.test(name) && found.files.size >= CAPS.files) {
-    if (found.files.size === CAPS.files) wrong(`more than ${CAPS.files} files`)
-    return
+  if (isFile && found.files.size >= CAPS.files) return `is one file more than the ${CAPS.files} that are taken`
+  const open = isFile ? openEntry(folder, entry) : openFolder(within(folder, entry))
+  if (open === 'ELOOP' || (open === 'ENOTDIR' && isLink(folder, entry))) return 'is a link; links are not followed: put the file itself here'
+  if (open === 'ENOTDIR') {
+    found.ignored.push(name)
+    return undefined
   }
-  const open = FILES.test(name) ? openEntry(folder, entry) : openFolder(within(folder, entry))
-  if (typeof open === 'string') {
-    if (open === 'ENOTDIR' && FOLDERS.test(name) && !isLink(folder, entry)) found.ignored.push(name)
-    else wrong(open === 'ELOOP' || open === 'ENOTDIR' ? 'is a link; links are not followed: put the file itself here' : `cannot be read: ${open}`)
-    return
-  }
+  if (typeof open === 'string') return `cannot be read: ${open}`
   try {
-    const status = fstatSync(open)
-    if (FOLDERS.test(name) && status.isDirectory()) return walk(open, name, found)
-    if (!status.isFile()) return wrong('is no ordinary file')
-    if (status.nlink > 1) return wrong('is a hard link to a file that has other names too: put a copy here')
-    const bytes = Buffer.alloc(CAPS.file + 1)
-    const length = readSync(open, bytes)
-    if (length > CAPS.file) return wrong(`is larger than ${CAPS.file / 1024} KiB`)
-    found.bytes += length
-    if (found.bytes > CAPS.bytes) return wrong(`with it the submission is larger than ${CAPS.bytes / 1024 / 1024} MiB`)
-    const text = textOf(bytes.subarray(0, length))
-    if (text === undefined) return wrong('is no text in UTF-8')
-    found.files.set(name, text)
+    if (isFile) return taken(open, name, found)
+    walk(open, name, found)
+    return undefined
   } finally {
     closeSync(open)
   }
+}
+
+function taken(open: number, name: string, found: Found): string | undefined {
+  const status = fstatSync(open)
+  if (!status.isFile()) return 'is no ordinary file'
+  if (status.nlink > 1) return 'is a hard link to a file that has other names too: put a copy here'
+  const bytes = Buffer.alloc(CAPS.file + 1)
+  const length = readSync(open, bytes)
+  if (length > CAPS.file) return `is larger than ${CAPS.file / 1024} KiB`
+  found.bytes += length
+  if (found.bytes > CAPS.bytes) return `with it the submission is larger than ${CAPS.bytes / 1024 / 1024} MiB`
+  const text = textOf(bytes.subarray(0, length))
+  if (text === undefined) return 'is no text in UTF-8'
+  found.files.set(name, text)
+  return undefined
 }
 
 /** A folder that is open stays the same one, whatever is done to its path: the kernel's openat, by way of /proc. */

@@ -150,4 +150,35 @@ lab's checks, : takes commands, / filters, q leaves the terminal as it was. The 
     ],
     load: () => import('../dash.ts'),
   },
+  {
+    name: 'grade',
+    aliases: [],
+    group: 'understand',
+    summary: 'grade a submission in a fresh lab, or a folder of them',
+    about: `A submission is a folder: manifests/*.yaml are applied, nodes/NODE.sh and pods/POD.sh run there, answers.yaml is read; nothing else is.
+The lab is made for it and removed after it; what the submission runs cannot leave the lab. grade.json is written step by step.
+Exit code 0: pass mark reached; 1: below it; 2: exercise or submission cannot be read; 3: netlab could not decide, which costs nobody points;
+4: the lab did not start; 130: interrupted. With --batch 0 when every submission was decided, else 3.`,
+    args: [
+      { name: 'lab', what: 'lab' },
+      { name: 'submission', what: 'file', optional: true },
+    ],
+    flags: [
+      { name: 'batch', type: 'text', value: 'DIR', what: 'file', says: 'grade every folder in this one' },
+      { name: 'jobs', short: 'j', type: 'number', value: 'N', least: 1, says: 'with --batch: so many labs at once (default: 1)' },
+      { name: 'resume', type: 'boolean', says: 'with --batch: what was graded already and has not changed is not graded again' },
+      { name: 'out', type: 'text', value: 'DIR', what: 'file', says: 'where grade.json is written (default: here, with --batch grades/)' },
+      { name: 'pass', type: 'number', value: 'POINTS', says: 'points that must be reached (default: all)' },
+      { name: 'seed', type: 'text', value: 'KEY', says: "the course's key: each student's variant is drawn from it and the submission's name" },
+      { name: 'seconds', type: 'number', value: 'N', least: 1, says: 'how long each script of a submission may run (default: 30)' },
+      { name: 'memory', type: 'number', value: 'MIB', least: 256, says: 'how much memory a lab may take (default: 2048)' },
+      { name: 'student', type: 'boolean', says: 'print what the student may see: hidden probes are counted and not named' },
+      output('text', 'json', 'markdown', 'junit', 'tap', 'gradescope', 'classroom', 'csv', 'github'),
+    ],
+    examples: [
+      ['netlab grade broken-services/selector-typo ann', 'one submission'],
+      ['netlab grade broken-services/selector-typo --batch submissions --jobs 2 --resume', 'a class, two labs at a time'],
+    ],
+    load: () => import('../grade.ts'),
+  },
 ]

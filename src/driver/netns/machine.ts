@@ -117,11 +117,15 @@ export type Start = {
 
 /** @throws with what the set-up printed when it fails. */
 export function startMachine({ name, template, settings, disk }: Start, signal: AbortSignal): Promise<MachineProcess> {
-  const keeper = spawn('perl', ['-e', `${SCRIPT}${HELPER_SCRIPT}`, '--', ...systemCalls(), template, name, disk === undefined ? '' : `,size=${disk}m`, ...settings], {
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-    detached: true,
-    env: MACHINE_ENV,
-  })
+  const keeper = spawn(
+    'perl',
+    ['-e', `${SCRIPT}${HELPER_SCRIPT}`, '--', ...systemCalls(), template, name, disk === undefined ? '' : `,size=${disk}m`, ...settings],
+    {
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      detached: true,
+      env: MACHINE_ENV,
+    },
+  )
   const { stdin, stdout, stderr } = keeper
   return new Promise((resolve, reject) => {
     let words = ''

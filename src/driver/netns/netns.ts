@@ -97,7 +97,9 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       signal.throwIfAborted()
       const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
       const settings = hostSettings()
-      const started = await Promise.allSettled(fresh.map(async (machine) => keep(machine, await startMachine({ name: machine.name, template, settings, disk: o.limits?.disk }, signal))))
+      const started = await Promise.allSettled(
+        fresh.map(async (machine) => keep(machine, await startMachine({ name: machine.name, template, settings, disk: o.limits?.disk }, signal))),
+      )
       try {
         for (const one of started) if (one.status === 'rejected') throw one.reason
         await unwire(
