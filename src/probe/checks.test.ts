@@ -60,7 +60,7 @@ test('every mistake is told at once, with its place and the way out', () => {
     check.yaml:8:39 spec.groups[0].probes[0].ping.to: "pods[app=frontend][7]": there are 2 such Pods, counted from 0
     check.yaml:9:11 spec.groups[0].probes[0].withing: unknown field "withing"; did you mean "within"?
     check.yaml:12:16 spec.groups[0].probes[1].udp: one question at a time: tcp and udp stand side by side; all: [...] joins them
-    check.yaml:13:11 spec.groups[0].probes[2]: what is asked is missing: one of ping, tcp, udp, http, dns, source, balance, mtu, matrix, interface, route, neigh, fdb, vxlan, sysctl, listen, process, file, exec, object, iptables, capture, answer, all, any, not
+    check.yaml:13:11 spec.groups[0].probes[2]: what is asked is missing: one of ping, tcp, udp, http, dns, source, balance, mtu, matrix, interface, route, neigh, fdb, vxlan, bgp-session, bgp-route, sysctl, listen, process, file, exec, object, iptables, capture, answer, all, any, not
     check.yaml:16:41 spec.groups[0].probes[3].http.url: expected http://… or https://…, found "frontend/"
     check.yaml:16:54 spec.groups[0].probes[3].http.stauts: unknown field "stauts"; did you mean "status"?
     check.yaml:17:19 spec.groups[0].probes[3].within: expected a duration such as 500ms, 20s or 2m, found "3 seconds"
@@ -79,7 +79,7 @@ test('every mistake is told at once, with its place and the way out', () => {
     check.yaml:31:45 spec.groups[0].probes[9].not.tcp.to: {{pod.web.ip}}: no Pod "default/web" with an address; known: checkout-api-a, checkout-api-b, checkout-api-c, client, frontend-a, frontend-b, production/payment-api-a
     check.yaml:31:87 spec.groups[0].probes[9].not.ping.from: no node "x"; known: node-1, node-2, node-3
     check.yaml:31:94 spec.groups[0].probes[9].not.ping.to: expected text, found true; put it in quotes
-    check.yaml:34:15 spec.groups[0].probes[10].all[0].capture: unknown field "capture"; known: all, any, balance, dns, exec, fdb, file, http, interface, listen, matrix, mtu, neigh, not, object, ping, process, route, source, sysctl, tcp, udp, vxlan
+    check.yaml:34:15 spec.groups[0].probes[10].all[0].capture: unknown field "capture"; known: all, any, balance, bgp-route, bgp-session, dns, exec, fdb, file, http, interface, listen, matrix, mtu, neigh, not, object, ping, process, route, source, sysctl, tcp, udp, vxlan
     check.yaml:35:30 spec.groups[0].probes[10].all[1].listen.node: no node "node-7"; did you mean "node-1"?
     check.yaml:35:44 spec.groups[0].probes[10].all[1].listen.port: expected a whole number from 1 to 65535, found 0
     check.yaml:38:21 spec.groups[1].do[0].unready: "pods[app=frontend]" is 2 Pods; add an index: pods[app=frontend][0]

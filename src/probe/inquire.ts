@@ -1,6 +1,7 @@
 /** From a question in the check's words to programs to run and a judgement of their answers, for one attempt. */
 import { answer } from './kinds/answer.ts'
 import { balance } from './kinds/balance.ts'
+import { bgpRoute, bgpSession } from './kinds/bgp.ts'
 import { dns } from './kinds/dns.ts'
 import { http } from './kinds/http.ts'
 import { iptables } from './kinds/iptables.ts'
@@ -45,6 +46,10 @@ function inquireInto(what: What, scene: Scene): Inquiry {
       return matrix(what.of, scene)
     case 'interface':
       return iface(what.of, scene)
+    case 'bgp-session':
+      return bgpSession(what.of, scene)
+    case 'bgp-route':
+      return bgpRoute(what.of, scene)
     case 'vxlan':
       return vxlan(what.of, scene)
     case 'route':

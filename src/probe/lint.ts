@@ -133,7 +133,7 @@ function* questionRules(raw: Raw, path: Path, o: { readonly scene: Scene | undef
 }
 
 /** Kinds that look at one machine's own state. */
-const OWN_STATE = ['interface', 'route', 'neigh', 'fdb', 'vxlan', 'iptables', 'sysctl', 'listen', 'process', 'file', 'exec']
+const OWN_STATE = ['interface', 'route', 'neigh', 'fdb', 'vxlan', 'bgp-session', 'bgp-route', 'iptables', 'sysctl', 'listen', 'process', 'file', 'exec']
 
 function* specRules(kind: string, of: Raw, path: Path, scene: Scene | undefined): Generator<FieldError> {
   if (OWN_STATE.includes(kind)) {

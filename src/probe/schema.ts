@@ -150,6 +150,9 @@ const asked = {
     mac: word.optional(),
     mtu: z.int().optional(),
   }),
+  'bgp-session': z.strictObject({ ...at, peer: word, state: word.default('Established'), as: z.int().optional(), absent }),
+  /** A route that came by BGP; `via` all of the next hops, `path` the autonomous systems it went through. */
+  'bgp-route': z.strictObject({ ...at, prefix: word, via: z.union([word, z.array(word)]).optional(), path: z.array(z.int()).optional(), absent }),
   sysctl: z.strictObject({ ...at, key: word, value: z.union([z.int(), text]) }),
   listen: z.strictObject({ ...at, port: z.int().min(1).max(65535), proto: z.enum(['tcp', 'udp']).default('tcp'), address: word.optional(), absent }),
   process: z.strictObject({

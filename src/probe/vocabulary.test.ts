@@ -35,7 +35,7 @@ test('the file and the group of the README can be read', () => {
 })
 
 test('every kind has an example, and every fact of a packet its name', () => {
-  const shown = examples.flatMap((text) => text.match(/\w+(?=:)/g) ?? [])
+  const shown = examples.flatMap((text) => text.match(/[\w-]+(?=:)/g) ?? [])
   const named = new Set(readme.match(/[a-z]+(\.[a-z]+)?/g))
   expect([
     KINDS.filter((kind) => !shown.includes(kind)),
