@@ -12,9 +12,9 @@
 import type { Step } from '#kernel/step.ts'
 import type { Cluster, Pod } from '#model/cluster.ts'
 import { type Cidr, cidr, type Family, familyOf, prefixOf } from '#net/net.ts'
-import { type AddressSet, type Match, matchesOf } from '../matches.ts'
-import { DIRECTIONS, type Direction, isolating, type Policy } from '../policy.ts'
-import type { Dataplane } from './dataplane.ts'
+import type { AddressSet, Match } from '../matches.ts'
+import { DIRECTIONS, isolating } from '../policy.ts'
+import type { Dataplane, Judged } from './dataplane.ts'
 import { by, COMMON, DEFAULT, FINE, fullName, LET, LOG_GROUP, NODE_PORTS, podChainName, policyChain, type Side, setName, whoIsIn } from './names.ts'
 
 const MARKED = `${LET}/${LET}`
@@ -26,8 +26,7 @@ const comment = (text: string): string => `-m comment --comment "${text.slice(0,
 export const iptables: Dataplane = { policySteps, podChain, shared, entrances }
 
 /** A policy's chain for one direction, and the sets its rules ask. */
-function policySteps(cluster: Cluster, policy: Policy, direction: Direction): readonly Step[] {
-  const family = familyOf(cluster.podCIDR)
+function policySteps({ family, policy, direction, matches }: Judged): readonly Step[] {
   const who = fullName(policy)
   const sets = new Map<string, Step>()
   const ask = (set: AddressSet, side: Side): string => {
@@ -35,7 +34,7 @@ function policySteps(cluster: Cluster, policy: Policy, direction: Direction): re
     sets.set(name, { by, why: whoIsIn(set), kind: 'ipset', name, family, ...ipsetOf(set) })
     return `-m set --match-set ${name} ${side.toLowerCase()}`
   }
-  const rules = matchesOf(cluster, policy, direction).flatMap((match) => {
+  const rules = matches.flatMap((match) => {
     const asked = [
       comment(`allow ${direction} by policy ${who}`),
       ...(match.peer === undefined ? [] : [ask(match.peer, direction === 'ingress' ? 'SRC' : 'DST')]),

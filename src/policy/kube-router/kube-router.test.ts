@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { KubeObject } from '#api/kinds.ts'
 import { change } from '#kernel/compile.ts'
 import { prose } from '#kernel/text.ts'
 import { clusterWith, object, pod } from '#model/build.ts'
@@ -48,3 +49,18 @@ test('a peer that comes is one line in one set; no chain is written', () => {
     ['ipset', expect.stringMatching(/^add KUBE-SRC-\w{16} 10\.244\.1\.2\n$/)],
   ])
 })
+
+test.each(['kube-router', 'kube-router-nftables'] as const)(
+  '%s: a policy that means what it meant has the very same Steps at the next turn, and others once it means another',
+  (engine) => {
+    const chains = (...objects: readonly KubeObject[]) =>
+      programOf({ policy: engine, objects: [...objects] }).filter((step) => step.by === 'policy/kube-router' && /^what default\/web lets into/.test(step.why))
+    const elsewhere = pod('elsewhere', { node: 'node-2', ip: '10.244.1.9' })
+    const [first, same, other] = [
+      chains(web, client, web80),
+      chains(web, client, elsewhere, web80),
+      chains({ ...web, spec: { ...web.spec, containers: [] } }, client, web80),
+    ]
+    expect([first.length, same[0] === first[0], other[0] === first[0]]).toEqual([1, true, false])
+  },
+)

@@ -27,5 +27,14 @@ export const setName = (side: Side, { kind, key }: AddressSet): string => `KUBE-
 export const fullName = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string => `${namespace}/${name}`
 export const whoIsIn = (set: AddressSet): string => (set.kind === 'pods' ? `addresses of Pods: ${set.key}` : `addresses of ${set.key}`)
 
-/** The hash in kube-router's names: 16 letters of base32(sha256(text)). */
-const hashOf = (text: string): string => base32.encode(sha256(new TextEncoder().encode(text))).slice(0, 16)
+/** The hash in kube-router's names: 16 letters of base32(sha256(text)). Of a thousand policies nearly all names are asked again at every turn. */
+function hashOf(text: string): string {
+  const found = known.get(text)
+  if (found !== undefined) return found
+  if (known.size >= KNOWN_MAX) known.clear()
+  const hash = base32.encode(sha256(new TextEncoder().encode(text))).slice(0, 16)
+  known.set(text, hash)
+  return hash
+}
+const known = new Map<string, string>()
+const KNOWN_MAX = 50_000

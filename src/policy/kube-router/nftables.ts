@@ -11,9 +11,9 @@
 import type { Step } from '#kernel/step.ts'
 import type { Cluster, Pod } from '#model/cluster.ts'
 import { type Cidr, type Family, familyOf } from '#net/net.ts'
-import { type AddressSet, type Match, matchesOf } from '../matches.ts'
-import { DIRECTIONS, type Direction, isolating, type Policy } from '../policy.ts'
-import type { Dataplane } from './dataplane.ts'
+import type { AddressSet, Match } from '../matches.ts'
+import { DIRECTIONS, isolating } from '../policy.ts'
+import type { Dataplane, Judged } from './dataplane.ts'
 import { by, COMMON, DEFAULT, FINE, fullName, LET, LOG_GROUP, NODE_PORTS, podChainName, policyChain, type Side, setName, whoIsIn } from './names.ts'
 
 const TO_PODS = 'KUBE-POD-FW-IN'
@@ -37,8 +37,8 @@ const chain = (of: Of, name: string, o: { readonly why: string; readonly declare
 export const nftables: Dataplane = { policySteps, podChain, shared, entrances }
 
 /** A policy's chain for one direction, and the sets its rules ask. */
-function policySteps(cluster: Cluster, policy: Policy, direction: Direction): readonly Step[] {
-  const of = tableOf(familyOf(cluster.podCIDR))
+function policySteps({ family, policy, direction, matches }: Judged): readonly Step[] {
+  const of = tableOf(family)
   const who = fullName(policy)
   const sets = new Map<string, Step>()
   const ask = (set: AddressSet, side: Side): string => {
@@ -49,7 +49,7 @@ function policySteps(cluster: Cluster, policy: Policy, direction: Direction): re
     })
     return [`${field} @${first}`, ...more.map((name) => `${field} != @${name}`)].join(' ')
   }
-  const rules = matchesOf(cluster, policy, direction).map((match) =>
+  const rules = matches.map((match) =>
     [
       ...(match.peer === undefined ? [] : [ask(match.peer, direction === 'ingress' ? 'SRC' : 'DST')]),
       ...(match.destinations === undefined ? [] : [ask(match.destinations, 'DST')]),
