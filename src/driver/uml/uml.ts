@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { must, runProcess } from '../netns/run.ts'
 import { beginning, frame, framesOf } from './frames.ts'
@@ -55,7 +56,9 @@ const mustRun = must({
 const OWN = '/dev/shm'
 
 export async function bootGuest(o: GuestOptions): Promise<Guest> {
-  await mustRun(['mount', '-t', 'tmpfs', '-o', `mode=700,size=${o.megabytes + SPARE_MB}m`, 'netlab-guest', OWN])
+  const nobody = isHostsRoot() ? UNPRIVILEGED : undefined
+  const owner = nobody === undefined ? '' : `,uid=${nobody.id},gid=${nobody.id}`
+  await mustRun(['mount', '-t', 'tmpfs', '-o', `mode=700,size=${o.megabytes + SPARE_MB}m${owner}`, 'netlab-guest', OWN])
   await mustRun(
     ['ip', '-batch', '-'],
     [
@@ -72,7 +75,8 @@ export async function bootGuest(o: GuestOptions): Promise<Guest> {
   )
   const ready = createServer()
   await new Promise<void>((resolve, reject) => ready.once('error', reject).listen(READY_PORT, KEEPER, resolve))
-  const kernel = spawn('linux.uml', bootArguments(o), { stdio: ['ignore', o.log, o.log], cwd: '/', env: { PATH: o.path, TMPDIR: OWN, HOME: OWN } })
+  const [program = '', ...rest] = [...READ_ONLY, ...(nobody?.become ?? []), 'linux.uml', ...bootArguments(o)]
+  const kernel = spawn(program, rest, { stdio: ['ignore', o.log, o.log], cwd: '/', env: { PATH: o.path, TMPDIR: OWN, HOME: OWN } })
   const end = new Promise<string>((resolve) => {
     kernel.once('error', (error) => resolve(`did not start: ${error.message}`))
     kernel.once('exit', (code, signal) => resolve(`ended with ${signal ?? code}`))
@@ -85,6 +89,31 @@ export async function bootGuest(o: GuestOptions): Promise<Guest> {
 
 /** For the sockets of the kernel's own console. */
 const SPARE_MB = 8
+
+/**
+ * Whoever is root in there can have the kernel open any file of this host. So the kernel's own process sees no mount that can be written to but its memory's:
+ * mount_setattr (AT_RECURSIVE, MOUNT_ATTR_RDONLY), the same number on every processor; kernels before 5.12 lack it.
+ */
+const READ_ONLY = [
+  ...['unshare', '--mount', '--', 'perl', '-e'],
+  `use Errno; sub attributes { syscall(442, -100, $_[0], $_[1], pack("Q4", @_[2, 3], 0, 0), 32) == 0 or $!{ENOSYS} or die "mount_setattr: $!\n" }
+   attributes(my $root = "/", 0x8000, 1, 0); attributes(my $own = "${OWN}", 0, 0, 1); exec { $ARGV[0] } @ARGV or die "$ARGV[0]: $!\n"`,
+]
+
+/** And where it would be the host's root it is nobody, who may read what root may, for that may own the checkout, and open the wire. */
+const CAPABILITIES = '-all,+net_raw,+dac_read_search'
+const NOBODY = 65534
+const UNPRIVILEGED = {
+  id: NOBODY,
+  become: [
+    ...['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--no-new-privs', '--securebits=+no_setuid_fixup'],
+    ...['bounding-set', 'inh-caps', 'ambient-caps'].map((set) => `--${set}=${CAPABILITIES}`),
+    '--',
+  ],
+}
+
+/** And not that of a user namespace. */
+const isHostsRoot = (): boolean => /^\s*0\s+0\s+4294967295$/m.test(readFileSync('/proc/self/uid_map', 'utf8'))
 
 const bootArguments = ({ programs, megabytes, modules }: GuestOptions): readonly string[] => [
   `mem=${megabytes}M`,
