@@ -4,7 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { type Birth, beginLab, type Confinement } from '#daemon/begin.ts'
-import { listLabs, stateRoot } from '#daemon/state.ts'
+import { stateRoot } from '#daemon/state.ts'
+import { runningLabs } from './alive.ts'
 import { missingPrograms } from './doctor/programs.ts'
 import type { DriverWish } from './driver.ts'
 import { daemonCommand, gateCommand, sweepFile, version } from './home.ts'
@@ -15,7 +16,7 @@ import type { LabPlace } from './labs.ts'
 /** Undefined when the lab runs already, cannot be started without more ado, or does not say its name plainly. */
 export function beginAhead(place: LabPlace, io: Io): Birth | undefined {
   const name = nameIn(place.file)
-  if (name === undefined || listLabs(stateRoot(io.env)).some((lab) => lab.name === name)) return undefined
+  if (name === undefined || runningLabs(io).some((lab) => lab.name === name)) return undefined
   return missingPrograms(io.env['PATH'], process.getuid?.() === 0).length === 0 ? birthOf(name, place, io) : undefined
 }
 

@@ -1,7 +1,7 @@
 /** Removes whatever bears netlab's mark and belongs to no running lab. */
 import { type LabState, stopLab } from '#daemon/state.ts'
+import { runningLabs } from './alive.ts'
 import type { Io } from './io.ts'
-import { runningLabs } from './running.ts'
 import { on, type Run } from './verb.ts'
 
 export const run: Run = async (args, io) => {

@@ -1,5 +1,6 @@
 import { stopLab } from '#daemon/state.ts'
-import { runningLab, runningLabs } from './running.ts'
+import { runningLabs } from './alive.ts'
+import { runningLab } from './running.ts'
 import { on, type Run, text } from './verb.ts'
 
 /** Every name is looked up before the first lab is stopped. */

@@ -49,15 +49,33 @@ export async function kernelFor(lab: Lab, kind: Kind, io: Io): Promise<KernelWis
 }
 
 async function ownKernel(lab: Lab, why: string, io: Io): Promise<KernelWish> {
-  const root = process.getuid?.() === 0
-  if (!hasProgram('linux.uml', io.env['PATH']))
-    throw stop(NOT_STARTED, `a kernel of the lab's own needs user-mode Linux, because ${why}\ninstall it with:\n  ${aptCommand(['user-mode-linux'], root)}`)
-  const beyond = lab.needs.filter((need) => trials.some(({ id }) => id === need) && NOT_THERE.has(need))
-  if (beyond.length > 0) throw stop(NOT_STARTED, `lab ${lab.name} needs ${beyond.join(', ')}, which user-mode Linux does not give; leave --kernel uml out`)
   const megabytes = await memoryOf(lab)
-  const free = available(readFileSync('/proc/meminfo', 'utf8'))
-  if (free < megabytes) throw stop(NOT_STARTED, `the kernel of lab ${lab.name} needs ${megabytes} MB of memory, and this host has ${free} MB to give`)
+  const refusal = refusalOf(lab, {
+    why,
+    megabytes,
+    free: available(readFileSync('/proc/meminfo', 'utf8')),
+    program: hasProgram('linux.uml', io.env['PATH']),
+    root: process.getuid?.() === 0,
+  })
+  if (refusal !== undefined) throw stop(NOT_STARTED, refusal)
   return { kind: 'uml', why, megabytes, modules: lab.needs.flatMap((need) => MODULES[need] ?? []) }
+}
+
+/** What a kernel of the lab's own would be booted with. */
+type Boot = { readonly why: string; readonly megabytes: number; readonly free: number; readonly program: boolean; readonly root: boolean }
+
+/** Why it cannot be. */
+export function refusalOf(
+  lab: Pick<Lab, 'name' | 'needs'> & { readonly proxy: Pick<Lab['proxy'], 'mode'> },
+  { why, megabytes, free, program, root }: Boot,
+): string | undefined {
+  if (!program) return `a kernel of the lab's own needs user-mode Linux, because ${why}\ninstall it with:\n  ${aptCommand(['user-mode-linux'], root)}`
+  const beyond = lab.needs.filter((need) => NOT_THERE.has(need))
+  if (beyond.length > 0) return `lab ${lab.name} needs ${beyond.join(', ')}, which user-mode Linux does not give; leave --kernel uml out`
+  if (lab.proxy.mode === 'nftables')
+    return `lab ${lab.name} wants kube-proxy in nftables mode, and Debian's user-mode Linux has no nftables for IPv4; leave --kernel uml out`
+  if (free < megabytes) return `the kernel of lab ${lab.name} needs ${megabytes} MB of memory, and this host has ${free} MB to give`
+  return undefined
 }
 
 const NOT_THERE: ReadonlySet<string> = new Set(['bpf', 'wireguard'])

@@ -1,10 +1,10 @@
 import { basename } from 'node:path'
 import { readYaml } from '#lab/yaml.ts'
+import { runningLabs } from './alive.ts'
 import { exercisesOf, readOne } from './exercises.ts'
 import type { Io } from './io.ts'
 import { findLab, knownLabs, readCapped } from './labs.ts'
 import { columns, since } from './print.ts'
-import { runningLabs } from './running.ts'
 import { on, type Run, text } from './verb.ts'
 
 export const run: Run = async (args, io) => {

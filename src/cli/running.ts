@@ -1,11 +1,10 @@
 /** Which running lab a command means, and its daemon. */
-import { type LabState, listLabs, stateRoot } from '#daemon/state.ts'
+import type { LabState } from '#daemon/state.ts'
+import { runningLabs } from './alive.ts'
 import { type Client, clientOf } from './client.ts'
 import { type Io, stop, USAGE } from './io.ts'
 import { offer } from './nearest.ts'
 import { type Args, text } from './verb.ts'
-
-export const runningLabs = (io: Io): readonly LabState[] => listLabs(stateRoot(io.env))
 
 /** The one named, else the only one. */
 export function runningLab(io: Io, named: string | undefined): LabState {

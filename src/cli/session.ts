@@ -1,11 +1,12 @@
 /** Bringing a lab up, for `up` and for a `check` of a lab that does not run. */
 import type { Birth, Confinement } from '#daemon/begin.ts'
-import { kernelText, type LabState, listLabs, stateRoot, stopLab } from '#daemon/state.ts'
+import { kernelText, type LabState, stopLab } from '#daemon/state.ts'
 import { issueText } from '#lab/issue.ts'
 import type { Issue, Lab } from '#lab/lab.ts'
 import { readLab } from '#lab/read.ts'
 import type { Event } from '#report/event.ts'
 import { birthOf } from './ahead.ts'
+import { runningLabs } from './alive.ts'
 import { clientOf } from './client.ts'
 import { type DriverKind, driverFor, driverText } from './driver.ts'
 import { version } from './home.ts'
@@ -52,7 +53,7 @@ function reading(place: LabPlace, io: Io): { readonly lab: Lab; readonly warning
 
 /** The lab of this name, when it runs. @throws when it is another one, or one that another netlab started. */
 function runningAt(place: LabPlace, name: string, { driver, kernel }: Pick<Wish, 'driver' | 'kernel'>, io: Io): LabState | undefined {
-  const running = listLabs(stateRoot(io.env)).find((lab) => lab.name === name)
+  const running = runningLabs(io).find((lab) => lab.name === name)
   if (running !== undefined && running.dir !== place.dir)
     throw stop(USAGE, `a lab named ${name} runs already, from ${running.dir}; netlab down ${name} stops it`)
   if (running !== undefined && running.version !== version())
@@ -65,12 +66,14 @@ function runningAt(place: LabPlace, name: string, { driver, kernel }: Pick<Wish,
 }
 
 async function started(lab: Lab, { place, install, ahead, driver, kernel, confined }: Omit<Wish, 'wait' | 'lab'>, io: Io): Promise<LabState> {
+  const both = "Docker's containers run on this host's kernel: leave --driver docker or --kernel uml out"
+  // Before an image is made for nothing.
+  if ((driver ?? lab.driver) === 'docker' && (kernel ?? lab.kernel) === 'uml') throw stop(USAGE, both)
   const made = await driverFor(lab, driver, io)
   // In Docker the programs are in the image.
   if (made.kind === 'netns') await ensurePrograms(io, install)
   const wish = await kernelFor(lab, kernel ?? lab.kernel, io)
-  if (made.kind === 'docker' && wish.kind === 'uml')
-    throw stop(USAGE, "Docker's containers run on this host's kernel: leave --driver docker or --kernel uml out")
+  if (made.kind === 'docker' && wish.kind === 'uml') throw stop(USAGE, both)
   const fits = made.kind === 'netns' && wish.kind === 'host' && ahead?.name === lab.name
   if (!fits) await ahead?.abandon()
   try {
@@ -93,7 +96,7 @@ async function raised({ state, lab, wait, fresh }: Raising, io: Io, progress: Pr
       body: { lab, wait, made: driverText(state.driver) },
       signal: io.signal,
     })
-    const there = { name: lab.name, alone: listLabs(stateRoot(io.env)).length === 1, checks: checkFile(state.dir, io.cwd) !== undefined }
+    const there = { name: lab.name, alone: runningLabs(io).length === 1, checks: checkFile(state.dir, io.cwd) !== undefined }
     const end = await follow(hinting(events, there), progress)
     if (fresh && end.exit === NOT_STARTED) await stopLab(state)
     return { state, fresh, end }

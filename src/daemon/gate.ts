@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { bootGuest, type Guest } from '#driver/uml/uml.ts'
 import type { GuestWish } from './begin.ts'
 import { keeperArgv } from './keeper.ts'
+import { readQuietly } from './processes.ts'
 import { homeOf } from './programs.ts'
 import { GUEST, type GuestFacts, socketIn } from './state.ts'
 
@@ -62,8 +63,12 @@ await serve(GUEST.socket, guest.programs)
 await serve('api.tmp', guest.listener)
 renameSync(join(folder, 'api.tmp'), socketIn(folder))
 
-/** The next command tells of it. */
-function end(says: string): never {
+/** The next command tells of it, with what the kernel itself said of its end. */
+function end(how: string): never {
+  const words = readQuietly(join(folder, GUEST.log))
+    .split('\n')
+    .filter((line) => /panic|BUG:|out of memory/i.test(line))
+  const says = [how, ...words.slice(-3)].join(': ')
   process.stderr.write(`${says}\n`)
   writeFileSync(join(folder, GUEST.crashed), says, { mode: 0o600 })
   process.exit(1)

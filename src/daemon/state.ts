@@ -58,15 +58,15 @@ export function stateRoot(env: Readonly<Record<string, string | undefined>>): st
 export const labFolder = (root: string, name: string): string => join(root, name)
 export const socketIn = (folder: string): string => join(folder, 'api.sock')
 
-/** The labs whose keeper lives, by name. Folders of dead ones are removed on the way. */
-export function listLabs(root: string): LabState[] {
+/** The labs whose keeper lives, by name. Folders of dead ones are removed on the way; `crashed` hears of those that ended unasked. */
+export function listLabs(root: string, crashed: (says: string) => void = () => {}): LabState[] {
   if (!existsSync(root)) return []
   sweepGradings(root)
   const entries = readdirSync(root, { withFileTypes: true })
   for (const { name } of entries) if (/\.lock(\.\d+)*(\.stale)?$/.test(name) && isStaleLock(join(root, name))) rmSync(join(root, name), { force: true })
   return entries
     .filter((entry) => entry.isDirectory() && entry.name !== GRADING)
-    .flatMap((entry) => readLabState(root, entry.name) ?? [])
+    .flatMap((entry) => readLabState(root, entry.name, crashed) ?? [])
     .sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
@@ -111,13 +111,15 @@ function sweepGradings(root: string): void {
   }
 }
 
-export function readLabState(root: string, name: string): LabState | undefined {
+export function readLabState(root: string, name: string, crashed: (says: string) => void = () => {}): LabState | undefined {
   const folder = labFolder(root, name)
   const saved = readSaved(join(folder, 'lab.json'))
   const init = saved !== undefined && alive(saved.keeper, saved.startTime) ? childOf(saved.keeper) : undefined
   if (saved !== undefined && init !== undefined) return { ...saved, init, socket: socketIn(folder) }
   if ((saved !== undefined || !lockHeld(folder)) && isLitter(folder)) {
     if (saved?.driver.kind === 'docker') sweepLater(saved.driver.sweep)
+    const how = readQuietly(join(folder, GUEST.crashed))
+    if (how !== '') crashed(how)
     sweep(folder)
   }
   return undefined

@@ -1,26 +1,20 @@
 /** The table of flows (test/support/flows/table.ts) in real labs, one for each mode of kube-proxy: every connection it speaks of is made. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { KNOCK } from '../support/flows/knock.ts'
 import { ENDPOINT, labFiles, NODE_IPS, PLACE, ROUTES, SENDER, statusOf, targetOf } from '../support/flows/lab.ts'
-import { type Flow, type From, flowsIn, type Mode, nameOf, services } from '../support/flows/table.ts'
+import { type Flow, type From, flowsIn, nameOf, services } from '../support/flows/table.ts'
 import { type Netlab, netlab } from '../support/netlab.ts'
 
-/** Modes that this kernel cannot run, and what it lacks. */
-const LACKS: Readonly<Partial<Record<Mode, string>>> = existsSync('/proc/net/ip_vs') ? {} : { ipvs: 'ip_vs' }
-
-/** ms; a kernel with IPVS may be one that runs inside another, twenty times slower. */
+/** ms; IPVS may need a kernel that runs inside another, twenty times slower. */
 const PATIENCE = 300_000
 
 const API = 'http://192.168.0.1:6443/api/v1/namespaces/default'
 
 describe.each(['iptables', 'nftables', 'ipvs'] as const)('%s', (mode) => {
-  const lacks = LACKS[mode]
-  if (lacks !== undefined) process.stderr.write(`flows.live: ${mode} skipped, this kernel has no ${lacks}\n`)
-  const live = (law: string, holds: () => Promise<void>) =>
-    test.skipIf(lacks !== undefined)(lacks === undefined ? law : `${law} (this kernel has no ${lacks})`, holds, PATIENCE)
+  const live = (law: string, holds: () => Promise<void>) => test(law, holds, PATIENCE)
   let n: Netlab
   let folder: string
 
@@ -31,7 +25,7 @@ describe.each(['iptables', 'nftables', 'ipvs'] as const)('%s', (mode) => {
       mkdirSync(dirname(join(folder, file)), { recursive: true })
       writeFileSync(join(folder, file), text)
     }
-    await n.ok('up', join(folder, 'lab.yaml'))
+    await n.ok('up', join(folder, 'lab.yaml'), '--kernel', mode === 'ipvs' ? 'auto' : 'host')
     await Promise.all([balance(), ...['ext/world', 'ext/stranger'].map((host) => n.ok('exec', host, '--', 'sh', '-ec', ROUTES.join('\n')))])
   }, PATIENCE)
   afterAll(async () => {

@@ -1,35 +1,98 @@
 /** A lab on a kernel of its own: what the host's kernel lacks is there, programs are entered as in any lab, and whoever is killed, nothing stays. */
-import { execaSync } from 'execa'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa, execaSync } from 'execa'
 import { afterAll, expect, test } from 'vitest'
-import { familyOf, netlab, stateOf, survivors, until } from '../support/netlab.ts'
+import { familyOf, home, netlab, stateOf, survivors, until } from '../support/netlab.ts'
 
 const LAB = 'services-ipvs'
-const UP_MS = 150_000
-const n = netlab()
+const UP_MS = 300_000
+const n = netlab({ timeout: UP_MS })
 afterAll(n.clean)
 
-test(
-  'IPVS is real there, programs have their input and exit code, and kill -9 of the kernel takes the lab away',
-  async () => {
-    await n.ok('up', LAB, '--kernel', 'uml', '--no-wait')
-    const servers = await n.ok('exec', 'node-1', '--', 'ipvsadm', '-Ln')
-    const addresses = await n.ok('exec', 'node-1', '--', 'ip', '-o', 'addr', 'show', 'kube-ipvs0')
-    const asked = await n.run('exec', 'node-1', '--', 'sh', '-c', 'echo out; echo err >&2; exit 7')
-    expect({
-      rr: /TCP {2}10\.96\.0\.20:80 rr/.test(servers),
-      sticky: /TCP {2}10\.96\.0\.21:80 lc persistent 10800/.test(servers),
-      address: addresses.includes('10.96.0.20/32'),
-      asked,
-    }).toEqual({ rr: true, sticky: true, address: true, asked: { code: 7, out: 'out', err: 'err' } })
-    const family = familyOf(stateOf(n.root, LAB).keeper)
-    const kernel = family.find(({ pid }) => execaSync('ps', ['-o', 'comm=', '-p', `${pid}`], { reject: false }).stdout.startsWith('linux.uml'))
-    process.kill(kernel?.pid ?? 0, 'SIGKILL')
-    await until(
-      () => survivors(family),
-      (left) => left.length === 0,
-      5_000,
-    )
-    expect(await n.ok('ls')).toBe('')
-  },
-  UP_MS,
-)
+test('IPVS is real there, programs are entered as anywhere, and a kernel that dies is told of and leaves nothing', { timeout: UP_MS }, async () => {
+  await n.ok('up', LAB, '--kernel', 'auto')
+  const servers = await n.ok('exec', 'node-1', '--', 'ipvsadm', '-Ln')
+  const addresses = await n.ok('exec', 'node-1', '--', 'ip', '-o', 'addr', 'show', 'kube-ipvs0')
+  expect({
+    rr: /TCP {2}10\.96\.0\.20:80 rr/.test(servers),
+    sticky: /TCP {2}10\.96\.0\.21:80 lc persistent 10800/.test(servers),
+    address: addresses.includes('10.96.0.20/32'),
+    asked: await n.run('exec', 'node-1', '--', 'sh', '-c', 'echo out; echo err >&2; exit 7'),
+    terminal: await onTerminal('stty rows 33 cols 99', `${home}/netlab exec node-1 -- stty size`),
+    packets: await captured(),
+    status: (JSON.parse(await n.ok('status', '-o', 'json')) as { kernel: { kind: string; why: string } }).kernel,
+    written: (await n.run('exec', 'node-1', '--', 'sh', '-c', `mkdir /run/h && mount -t hostfs none /run/h -o / && touch /run/h${n.root}/written`)).code,
+    there: existsSync(join(n.root, 'written')),
+  }).toEqual({
+    ...{ rr: true, sticky: true, address: true, asked: { code: 7, out: 'out', err: 'err' }, terminal: '33 99', packets: true },
+    status: expect.objectContaining({ kind: 'uml', why: expect.stringContaining('this host') }),
+    ...{ written: 1, there: false },
+  })
+  await n.ok('check', LAB)
+  const family = familyOf(stateOf(n.root, LAB).keeper)
+  const kernel = family.find(({ pid }) => execaSync('ps', ['-o', 'comm=', '-p', `${pid}`], { reject: false }).stdout.startsWith('linux.uml'))
+  process.kill(kernel?.pid ?? 0, 'SIGKILL')
+  await until(
+    () => survivors(family),
+    (left) => left.length === 0,
+    5_000,
+  )
+  expect([await n.run('ls'), await n.run('ls')]).toEqual([
+    {
+      code: 0,
+      out: '',
+      err: `the kernel of lab ${LAB} ended with SIGKILL; nothing of it stays\nno lab runs; netlab ls --labs shows those that can be started`,
+    },
+    { code: 0, out: '', err: 'no lab runs; netlab ls --labs shows those that can be started' },
+  ])
+})
+
+test.each([1_500, 4_000])('kill -9 of the command line %i ms into the boot leaves nothing', { timeout: 60_000 }, async (ms) => {
+  const up = n.start('up', LAB, '--kernel', 'uml')
+  await new Promise((resolve) => setTimeout(resolve, ms))
+  expect(ours().length).toBeGreaterThan(0)
+  up.kill('SIGKILL')
+  await up.end
+  await until(ours, (left) => left.length === 0)
+  expect((await n.run('ls')).out).toBe('')
+})
+
+test('what such a kernel cannot give is refused at once', async () => {
+  const said = await Promise.all([n.run('up', 'services-nftables', '--kernel', 'uml'), n.run('up', LAB, '--kernel', 'uml', '--driver', 'docker')])
+  expect(said.map(({ code, err }) => [code, err])).toEqual([
+    [4, "netlab: lab services-nftables wants kube-proxy in nftables mode, and Debian's user-mode Linux has no nftables for IPv4; leave --kernel uml out"],
+    [2, "netlab: Docker's containers run on this host's kernel: leave --driver docker or --kernel uml out"],
+  ])
+})
+
+/** The last line that commands print on a terminal. */
+async function onTerminal(...commands: readonly string[]): Promise<string> {
+  const { stdout } = await execa('script', ['-qec', commands.join('; '), '/dev/null'], { env: { NETLAB_STATE: n.root }, stdin: 'ignore' })
+  return stdout.replaceAll('\r', '').trim().split('\n').at(-1) ?? ''
+}
+
+/** Whether packets come out as tcpdump writes them; its file's head has 24 bytes. */
+async function captured(): Promise<boolean> {
+  const capture = n.run('capture', 'node-1/lo', '-c', '1', '-w', '-')
+  let done = false
+  void capture.then(() => {
+    done = true
+  })
+  await until(
+    () => n.run('exec', 'node-1', '--', 'ping', '-c', '1', '127.0.0.1'),
+    () => done,
+    60_000,
+  )
+  return (await capture).out.length > 24
+}
+
+/** Processes of labs in this test's folder. */
+const ours = (): readonly string[] =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && pid !== `${process.pid}` && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`NETLAB_FOLDER=${n.root}`)
+    } catch {
+      return false
+    }
+  })
