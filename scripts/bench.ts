@@ -1,15 +1,16 @@
-/** `npm run bench [-- --only lab,cli,scale,services,huge,connect]`: measures, and writes what it saw into docs/BENCH.md, chapter by chapter. */
+/** `npm run bench [-- --only lab,cli,scale,services,huge,connect,drivers]`: measures, and writes what it saw into docs/BENCH.md, chapter by chapter. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { join } from 'node:path'
 import { cli } from './bench/cli.ts'
 import { connect } from './bench/connect.ts'
+import { drivers } from './bench/drivers.ts'
 import { lab } from './bench/lab.ts'
 import { type Chapter, home } from './bench/measure.ts'
 import { scale } from './bench/scale.ts'
 import { services, servicesHuge } from './bench/services.ts'
 
-const parts = { lab, cli, scale, services, huge: servicesHuge, connect } satisfies Record<string, () => Promise<Chapter>>
+const parts = { lab, cli, scale, services, huge: servicesHuge, connect, drivers } satisfies Record<string, () => Promise<Chapter>>
 const page = join(home, 'docs/BENCH.md')
 
 const PREFACE = `# Figures

@@ -20,7 +20,7 @@ const path = `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:${env
 process.env['PATH'] = path
 const wish = JSON.parse(env['NETLAB_GUEST'] ?? '{}') as GuestWish
 
-/** Whoever starts the lab holds the other end: until the daemon looks after that itself, their death is the end. */
+/** Whoever starts the lab holds the other end: until the daemon can be asked for anything, and looks after that itself, their death is the end. */
 let leash = (): void => process.exit(0)
 process.stdin.on('error', () => {})
 process.stdin.on('close', () => leash())
@@ -49,7 +49,6 @@ const daemon = guest.start(
   },
   (chunk) => process.stderr.write(chunk),
 )
-leash = daemon.closeInput
 void daemon.exit.then((code) => process.exit(code ?? 1))
 
 const keeper = await daemon.pid
@@ -62,6 +61,7 @@ writeFileSync(join(folder, GUEST.facts), JSON.stringify(facts), { mode: 0o600 })
 await serve(GUEST.socket, guest.programs)
 await serve('api.tmp', guest.listener)
 renameSync(join(folder, 'api.tmp'), socketIn(folder))
+leash = daemon.closeInput
 
 /** The next command tells of it, with what the kernel itself said of its end. */
 function end(how: string): never {

@@ -10,7 +10,7 @@ import { type Io, NOT_STARTED, stop, USAGE } from '../io.ts'
 import { type LabPlace, labFiles } from '../labs.ts'
 import { readLearnt, saveLearnt } from '../learnt.ts'
 import type { Progress as Screen } from '../progress.ts'
-import { runningLabs } from '../running.ts'
+import { runningLabs } from '../alive.ts'
 import { bringUp } from '../session.ts'
 
 export type Course = {

@@ -1,0 +1,97 @@
+/** The same lab on each kind of node: on Docker against as many bare containers, on a kernel of its own by its parts. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { listLabs } from '#daemon/state.ts'
+import type { Report } from '#report/json.ts'
+import { against, type Chapter, home, inFolder, median, ms, span, table, timed, times, turns } from './measure.ts'
+
+const LAB = 'flannel-vxlan'
+/** Three nodes, a host outside, the router. */
+const CONTAINERS = 5
+const ROUNDS = 5
+const BARE = 'netlab-bench'
+
+export function drivers(): Promise<Chapter> {
+  return inFolder(async (folder) => {
+    const env = { NETLAB_STATE: folder, NO_COLOR: '1' }
+    const netlab = (...args: readonly string[]): { ms: number; out: string } => timed([process.execPath, join(home, 'dist/main.js'), ...args], { env })
+    const memory = new Map<string, number>()
+    const phases: Report[] = []
+    const up = (name: string, ...flags: readonly string[]): number => {
+      const { ms: took, out } = netlab('up', LAB, '-o', 'json', ...flags)
+      memory.set(name, residentOf(folder))
+      if (name === 'uml') phases.push(JSON.parse(out) as Report)
+      netlab('down', LAB)
+      return took
+    }
+    timed([join(home, 'netlab'), 'version'], { env })
+    try {
+      // Cold: the image of nodes may have to be made first.
+      up('docker', '--driver', 'docker')
+      const image = timed(['docker', 'images', '-q', 'netlab-node']).out.split('\n')[0] ?? ''
+      const took = await turns(ROUNDS, {
+        netns: () => up('netns', '--driver', 'netns'),
+        bare: () => bareContainers(image),
+        docker: () => up('docker', '--driver', 'docker'),
+      })
+      const uml = await turns(2, { uml: () => up('uml', '--kernel', 'uml') })
+      return { title: 'Kinds of node', text: text({ ...took, ...uml }, memory, phases) }
+    } finally {
+      netlab('down', '--all')
+    }
+  })
+}
+
+/** Started in parallel on a network of their own, which is made first. */
+function bareContainers(image: string): number {
+  const names = Array.from({ length: CONTAINERS }, (_, at) => `${BARE}-${at}`)
+  const runs = names.map((name) => `docker run --detach --rm --name ${name} --network ${BARE} ${image} sleep 600 >/dev/null &`)
+  try {
+    return timed(['sh', '-ec', `docker network create ${BARE} >/dev/null\n${runs.join('\n')}\nwait`]).ms
+  } finally {
+    timed(['sh', '-c', `docker kill ${names.join(' ')} >/dev/null; sleep 1; docker network rm ${BARE} >/dev/null`], { codes: [0, 1] })
+  }
+}
+
+/** Bytes of this host's memory that the keeper's processes hold, each shared page counted with its share; what Docker's containers hold is not theirs. */
+function residentOf(root: string): number {
+  const [lab] = listLabs(root)
+  return lab === undefined ? Number.NaN : treeOf(lab.keeper).reduce((sum, pid) => sum + shareOf(pid), 0)
+}
+
+const treeOf = (pid: number): readonly number[] => {
+  const children = quietly(`/proc/${pid}/task/${pid}/children`).trim()
+  return [pid, ...(children === '' ? [] : children.split(' ').flatMap((child) => treeOf(Number(child))))]
+}
+
+const shareOf = (pid: number): number => Number(/^Pss:\s+(\d+) kB/m.exec(quietly(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) * 1024
+
+function quietly(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+type Kind = 'netns' | 'bare' | 'docker' | 'uml'
+
+function text(took: Readonly<Record<Kind, readonly number[]>>, memory: ReadonlyMap<string, number>, reports: readonly Report[]): string {
+  const mib = (kind: Kind): string => (memory.has(kind) ? `${Math.round((memory.get(kind) ?? 0) / 2 ** 20)} MiB` : '')
+  const row = (name: string, kind: Kind, beside: string): readonly string[] => [name, ms(median(took[kind])), span(took[kind]), mib(kind), beside]
+  const ratio = median(took.docker) / median(took.bare)
+  const inside = median(reports.map((report) => report.ms))
+  return [
+    `\`up ${LAB}\`, to ready with DNS answering:`,
+    '',
+    table(
+      ['', 'median', 'span', 'memory of the keeper and all in it', ''],
+      [
+        row('namespaces', 'netns', ''),
+        row(`${CONTAINERS} bare \`docker run\` in parallel on a network of their own`, 'bare', ''),
+        row('Docker', 'docker', `${times(ratio)} of the bare ones, ${against(ratio, 1.5, 'at most')}`),
+        row('user-mode Linux', 'uml', `boot ${ms(median(took.uml) - inside)}, build ${ms(inside)}`),
+      ],
+    ),
+  ].join('\n')
+}
