@@ -8,26 +8,37 @@ import { clusterOf } from '#model/model.ts'
 import { readChecks } from '#probe/checks.ts'
 import { exercisesOf, findExercises, lintExercise } from './exercises.ts'
 import { type Io, stop, USAGE } from './io.ts'
+import { newLab } from './lab/new.ts'
+import { testLab } from './lab/trial.ts'
 import { NOW } from './lab-given.ts'
 import { checkFile, findLab, type LabPlace, labFiles } from './labs.ts'
 import { plural } from './print.ts'
-import type { Run } from './verb.ts'
+import { on, type Run, text } from './verb.ts'
 
 export const run: Run = async (args, io) => {
   const [what, word] = args.words
   if (word === undefined) throw stop(USAGE, `say which lab: netlab lab ${what} NAME`)
-  return lint(word, io)
+  if (what === 'new') return newLab(word, io)
+  if (what === 'lint') return lint(word, io)
+  const { place, names } = findExercises(word, io.cwd)
+  told(place, names, io)
+  return testLab(place, names, { install: !on(args, 'no-install'), json: text(args, 'output') === 'json' }, io)
 }
 
 /** Everything that can be said of a lab without starting it. */
 function lint(word: string, io: Io): number {
   const { place, names } = exercisesNamed(word, io)
+  told(place, names, io)
+  io.out(`${basename(place.dir)}: the lab${checkFile(place.dir, io.cwd) ? ', its checks' : ''} and ${plural(names.length, 'exercise')} can be read\n`)
+  return 0
+}
+
+/** @throws when there are mistakes; warnings are told only. */
+function told(place: LabPlace, names: readonly string[], io: Io): void {
   const issues = lintOf(place, names, io)
   for (const one of issues) io.err(`${issueText(one)}\n`)
   const wrong = issues.filter(({ severity }) => severity !== 'warning').length
   if (wrong > 0) throw stop(USAGE, `${plural(wrong, 'mistake')} in ${basename(place.dir)}`)
-  io.out(`${basename(place.dir)}: the lab${checkFile(place.dir, io.cwd) ? ', its checks' : ''} and ${plural(names.length, 'exercise')} can be read\n`)
-  return 0
 }
 
 /** A lab alone, or one with an exercise of it. */

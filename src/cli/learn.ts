@@ -11,7 +11,7 @@ import { attach, begin, type Course, courseOf, firstOpen, keep, rebuilt, type St
 import { type Face, openFace } from './learn/face.ts'
 import { filledIn, watch } from './learn/watch.ts'
 import { readLearnt } from './learnt.ts'
-import { openProgress, type Progress as Screen } from './progress.ts'
+import { openProgress, SILENT } from './progress.ts'
 import { list, on, type Run, text } from './verb.ts'
 
 export const run: Run = async (args, io) => {
@@ -43,9 +43,6 @@ type Happening =
 const ARMED_MS = 8000
 /** How often a lab that is gone is looked for. */
 const LOOK_MS = 400
-
-/** While the screen belongs to the lesson, a lab that comes up says nothing of its own. */
-const SILENT: Screen = { event: () => {}, close: async () => {}, state: () => ({ verb: '', lab: '', phases: [], probes: [], over: [] }), drawn: () => false }
 
 async function lesson(course: Course, begun: Standing, outer: Io): Promise<number> {
   const ending = new AbortController()

@@ -14,6 +14,9 @@ export type Progress = {
   readonly drawn: () => boolean
 }
 
+/** Where the screen is somebody else's. */
+export const SILENT: Progress = { event: () => {}, close: async () => {}, state: () => initial, drawn: () => false }
+
 /**
  * The screen opens with the first event: a command that is refused before draws nothing, and Ink loads while the lab works. Progress is no result, so
  * plain lines go to stderr; where they are the result, `plain` says so.

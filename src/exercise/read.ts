@@ -50,10 +50,10 @@ function read({ value: written, place }: Document, given: Given): { readonly exe
   const { groups, errors } = groupsOf(value, given.cluster)
   const parts = partsOf(given, values)
   const told = [...mistakes, ...errors].map((error) => issueAt(place, error))
-  if (!shape.success) return { issues: [...told, ...parts.issues] }
+  const texts = textsOf(listAt(fieldOf(value, 'spec'), 'tasks'), given).map((error) => issueAt(place, error))
+  if (!shape.success) return { issues: [...told, ...texts, ...parts.issues] }
   const { metadata, spec } = shape.data
   const why = `${given.folder}/text/why.md`
-  const texts = textsOf(shape.data.spec.tasks, given)
   const tasks = spec.tasks.map((task, i): Task => {
     const probes = groups[i]?.probes ?? []
     const { start, solution } = parts.tasks.get(task.id) ?? {}
@@ -86,7 +86,7 @@ function read({ value: written, place }: Document, given: Given): { readonly exe
     exercise,
     issues: [
       ...told,
-      ...texts.map((error) => issueAt(place, error)),
+      ...texts,
       ...meant,
       ...textRules(given, spec.tasks.flatMap(({ text, why: after }) => [text, ...(after === undefined ? [] : [after])]).concat('text/why.md')),
       ...parts.issues,
@@ -112,13 +112,14 @@ function groupsOf(value: unknown, cluster: Cluster | undefined): { readonly grou
   return { groups, errors: placed }
 }
 
-function textsOf(tasks: readonly { readonly text: string; readonly why?: string | undefined }[], { files, folder }: Given): readonly FieldError[] {
+function textsOf(tasks: readonly unknown[], { files, folder }: Given): readonly FieldError[] {
   return tasks.flatMap((task, i) =>
     (['text', 'why'] as const).flatMap((field) => {
-      const name = task[field]
-      if (name === undefined) return []
-      if (name === '') return [{ path: ['spec', 'tasks', i], says: 'required: text, the Markdown file that tells the learner what to do' }]
-      return files.has(`${folder}/${name}`) ? [] : [{ path: ['spec', 'tasks', i, field], says: `there is no file ${folder}/${name}` }]
+      const name = fieldOf(task, field)
+      if (name === undefined && field === 'text')
+        return [{ path: ['spec', 'tasks', i], says: 'required: text, the Markdown file that tells the learner what to do' }]
+      if (typeof name !== 'string' || files.has(`${folder}/${name}`)) return []
+      return [{ path: ['spec', 'tasks', i, field], says: `there is no file ${folder}/${name}` }]
     }),
   )
 }

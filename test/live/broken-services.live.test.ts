@@ -1,45 +1,24 @@
-/** Each exercise of labs/broken-services: its fault is brought in, seen by its own probes and named by `explain`, and nothing else is; its solution mends it. */
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+/** Each exercise of labs/broken-services as a learner does it: `learn` brings its fault in, `explain` names it and nothing else, its solution is ticked. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parse, stringify } from 'yaml'
 import { home, netlab, until } from '../support/netlab.ts'
 
 const n = netlab()
-const folder = join(mkdtempSync(join(tmpdir(), 'netlab-labs-')), 'broken-services')
 const exercises = join(home, 'labs/broken-services/exercises')
+const manifests = mkdtempSync(join(tmpdir(), 'netlab-broken-'))
 
-type Probe = { readonly id: string; readonly within?: string; readonly needs?: readonly string[] }
-type Task = { readonly id: string; readonly title: string; readonly probes: readonly Probe[] }
-const taskOf = (id: string): Task => parse(readFileSync(join(exercises, id, 'exercise.yaml'), 'utf8')).spec.tasks[0]
-const BROKEN = 'broken-'
-
-/** A task's probes as a group of a check, as they are, and once more for the fault: there they need not wait. */
-const groupsOf = ({ id, title, probes }: Task) => [
-  { id, title, probes },
-  {
-    id: `${BROKEN}${id}`,
-    title,
-    probes: probes.map((one) => ({ ...one, id: `${BROKEN}${one.id}`, within: '1s', ...(one.needs && { needs: one.needs.map((need) => `${BROKEN}${need}`) }) })),
-  },
-]
-
-beforeAll(async () => {
-  cpSync(join(home, 'labs/broken-services'), folder, { recursive: true })
-  const check = parse(readFileSync(join(folder, 'check.yaml'), 'utf8'))
-  check.spec.groups.push(...readdirSync(exercises).flatMap((id) => groupsOf(taskOf(id))))
-  writeFileSync(join(folder, 'check.yaml'), stringify(check))
-  await n.ok('up', join(folder, 'lab.yaml'))
-})
+beforeAll(() => n.ok('up', 'broken-services'))
 afterAll(async () => {
   await n.clean()
-  rmSync(join(folder, '..'), { recursive: true, force: true })
+  rmSync(manifests, { recursive: true, force: true })
 })
 
-/** A submission's form (docs/LABS.md §4): manifests are applied, then each node's script runs on it. */
-async function bringIn(id: string, part: 'start' | 'solution'): Promise<void> {
-  const at = join(exercises, id, part)
+/** By hand, as a learner would: manifests are applied, then each node's script runs on it. */
+async function solve(id: string): Promise<void> {
+  const at = join(exercises, id, 'solution')
   if (existsSync(join(at, 'manifests'))) await n.ok('apply', '-f', join(at, 'manifests'))
   const scripts = existsSync(join(at, 'nodes')) ? readdirSync(join(at, 'nodes')) : []
   for (const script of scripts) await n.ok('exec', script.replace(/\.sh$/, ''), '--', 'sh', '-e', '-c', readFileSync(join(at, 'nodes', script), 'utf8'))
@@ -68,27 +47,30 @@ test('every exercise has its cause here', () => expect(Object.keys(causes).sort(
 
 test.each(Object.keys(causes))('%s', async (id) => {
   const [service = '', finding] = causes[id] ?? []
-  await bringIn(id, 'start')
-  const [first] = taskOf(id).probes
-  const broken = await until(
-    async () => JSON.parse((await n.run('check', '--only', `${BROKEN}${id}`, '-o', 'json')).out) as Report,
-    (state) => verdictsOf(state).get(`${BROKEN}${first?.id}`) === 'fail',
+  const learning = execa(join(home, 'netlab'), ['learn', `broken-services/${id}`], {
+    env: { NETLAB_STATE: n.root, NO_COLOR: '1' },
+    stdin: 'ignore',
+    reject: false,
+    timeout: 100_000,
+  })
+  let told = ''
+  learning.stdout.on('data', (chunk) => {
+    told += chunk
+  })
+  await until(
+    () => told,
+    (text) => text.includes('  not yet: '),
     40_000,
   )
-  expect([...verdictsOf(broken).values()]).not.toContain('error')
   const wanted = finding === undefined ? [] : [expect.stringMatching(finding)]
   const said = await until(
     () => says(service),
     (all) => all.length === wanted.length && (finding === undefined || finding.test(all[0] ?? '')),
   ).catch(() => says(service))
   expect(said).toEqual(wanted)
-  await bringIn(id, 'solution')
-  // While a Pod is made anew, a check that names it cannot begin.
-  await until(
-    () => n.run('check', '--only', id),
-    ({ code }) => code === 0,
-    40_000,
-  )
+  expect(told).not.toContain('✓')
+  await solve(id)
+  expect([(await learning).exitCode, told]).toEqual([0, expect.stringMatching(/: done, (\d) of \1 points/)])
   await until(
     () => says(service),
     (all) => all.length === 0,
@@ -119,7 +101,7 @@ test('one rule that is gone is named, by those of its own Service only', async (
 test('CoreDNS that answers something else is told from CoreDNS that is down', async () => {
   const config = JSON.parse(await n.ok('get', 'configmap', 'coredns', '-n', 'kube-system', '-o', 'json'))
   const write = async (Corefile: string) => {
-    const file = join(folder, 'coredns.json')
+    const file = join(manifests, 'coredns.json')
     writeFileSync(
       file,
       JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'coredns', namespace: 'kube-system' }, data: { ...config.data, Corefile } }),
@@ -146,6 +128,3 @@ test('afterwards the whole lab holds, and explain says what it looked at', async
     /^default\/web: nothing found that keeps it from answering; 3 endpoints ready\n {2}✓ selector app=web: 3 Pods, 3 ready\n {2}✓ endpoints: 10\.244\..*\n {2}✓ target ports: .*\n {2}✓ kube-proxy's rules: as planned on node-1, node-2, node-3\n {2}✓ net\.ipv4\.ip_forward: 1 on node-1, 1 on node-2, 1 on node-3\n {2}✓ DNS: web\.default\.svc\.cluster\.local is 10\.96\.2\.1$/,
   )
 })
-
-type Report = { readonly results: readonly { readonly id: string; readonly verdict: string }[] }
-const verdictsOf = ({ results }: Report): ReadonlyMap<string, string> => new Map(results.map(({ id, verdict }) => [id, verdict]))

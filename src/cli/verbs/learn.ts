@@ -1,6 +1,6 @@
 /** Exercises: to learn with them, and to write them. */
 import type { Flag, Verb } from '../verb.ts'
-import { lab } from './flags.ts'
+import { lab, output } from './flags.ts'
 
 const install: Flag = { name: 'no-install', type: 'boolean', says: 'name missing programs, do not install them' }
 
@@ -40,15 +40,22 @@ What was done is kept. Ctrl-C and q leave the lab running.`,
     name: 'lab',
     aliases: [],
     group: 'learn',
-    summary: 'for authors: read a lab and its exercises through',
-    about: `lint reads lab.yaml, manifests, check.yaml and every exercise, and tells all mistakes at once; nothing is started.
-docs/AUTHORING.md leads from an empty folder to a tested lab.`,
+    summary: 'for authors: begin a lab, read it through, try its exercises',
+    about: `new makes a folder with a small lab and an exercise, to be changed into one's own.
+lint reads lab.yaml, manifests, check.yaml and every exercise, and tells all mistakes at once; nothing is started.
+test tries LAB, or LAB/EXERCISE, in fresh labs of its own: unsolved, every scored probe fails; each wrong/* gets the verdicts it declares; the solution passes
+twice; a part of it left out is noticed. docs/AUTHORING.md leads from an empty folder to a tested lab.
+Exit code 0: all as it should be; 1: an exercise has faults; 2: mistakes in the files; 3: something could not be decided; 4: the lab did not start.`,
     args: [
-      { name: 'what', what: 'word', choices: ['lint'] },
+      { name: 'what', what: 'word', choices: ['new', 'lint', 'test'] },
       { name: 'lab', what: 'lab', optional: true },
     ],
-    flags: [],
-    examples: [['netlab lab lint broken-services', 'a lab and all of its exercises']],
+    flags: [output('json'), install],
+    examples: [
+      ['netlab lab new mine', 'a folder mine/ to begin with'],
+      ['netlab lab lint broken-services', 'a lab and all of its exercises'],
+      ['netlab lab test broken-services/coredns-down', 'one exercise, tried'],
+    ],
     load: () => import('../lab.ts'),
   },
 ]

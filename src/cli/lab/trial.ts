@@ -1,0 +1,144 @@
+/** `netlab lab test`: every exercise tried as its author means it, in fresh labs of its own (docs/LABS.md §2 rule 13). */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stopLab } from '#daemon/state.ts'
+import { checksOf, type Exercise, solutionOf } from '#exercise/exercise.ts'
+import { mutantsOf } from '#exercise/mutants.ts'
+import type { Submission } from '#exercise/submission.ts'
+import { asDeclared, type Faults, flaky, noticed, solved, unsolved, type Verdicts, verdictsOf } from '#exercise/trial.ts'
+import type { ProbeResult } from '#probe/probe.ts'
+import type { CheckFile } from '#probe/schema.ts'
+import type { Event } from '#report/event.ts'
+import { bringIn } from '../bring.ts'
+import { clientOf } from '../client.ts'
+import { exerciseNamed } from '../exercises.ts'
+import { INTERRUPTED, type Io, isStop, NOT_STARTED, stop, UNDECIDED } from '../io.ts'
+import type { LabPlace } from '../labs.ts'
+import { plural } from '../print.ts'
+import { SILENT } from '../progress.ts'
+import { bringUp } from '../session.ts'
+
+/** What is wrong is given less time to come true than what is right. */
+const WRONG_MS = 8000
+/** How long a start may take until what it breaks is broken. */
+const START_MS = 40_000
+
+export type Trial = { readonly exercise: string; readonly steps: readonly Step[] }
+type Step = { readonly says: string; readonly faults: Faults; readonly undecided: boolean; readonly ms: number }
+
+export async function testLab(place: LabPlace, names: readonly string[], o: { readonly install: boolean; readonly json: boolean }, outer: Io): Promise<number> {
+  const state = mkdtempSync(join(tmpdir(), 'netlab-lab-test-'))
+  const io: Io = { ...outer, err: () => {}, env: { ...outer.env, NETLAB_STATE: state } }
+  const trials: Trial[] = []
+  try {
+    for (const name of names)
+      trials.push(await tried(place, exerciseNamed(place, name, io.cwd), { io, tell: o.json ? () => {} : outer.out, install: o.install }))
+  } finally {
+    rmSync(state, { recursive: true, force: true })
+  }
+  const steps = trials.flatMap((trial) => trial.steps)
+  const [faults, open] = [steps.filter((step) => step.faults.length > 0).length, steps.filter((step) => step.undecided).length]
+  if (o.json) outer.out(`${JSON.stringify(trials, null, 2)}\n`)
+  else
+    outer.out(
+      `${plural(names.length, 'exercise')}, ${plural(steps.length, 'trial')}: ${faults === 0 && open === 0 ? 'all as they should be' : `${faults} with faults, ${open} undecided`}\n`,
+    )
+  return open > 0 ? UNDECIDED : faults > 0 ? 1 : 0
+}
+
+type Trying = { readonly io: Io; readonly tell: (text: string) => void; readonly install: boolean }
+
+async function tried(place: LabPlace, exercise: Exercise, { io, tell, install }: Trying): Promise<Trial> {
+  tell(`${exercise.name}\n`)
+  const steps: Step[] = []
+  const checks = checksOf(exercise, { hidden: true })
+  const hasty = capped(checks, WRONG_MS)
+  const inLab = <T>(submissions: readonly Submission[], work: (ask: (of: CheckFile) => Promise<readonly ProbeResult[]>) => Promise<T>) =>
+    inFreshLab(place, submissions, { io, install }, work)
+  /** One line of the report. What netlab could not do is no fault of the exercise. */
+  const step = async (
+    says: string,
+    work: () => Promise<{ readonly faults: Faults; readonly results: readonly ProbeResult[]; readonly more?: string }>,
+  ): Promise<Verdicts> => {
+    const from = performance.now()
+    const made = await work().catch((thrown: unknown) => {
+      if (!isStop(thrown) || thrown.exit === INTERRUPTED || thrown.exit === NOT_STARTED || io.signal.aborted)
+        throw io.signal.aborted ? stop(INTERRUPTED, 'interrupted') : thrown
+      return { faults: [thrown.says], results: [], more: '' }
+    })
+    const ms = performance.now() - from
+    const open = made.results.filter(({ verdict }) => verdict === 'error')
+    steps.push({ says, faults: made.faults, undecided: open.length > 0, ms })
+    tell(`  ${made.faults.length > 0 ? '✗' : open.length > 0 ? '!' : '✓'} ${says}${made.more ?? ''} ${(ms / 1000).toFixed(1)} s\n`)
+    for (const fault of [...made.faults, ...open.map(({ id, observed }) => `${id} could not be decided: ${observed}`)]) tell(`      ${fault}\n`)
+    return verdictsOf(made.results)
+  }
+
+  const solution = solutionOf(exercise)
+  await step('unsolved, every scored probe fails', () => inLab([exercise.start], (ask) => until(ask, capped(checks, 0), (found) => unsolved(exercise, found))))
+  for (const wrong of exercise.wrong)
+    await step(`wrong/${wrong.name} gets the verdicts it declares`, () =>
+      inLab([exercise.start, wrong.submission], async (ask) => {
+        const results = await ask(hasty)
+        return { results, faults: asDeclared(wrong, verdictsOf(results)) }
+      }),
+    )
+  const whole = () =>
+    inLab([exercise.start, ...solution], async (ask) => {
+      const results = await ask(checks)
+      return { results, faults: solved(exercise, verdictsOf(results)) }
+    })
+  const first = await step('the solution passes', whole)
+  const second = await step('and passes again, in another lab', whole)
+  for (const id of flaky(first, second)) tell(`      ${id} is not the same twice: ${first[id]}, then ${second[id]}\n`)
+  for (const [at, part] of solution.entries())
+    for (const { without, submission } of mutantsOf(part))
+      await step(`noticed: without ${without}`, () =>
+        inLab([exercise.start, ...solution.with(at, submission)], async (ask) => {
+          const results = await ask(hasty)
+          return { results: results.filter(({ verdict }) => verdict !== 'error'), faults: noticed(exercise, without, verdictsOf(results)) }
+        }),
+      )
+  return { exercise: exercise.name, steps }
+}
+
+/** Nothing of the lab is left, whatever comes. */
+async function inFreshLab<T>(
+  place: LabPlace,
+  submissions: readonly Submission[],
+  { io, install }: Omit<Trying, 'tell'>,
+  work: (ask: (of: CheckFile) => Promise<readonly ProbeResult[]>) => Promise<T>,
+): Promise<T> {
+  const { state, end } = await bringUp({ place, wait: true, install }, io, SILENT)
+  try {
+    if (end.exit === NOT_STARTED) throw stop(NOT_STARTED, end.says)
+    for (const submission of submissions) await bringIn(state, submission, io)
+    const answers = Object.assign({}, ...submissions.map((one) => one.answers))
+    const ask = async (checks: CheckFile): Promise<readonly ProbeResult[]> => {
+      const results: ProbeResult[] = []
+      for await (const event of clientOf(state.socket).lines<Event>({ method: 'POST', path: '/netlab/v1/check', body: { checks, answers }, signal: io.signal }))
+        if (event.kind === 'result') results.push(event.result)
+      return results
+    }
+    return await work(ask)
+  } finally {
+    await stopLab(state)
+  }
+}
+
+/** Asked again until there are no faults, or the time is up. */
+async function until(ask: (of: CheckFile) => Promise<readonly ProbeResult[]>, checks: CheckFile, faultsIn: (found: Verdicts) => Faults) {
+  const deadline = performance.now() + START_MS
+  for (;;) {
+    const results = await ask(checks)
+    const faults = faultsIn(verdictsOf(results))
+    if (faults.length === 0 || performance.now() > deadline) return { results, faults }
+    await new Promise((resolve) => setTimeout(resolve, 250))
+  }
+}
+
+const capped = ({ groups, ...rest }: CheckFile, ms: number): CheckFile => ({
+  ...rest,
+  groups: groups.map((group) => ({ ...group, probes: group.probes.map((probe) => ({ ...probe, within: Math.min(probe.within ?? ms, ms) })) })),
+})

@@ -1,0 +1,146 @@
+/** `netlab learn`: on a real terminal (tmux), and as plain lines; and `netlab lab new|test` by what they promise. */
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, expect, test } from 'vitest'
+import { home, netlab, until } from '../support/netlab.ts'
+
+const n = netlab({ timeout: 400_000 })
+const folder = mkdtempSync(join(tmpdir(), 'netlab-learn-'))
+const socket = join(folder, 'tmux')
+const tmux = (...args: string[]): string => execFileSync('tmux', ['-S', socket, ...args], { encoding: 'utf8', env: { ...process.env, TERM: 'xterm-256color' } })
+afterAll(async () => {
+  await execa('tmux', ['-S', socket, 'kill-server'], { reject: false })
+  await n.clean()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const screen = (): string => tmux('capture-pane', '-p', '-S', '-200', '-t', 'learn')
+const seen = (what: RegExp, ms = 60_000) => until(screen, (text) => what.test(text), ms)
+const press = (...keys: string[]) => tmux('send-keys', '-t', 'learn', ...keys)
+
+test('on a terminal: a tick within a second, a hint, a reset, and Ctrl-C leaves terminal and lab well', async () => {
+  tmux('-f', '/dev/null', 'new-session', '-d', '-s', 'learn', '-x', '110', '-y', '40', 'sh')
+  press(`stty -a | md5sum; NETLAB_STATE=${n.root} ${home}/netlab learn broken-services/coredns-down`, 'Enter')
+  await seen(/✗ A Service is found by its name {2}not yet: no server answered/)
+  press('h')
+  await seen(/Hint: Whom does a Pod ask for names\?/)
+  await n.ok('scale', 'deployment', 'coredns', '-n', 'kube-system', '--replicas=2')
+  await until(
+    () => n.run('exec', 'client-1', '--', 'dig', '+tries=1', '+time=1', '+search', '+short', 'web'),
+    ({ out }) => out.includes('10.96.2.1'),
+  )
+  const mended = performance.now()
+  await seen(/✓ A Service is found by its name/)
+  // The machine may be busy with other things; alone it is a fraction of that.
+  expect(performance.now() - mended).toBeLessThan(3000)
+  await seen(/No name is found: done, 2 of 2 points/)
+  await n.ok('scale', 'deployment', 'coredns', '-n', 'kube-system', '--replicas=0')
+  await seen(/was passing, now broken/)
+  press('l')
+  await seen(/> ✓ coredns-down/)
+  press('r')
+  await seen(/r again builds the lab anew/)
+  press('r')
+  await seen(/building lab broken-services anew/)
+  await seen(/not yet: no server answered[^✓]*$/)
+  press('C-c')
+  await seen(/lab broken-services still runs: netlab learn broken-services\/coredns-down goes on/)
+  press('echo $?; stty -a | md5sum', 'Enter')
+  const [first, second] = (await seen(/[0-9a-f]{32} {2}-[\s\S]*130\n[0-9a-f]{32} {2}-/)).match(/[0-9a-f]{32} {2}-/g) ?? []
+  expect(second).toBe(first)
+  expect(await n.ok('ls', '-o', 'name')).toBe('broken-services')
+})
+
+test('it goes on where it was left; reset elsewhere gives it a new lab', async () => {
+  const learning = execa(join(home, 'netlab'), ['learn', 'broken-services/coredns-down'], {
+    env: { NETLAB_STATE: n.root, NO_COLOR: '1' },
+    stdin: 'ignore',
+    reject: false,
+    timeout: 100_000,
+  })
+  let out = ''
+  learning.stdout.on('data', (chunk) => {
+    out += chunk
+  })
+  await until(
+    () => out,
+    (text) => text.includes('✗ A Service is found by its name  not yet'),
+    40_000,
+  )
+  await n.ok('reset')
+  await until(
+    () => out.split('Every Pod says the same').length,
+    (count) => count === 3,
+    20_000,
+  )
+  await until(
+    () => n.run('get', 'deployment', 'coredns', '-n', 'kube-system', '-o', 'json'),
+    (said) => said.code === 0 && JSON.parse(said.out).spec.replicas === 0,
+  )
+  await n.ok('scale', 'deployment', 'coredns', '-n', 'kube-system', '--replicas=2')
+  expect((await learning).exitCode).toBe(0)
+  expect(out).toMatch(/✓ And answers to it\n[\s\S]*No name is found: done, 2 of 2 points/)
+  expect((await n.run('reset', 'nothing')).err).toContain('coredns-down has no task "nothing"')
+  await n.ok('down')
+})
+
+test('a new lab passes its own trial, and faults of an exercise are found', async () => {
+  const mine = join(folder, 'mine')
+  await n.ok('lab', 'new', mine)
+  const trial = await n.ok('lab', 'test', mine)
+  expect(trial.replaceAll(/ \d+\.\d s$/gm, '')).toBe(`wrong-port
+  ✓ unsolved, every scored probe fails
+  ✓ wrong/other-port gets the verdicts it declares
+  ✓ the solution passes
+  ✓ and passes again, in another lab
+1 exercise, 4 trials: all as they should be`)
+  const exercise = join(mine, 'exercises/wrong-port')
+  // A start that breaks nothing, a wrong solution that is right, and a part of the solution that nobody would miss.
+  rmSync(join(exercise, 'start'), { recursive: true })
+  cpSync(join(exercise, 'solution/manifests'), join(exercise, 'wrong/other-port/manifests'), { recursive: true })
+  mkdirSync(join(exercise, 'solution/nodes'))
+  writeFileSync(join(exercise, 'solution/nodes/node-1.sh'), 'sysctl -q -w net.ipv4.ip_default_ttl=65\n')
+  const found = await n.run('lab', 'test', mine)
+  expect([found.code, found.out.replaceAll(/ \d+\.\d s$/gm, '').replaceAll(folder, '')]).toEqual([
+    1,
+    `wrong-port
+  ✗ unsolved, every scored probe fails
+      unsolved, answers is "pass", expected fail or blocked
+      unsolved, all is "pass", expected fail or blocked
+  ✗ wrong/other-port gets the verdicts it declares
+      wrong/other-port, answers is "pass", declared fail
+      wrong/other-port, all is "pass", declared blocked
+  ✓ the solution passes
+  ✓ and passes again, in another lab
+  ✗ noticed: without Service web of /mine/exercises/wrong-port/solution/manifests/web.yaml
+      without Service web of /mine/exercises/wrong-port/solution/manifests/web.yaml every probe passes all the same
+  ✗ noticed: without "sysctl -q -w net.ipv4.ip_default_ttl=65" of /mine/exercises/wrong-port/solution/nodes/node-1.sh
+      without "sysctl -q -w net.ipv4.ip_default_ttl=65" of /mine/exercises/wrong-port/solution/nodes/node-1.sh every probe passes all the same
+1 exercise, 6 trials: 4 with faults, 0 undecided`,
+  ])
+  expect(await n.ok('ls', '-o', 'name')).toBe('')
+}, 400_000)
+
+test('mistakes in an exercise are told before anything starts', async () => {
+  const wrong = join(folder, 'wrong')
+  await n.ok('lab', 'new', wrong)
+  const file = join(wrong, 'exercises/wrong-port/exercise.yaml')
+  writeFileSync(file, readFileSync(file, 'utf8').replace('within: 15s', 'withing: 15s').replace('text/01.md', 'text/1.md'))
+  for (const verb of [
+    ['learn', wrong],
+    ['lab', 'test', wrong],
+    ['lab', 'lint', wrong],
+  ]) {
+    const { code, err } = await n.run(...verb)
+    expect([code, err.match(/exercise\.yaml:\d+:\d+ [^\n]*/g)]).toEqual([
+      2,
+      [
+        expect.stringMatching(/exercise\.yaml:9:13 spec\.tasks\[0\]\.text: there is no file /),
+        expect.stringMatching(/withing: unknown field "withing"; did you mean "within"\?/),
+      ],
+    ])
+  }
+})
