@@ -76,7 +76,9 @@ async function tried(place: LabPlace, exercise: Exercise, { io, tell, install }:
     const open = made.results.filter(({ verdict }) => verdict === 'error')
     steps.push({ says, faults: made.faults, undecided: open.length > 0, ms })
     tell(`  ${made.faults.length > 0 ? '✗' : open.length > 0 ? '!' : '✓'} ${says} ${(ms / 1000).toFixed(1)} s\n`)
-    for (const fault of [...made.faults, ...open.map(({ id, observed }) => `${id} could not be decided: ${observed}`)]) tell(`      ${fault}\n`)
+    // What was seen helps with a fault, and only then.
+    const seen = made.faults.length === 0 ? [] : made.results.filter(({ verdict }) => verdict === 'fail').map(({ id, observed }) => `${id} saw: ${observed}`)
+    for (const fault of [...made.faults, ...seen, ...open.map(({ id, observed }) => `${id} could not be decided: ${observed}`)]) tell(`      ${fault}\n`)
     return verdictsOf(made.results)
   }
 
