@@ -4,13 +4,14 @@ import { cpus, release } from 'node:os'
 import { join } from 'node:path'
 import { cli } from './bench/cli.ts'
 import { connect } from './bench/connect.ts'
+import { dash } from './bench/dash.ts'
 import { drivers } from './bench/drivers.ts'
 import { lab } from './bench/lab.ts'
 import { type Chapter, home } from './bench/measure.ts'
 import { scale } from './bench/scale.ts'
 import { services, servicesHuge } from './bench/services.ts'
 
-const parts = { lab, cli, scale, services, huge: servicesHuge, connect, drivers } satisfies Record<string, () => Promise<Chapter>>
+const parts = { lab, cli, scale, services, huge: servicesHuge, connect, drivers, dash } satisfies Record<string, () => Promise<Chapter>>
 const page = join(home, 'docs/BENCH.md')
 
 const PREFACE = `# Figures
