@@ -45,7 +45,7 @@ export function drivers(): Promise<Chapter> {
 /** Started in parallel on a network of their own, which is made first. */
 function bareContainers(image: string): number {
   const names = Array.from({ length: CONTAINERS }, (_, at) => `${BARE}-${at}`)
-  const runs = names.map((name) => `docker run --detach --rm --name ${name} --network ${BARE} ${image} sleep 600 >/dev/null &`)
+  const runs = names.map((name) => `docker run --detach --rm --name ${name} --network ${BARE} --entrypoint sleep ${image} 600 >/dev/null &`)
   try {
     return timed(['sh', '-ec', `docker network create ${BARE} >/dev/null\n${runs.join('\n')}\nwait`]).ms
   } finally {
