@@ -55,6 +55,7 @@ const VERDICTS: Readonly<Record<string, readonly [says: string | RegExp, notes: 
   forge: [NONE, /not read: grade.json\n.*not read: grades\n.*not read: results.json/],
   kill: [ALL, /node-1 was killed by what ran on it; it was made anew/],
   links: ['the submission cannot be read', /manifests\/web.yaml:1:1 is a link/],
+  memory: [/^(2 of 2 points, passed|0 of 2 points)/, /the lab took more than 1000 MiB of memory/],
   mistake: ['the submission cannot be read: 4 mistakes', /^manifests\/web.yaml:3:1 metdata: unknown field/m],
   mount: [ALL, /nodes\/node-1.sh:1:1 ended with 32: /],
   others: [ALL, /^$/],
@@ -72,6 +73,7 @@ function writeClass(): void {
   hostile('fork', 'bomb() { bomb | bomb & }\nbomb\nsleep 2\n')
   hostile('kill', 'iptables -t nat -F\nkill -9 -1\n')
   hostile('mount', "printf '#!/bin/sh\\necho web' > /tmp/curl\nchmod +x /tmp/curl\nmount --bind /tmp/curl /usr/bin/curl\n")
+  hostile('memory', `perl -e 'my @a; for (1..60) { push @a, "x" x 50_000_000; substr($a[-1], 0, 1) = "y" } sleep 3'\n`)
   hostile(
     'others',
     'for p in $(ls /proc); do nsenter -t "$p" -n iptables -t nat -F 2>/dev/null || true; done\nunshare --user --map-root-user --net iptables -t nat -F || true\n',
@@ -98,8 +100,8 @@ function writeClass(): void {
 
 test('a class: every submission has its verdict, whatever the others do', { timeout: 600_000 }, async () => {
   writeClass()
-  const said = await n.run('grade', exercise, '--batch', submissions, '--jobs', '2', '--out', out, '--seconds', '10')
-  expect(said.err).toMatch(/15\/15 /)
+  const said = await n.run('grade', exercise, '--batch', submissions, '--jobs', '2', '--out', out, '--seconds', '10', '--memory', '1000')
+  expect(said.err).toMatch(/16\/16 /)
   const found = Object.fromEntries(
     Object.entries(VERDICTS).map(([name, [says, notes]]) => {
       const grade = gradeIn(join(out, name))
@@ -117,7 +119,7 @@ test('a second run with --resume grades what has changed and nothing else', { ti
   const first = times()
   for (const name of readdirSync(submissions)) if (!['ann', 'bob', 'sleep'].includes(name)) rmSync(join(submissions, name), { recursive: true })
   solved('bob')
-  await n.run('grade', exercise, '--batch', submissions, '--jobs', '2', '--out', out, '--seconds', '10', '--resume')
+  await n.run('grade', exercise, '--batch', submissions, '--jobs', '2', '--out', out, '--seconds', '10', '--memory', '1000', '--resume')
   expect([times(), gradeIn(join(out, 'bob')).says]).toEqual([first, ALL])
 })
 

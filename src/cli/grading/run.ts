@@ -82,8 +82,8 @@ async function inLab(o: Grading, record: Recorder, { submission, folder, cgroup 
     const session = await bringUp({ place, lab, wait: true, install: false, driver: 'netns', kernel: 'host', confined }, io, progress)
     state = session.state
     if (session.end.exit !== 0) return record.end(session.end.exit === INTERRUPTED ? 'interrupted' : 'not-started', session.end.says)
-    watch = watchMemory(state, o.limits.memory * 2 ** 20, cgroup)
-    const scripts = scriptsIn(state, io)
+    const scripts = scriptsIn(state, cgroup?.folder, io)
+    watch = watchMemory(state, { bytes: o.limits.memory * 2 ** 20, cgroup, more: scripts.running })
     const fault = await bringIn(state, start, io).then(
       () => undefined,
       (thrown: unknown) => (isStop(thrown) ? thrown.says : String(thrown)),

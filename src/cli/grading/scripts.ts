@@ -14,6 +14,8 @@ import type { Io } from '../io.ts'
 export type Scripts = {
   /** Resolves with what is to be said of it; nothing when it ended well. */
   readonly run: (script: Script, o: ScriptLimits) => Promise<string | undefined>
+  /** Programs of scripts that run: they are no children of the lab's keeper, as what they leave behind is. */
+  readonly running: () => readonly number[]
   /** How many processes the scripts have left running. */
   readonly left: () => number
   /** Ends all that they have left running. */
@@ -30,9 +32,10 @@ const PROCESSES = 256
 const FILE_BYTES = 64 * 1024 * 1024
 const CPU_SECONDS = 60
 
-export function scriptsIn(lab: LabState, io: Io): Scripts {
+export function scriptsIn(lab: LabState, cgroup: string | undefined, io: Io): Scripts {
   const running = new Set<ChildProcess>()
-  const marked = (): readonly number[] => [lab.keeper, ...[...running].flatMap(({ pid }) => pid ?? [])].flatMap(familyOf).filter(isMarked)
+  const roots = (): readonly number[] => [...running].flatMap(({ pid }) => pid ?? [])
+  const marked = (): readonly number[] => [lab.keeper, ...roots()].flatMap(familyOf).filter(isMarked)
   const end = async (): Promise<void> => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const all = marked()
@@ -45,6 +48,7 @@ export function scriptsIn(lab: LabState, io: Io): Scripts {
     }
   }
   return {
+    running: roots,
     left: () => marked().length,
     end,
     async run({ place, text }, o) {
@@ -52,10 +56,15 @@ export function scriptsIn(lab: LabState, io: Io): Scripts {
       const processes = threadsOf(familyOf(lab.keeper)) + PROCESSES
       const limits = ['prlimit', `--nproc=${processes}`, `--fsize=${FILE_BYTES}`, `--cpu=${CPU_SECONDS}`, '--core=0', '--']
       const held = [...WITHOUT, 'choom', '-n', '1000', '--', 'nice', '-n', '15', ...limits]
-      return await ended(entering(lab, io, entry, [...held, 'sh', '-e', '-c', text]), { ...o, running, end })
+      const { argv, env } = entering(lab, io, entry, [...held, 'sh', '-e', '-c', text])
+      return await ended({ argv: [...joining(cgroup), ...argv], env }, { ...o, running, end })
     },
   }
 }
+
+/** Into the lab's control group first: a program is in that of whoever starts it. */
+const joining = (cgroup: string | undefined): readonly string[] =>
+  cgroup === undefined ? [] : ['sh', '-c', 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"', 'netlab', cgroup]
 
 const ROUNDS = 50
 

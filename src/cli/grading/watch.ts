@@ -12,13 +12,19 @@ export type Watch = {
 
 const EVERY_MS = 250
 
-export function watchMemory({ keeper, init }: LabState, bytes: number, cgroup: Cgroup | undefined): Watch {
+/** `more`: what else runs in the lab. */
+export function watchMemory(
+  { keeper, init }: LabState,
+  o: { readonly bytes: number; readonly cgroup: Cgroup | undefined; readonly more: () => readonly number[] },
+): Watch {
+  const { bytes, cgroup } = o
+  const all = (): readonly number[] => [keeper, ...o.more()].flatMap(familyOf)
   let says: string | undefined
   const limit = `${Math.round(bytes / 2 ** 20)} MiB of memory`
   const look = (): void => {
     if (cgroup !== undefined && cgroup.kills() > 0) says = `the lab took more than ${limit}: the kernel ended programs of it`
     // With a group the kernel may have ended what it took; without one nobody but this.
-    if (cgroup !== undefined || residentOf(keeper) <= bytes || sharedOf(keeper) <= bytes) return
+    if (cgroup !== undefined || residentOf(all()) <= bytes || sharedOf(all()) <= bytes) return
     says = `the lab took more than ${limit} and was ended`
     killQuietly(init)
   }
@@ -35,13 +41,13 @@ export function watchMemory({ keeper, init }: LabState, bytes: number, cgroup: C
 const PAGE = 4096
 
 /** A page that several share is counted for each: cheap, and never too little. */
-const residentOf = (keeper: number): number => sum(keeper, (pid) => Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE)
+const residentOf = (pids: readonly number[]): number => sum(pids, (pid) => Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE)
 /** Each page once, in shares. */
-const sharedOf = (keeper: number): number =>
-  sum(keeper, (pid) => Number(/^Pss:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) * 1024)
+const sharedOf = (pids: readonly number[]): number =>
+  sum(pids, (pid) => Number(/^Pss:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) * 1024)
 
-function sum(keeper: number, of: (pid: number) => number): number {
-  return familyOf(keeper).reduce((all, pid) => {
+function sum(pids: readonly number[], of: (pid: number) => number): number {
+  return pids.reduce((all, pid) => {
     try {
       return all + of(pid)
     } catch {
