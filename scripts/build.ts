@@ -79,4 +79,11 @@ renameSync(link, dist)
 for (const old of readdirSync(builds).sort().slice(0, -KEPT)) rmSync(join(builds, old), { recursive: true, force: true })
 // Code kept of former builds is of no use to anybody.
 const code = ownCodeFolder()
-if (code !== undefined) for (const old of readdirSync(code)) rmSync(join(code, old), { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })
+if (code !== undefined)
+  for (const old of readdirSync(code)) {
+    try {
+      rmSync(join(code, old), { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })
+    } catch {
+      // Another netlab of this user is writing there: the next build clears it away.
+    }
+  }
