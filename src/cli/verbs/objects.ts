@@ -32,6 +32,23 @@ export const objects: readonly Verb[] = [
     load: () => import('../get.ts'),
   },
   {
+    name: 'events',
+    aliases: [],
+    group: 'objects',
+    summary: 'what has happened in the lab, as its Events tell it',
+    about: 'The same as netlab get events; -f goes on with each new one.',
+    args: [],
+    flags: [
+      namespace,
+      { name: 'all-namespaces', short: 'A', type: 'boolean', says: 'in every namespace' },
+      { name: 'follow', short: 'f', type: 'boolean', says: 'print the Events, then each new one' },
+      output('wide', 'json', 'yaml'),
+      lab,
+    ],
+    examples: [['netlab events -A -f', 'everything, as it happens']],
+    load: () => import('../events.ts'),
+  },
+  {
     name: 'describe',
     aliases: [],
     group: 'objects',
