@@ -70,7 +70,7 @@ function writeClass(): void {
   mkdirSync(join(submissions, 'bob'), { recursive: true })
   put('bob', 'README.md', 'I have not done it')
   hostile('disk', 'for d in /tmp /run /var/tmp /dev/shm; do dd if=/dev/zero of=$d/full bs=1M count=100000 2>/dev/null || true; done\ndf -m /run >&2\nexit 3\n')
-  hostile('fork', 'bomb() { bomb | bomb & }\nbomb\nsleep 2\n')
+  hostile('fork', 'bomb() { bomb | bomb & }\nbomb\nwhile :; do sleep 30 & done\n')
   hostile('kill', 'iptables -t nat -F\nkill -9 -1\n')
   hostile('mount', "printf '#!/bin/sh\\necho web' > /tmp/curl\nchmod +x /tmp/curl\nmount --bind /tmp/curl /usr/bin/curl\n")
   hostile('memory', `perl -e 'my @a; for (1..60) { push @a, "x" x 50_000_000; substr($a[-1], 0, 1) = "y" } sleep 3'\n`)
