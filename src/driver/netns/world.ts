@@ -2,8 +2,20 @@
  * The root file system every machine of a lab sees: the host's programs read-only, an /etc without secrets, empty home folders.
  * It is made once as a tree of mounts in the lab's own mount namespace; a machine copies that namespace, adds its own /run, /tmp, /var, /proc and /sys, and pivots into it.
  */
-import { accessSync, constants, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fstabText } from './fstab.ts'
 import { HOST_SETTINGS, LAUNCH_SCRIPT, LAUNCHER } from './launcher.ts'
 import type { Must } from './run.ts'
@@ -135,11 +147,8 @@ function fillEtc(etc: string): string[] {
       mounts.push(bindMount(from, to))
       continue
     }
-    try {
-      cpSync(from, to, { recursive: true, verbatimSymlinks: true, filter: (path) => readable(path) })
-    } catch {
-      // A file that cannot be copied is one a program of the lab cannot need.
-    }
+    mkdirSync(dirname(to), { recursive: true })
+    copyReadable(from, to)
   }
   for (const name of OWN_ETC) symlinkSync(`/run/netlab/etc/${name}`, join(etc, name))
   symlinkSync('/proc/self/mounts', join(etc, 'mtab'))
@@ -147,14 +156,33 @@ function fillEtc(etc: string): string[] {
 }
 
 /** A folder of nothing but what everybody may read, and of enough of it. */
-function isOpenFolder(path: string): boolean {
-  if (!lstatSync(path).isDirectory() || !readable(path)) return false
+const isOpenFolder = (path: string): boolean => lstatSync(path).isDirectory() && openEntries(path) >= MANY
+
+/** How much is in a folder, at all depths; minus infinity where something in it is not for everybody. What a link leads to is judged there. */
+function openEntries(folder: string): number {
+  if (!readable(folder)) return Number.NEGATIVE_INFINITY
+  let count = 0
+  for (const one of readdirSync(folder, { withFileTypes: true })) {
+    const path = `${folder}/${one.name}`
+    count += one.isDirectory() ? 1 + openEntries(path) : one.isSymbolicLink() || readable(path) ? 1 : Number.NEGATIVE_INFINITY
+    if (count < 0) break
+  }
+  return count
+}
+
+/** Files, folders and links that everybody may read. A few of them: Node's own way of copying takes twice as long to look around. */
+function copyReadable(from: string, to: string): void {
+  const found = lstatSync(from)
   try {
-    const inside = readdirSync(path, { recursive: true, withFileTypes: true })
-    return inside.length >= MANY && inside.every((one) => one.isSymbolicLink() || readable(join(one.parentPath, one.name)))
+    if (found.isSymbolicLink()) symlinkSync(readlinkSync(from), to)
+    else if ((found.mode & constants.S_IROTH) === 0) return
+    else if (found.isFile()) copyFileSync(from, to)
+    else if (found.isDirectory()) {
+      mkdirSync(to, { recursive: true })
+      for (const name of readdirSync(from)) copyReadable(`${from}/${name}`, `${to}/${name}`)
+    }
   } catch {
-    // A folder in it that not everybody may look into.
-    return false
+    // A file that cannot be copied is one a program of the lab cannot need.
   }
 }
 
