@@ -130,15 +130,14 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
 
     async spawn(name, program, log) {
       const pid = pidOf(name)
-      try {
-        const { flag, close } = openSpace(pid, program.in)
-        // What has no view of its own is netlab's.
-        const limits = program.mounts.length > 0 ? o.limits : undefined
-        return await spawnContainer({ machine: pid, netFlag: flag, limits }, program, log).finally(close)
-      } catch (error) {
-        log(`${(error as Error).message}\n`, 'stderr')
+      const space = spaceOf(pid, program.in)
+      if ('says' in space) {
+        log(`${space.says}\n`, 'stderr')
         return ENDED
       }
+      // What has no view of its own is netlab's.
+      const limits = program.mounts.length > 0 ? o.limits : undefined
+      return await spawnContainer({ machine: pid, netFlag: space.flag, limits }, program, log).finally(space.close)
     },
     enter,
 
@@ -155,6 +154,15 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       lab.close()
       prepared = undefined
     },
+  }
+}
+
+/** Of a namespace that is not there, or is no namespace, the program says so in its log. */
+function spaceOf(pid: number, netns: string | undefined): ReturnType<typeof openSpace> | { readonly says: string } {
+  try {
+    return openSpace(pid, netns)
+  } catch (error) {
+    return { says: (error as Error).message }
   }
 }
 
