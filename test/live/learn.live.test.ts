@@ -10,7 +10,10 @@ import { home, netlab, until } from '../support/netlab.ts'
 const n = netlab({ timeout: 400_000 })
 const folder = mkdtempSync(join(tmpdir(), 'netlab-learn-'))
 const socket = join(folder, 'tmux')
-const tmux = (...args: string[]): string => execFileSync('tmux', ['-S', socket, ...args], { encoding: 'utf8', env: { ...process.env, TERM: 'xterm-256color' } })
+// In CI nothing is drawn: the learner's terminal is not there.
+const { CI: _, TMUX: __, ...own } = process.env
+const tmux = (...args: string[]): string =>
+  execFileSync('tmux', ['-u', '-S', socket, ...args], { encoding: 'utf8', env: { ...own, TERM: 'xterm-256color', LC_ALL: 'C.UTF-8' } })
 afterAll(async () => {
   await execa('tmux', ['-S', socket, 'kill-server'], { reject: false })
   await n.clean()
