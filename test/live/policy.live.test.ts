@@ -61,18 +61,20 @@ describe.each(ENGINES)('policy $engine, proxy $proxy', ({ engine, proxy, cases }
     expect([flows.length, ports, flows.filter(({ allowed }) => !allowed)]).toEqual([9 * 9 * 4, ['80/TCP', '80/UDP', '81/TCP', '81/UDP'], []])
   })
 
-  test.runIf(engine === 'kube-router')('a hole made by hand is seen by measuring', { timeout: 30_000 }, async () => {
-    const { status } = await n.json('pod', 'b', '-n', 'y')
-    const hole = ['FORWARD', '-s', status.podIP, '-j', 'ACCEPT']
-    await n.ok('exec', 'node-1', '--', 'iptables', '-I', ...hole)
-    try {
-      await apply(policies([{ ...only('a'), policyTypes: ['Ingress'] }]))
-      expect(different(await matrix('--port', '80'))).toEqual(['y/b x/a 80/TCP: measured true'])
-    } finally {
-      await n.ok('exec', 'node-1', '--', 'iptables', '-D', ...hole)
-      await forget()
-    }
-  })
+  // The hole is one in iptables: nftables' own chains would refuse all the same.
+  if (engine === 'kube-router')
+    test('a hole made by hand is seen by measuring', { timeout: 30_000 }, async () => {
+      const { status } = await n.json('pod', 'b', '-n', 'y')
+      const hole = ['FORWARD', '-s', status.podIP, '-j', 'ACCEPT']
+      await n.ok('exec', 'node-1', '--', 'iptables', '-I', ...hole)
+      try {
+        await apply(policies([{ ...only('a'), policyTypes: ['Ingress'] }]))
+        expect(different(await matrix('--port', '80'))).toEqual(['y/b x/a 80/TCP: measured true'])
+      } finally {
+        await n.ok('exec', 'node-1', '--', 'iptables', '-D', ...hole)
+        await forget()
+      }
+    })
 
   for (const name of cases)
     test(name, { timeout: 30_000 }, async () => {
