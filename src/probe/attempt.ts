@@ -95,7 +95,9 @@ async function watchDuring({ tcpdump, mark }: Watch, { of, scene, hands }: Watch
   const unsure = (observed: string): Judged => ({ verdict: 'error', observed, evidence: tcpdumpSays(seen()) })
   let tap: Tap
   try {
-    tap = await hands.tap(tcpdump, (chunk) => (text += chunk))
+    tap = await hands.tap(tcpdump, (chunk) => {
+      text += chunk
+    })
   } catch (cause) {
     return unsure(`tcpdump could not be started: ${cause instanceof Error ? cause.message : String(cause)}`)
   }

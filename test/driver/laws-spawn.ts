@@ -45,6 +45,25 @@ export const spawnLaws: readonly Law[] = [
     },
   },
   {
+    says: 'a listener that happens to answer something, as short functions do, hears everything all the same',
+    needs: ['processes'],
+    async keep(world) {
+      await up(world, a)
+      let text = ''
+      const running = await within(
+        5_000,
+        world.driver.spawn(
+          'a',
+          program(['sh', '-c', 'echo one; sleep 0.1; echo two; seq 1 20000 | tail -n 1']),
+          ((chunk: string) => (text += chunk)) as () => void,
+        ),
+        'sh starts',
+      )
+      await within(5_000, running.exit, 'sh ends')
+      assert.equal(text, 'one\ntwo\n20000\n')
+    },
+  },
+  {
     says: 'without stdin of its own a program reads the end at once',
     needs: ['processes'],
     async keep(world) {

@@ -27,7 +27,8 @@ export async function spawnContainer(
   ] as const)
     output.setEncoding('utf8').on('data', (chunk: string) => {
       const enough = log(chunk, from)
-      if (enough === undefined) return
+      // Many a listener is a short function that happens to answer something.
+      if (!(enough instanceof Promise)) return
       output.pause()
       void enough.then(() => output.resume())
     })
