@@ -50,15 +50,9 @@ export const spawnLaws: readonly Law[] = [
     async keep(world) {
       await up(world, a)
       let text = ''
-      const running = await within(
-        5_000,
-        world.driver.spawn(
-          'a',
-          program(['sh', '-c', 'echo one; sleep 0.1; echo two; seq 1 20000 | tail -n 1']),
-          ((chunk: string) => (text += chunk)) as () => void,
-        ),
-        'sh starts',
-      )
+      const hear: (chunk: string) => void = (chunk) => (text += chunk)
+      const script = 'echo one; sleep 0.1; echo two; seq 1 20000 | tail -n 1'
+      const running = await within(5_000, world.driver.spawn('a', program(['sh', '-c', script]), hear), 'sh starts')
       await within(5_000, running.exit, 'sh ends')
       assert.equal(text, 'one\ntwo\n20000\n')
     },
