@@ -1,11 +1,12 @@
 /** `netlab policy test`: the table that objects make, without a running lab; with --live built, measured and compared as well. */
 import { settle } from '#controllers/settle.ts'
-import { type LabState, listLabs, stateRoot, stopLab } from '#daemon/state.ts'
+import { type LabState, stopLab } from '#daemon/state.ts'
 import type { Lab } from '#lab/lab.ts'
 import { clusterOf } from '#model/model.ts'
 import { parseIp } from '#net/net.ts'
 import type { Asked } from '#policy/matrix.ts'
 import { declaredPorts, type Table, tableOf } from '#policy/table.ts'
+import { runningLabs } from './alive.ts'
 import { clientOf } from './client.ts'
 import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
 import { givenLab, NOW } from './lab-given.ts'
@@ -36,7 +37,7 @@ export async function testPolicies(words: readonly string[], wish: Wish, args: A
 }
 
 async function live(lab: Lab, word: string, { ports, ...outside }: Wish, args: Args, io: Io): Promise<number> {
-  if (listLabs(stateRoot(io.env)).some(({ name }) => name === lab.name))
+  if (runningLabs(io).some(({ name }) => name === lab.name))
     throw stop(USAGE, `lab ${lab.name} runs already: netlab policy matrix --probe measures it, netlab down ${lab.name} stops it`)
   const { state, end } = await bringUp({ place: findLab(word, io.cwd), lab, wait: true, install: !on(args, 'no-install') }, io, openProgress(io))
   if (end.exit === NOT_STARTED) return NOT_STARTED

@@ -16,6 +16,7 @@ import type { Cluster } from '#model/cluster.ts'
 import { clusterOf } from '#model/model.ts'
 import { forgottenBy, isProxys, programsOf, withoutProxy } from '#plan/plan.ts'
 import { wiring } from '#underlay/underlay.ts'
+import { declareOne } from './declare.ts'
 import { createNodes } from './nodes.ts'
 import { perform } from './perform.ts'
 import { createPods, type Pods } from './pods.ts'
@@ -416,41 +417,5 @@ export function createEngine(o: EngineOptions): Engine {
     },
   }
 }
-
-/** @throws what the API would answer, when the object is refused. */
-function declareOne(store: Store, object: KubeObject, last: KubeObject = object): string[] {
-  const { kind, metadata } = object
-  const label = `${kind.toLowerCase()}/${metadata.name}`
-  const before = store.get(kind, metadata.namespace, metadata.name)
-  if (before === undefined) {
-    const answer = store.create(kind, metadata.namespace, object)
-    if (!answer.ok) throw new Error(answer.status.message)
-    return [`${label} created`]
-  }
-  // What the cluster filled in (addresses, ports, status) stays unless the manifest says otherwise.
-  const answer = store.patch(kind, metadata.namespace, metadata.name, changed(saidBy(last), saidBy(object)), 'merge')
-  if (!answer.ok) throw new Error(answer.status.message)
-  // Of a Node the lab file says the address too, which is no part of its spec.
-  const whole =
-    object.kind === 'Node' ? store.patch('Node', undefined, metadata.name, { status: { addresses: object.status.addresses } }, 'merge', 'status') : answer
-  if (!whole.ok) throw new Error(whole.status.message)
-  return whole.value.metadata.resourceVersion === before.metadata.resourceVersion ? [] : [`${label} configured`]
-}
-
-/** What an author says of an object: not its status. */
-function saidBy({ metadata: { labels, annotations }, ...object }: KubeObject): object {
-  return { ...Object.fromEntries(Object.entries(object).filter(([field]) => field !== 'status')), metadata: { labels, annotations } }
-}
-
-/** A merge patch to what is said now, and without what was said last time and no longer is. */
-function changed(last: unknown, now: unknown): unknown {
-  if (!isMap(now)) return now
-  const before = isMap(last) ? last : {}
-  const said = Object.entries(now).filter(([, value]) => value !== undefined)
-  const gone = Object.keys(before).filter((key) => before[key] !== undefined && now[key] === undefined)
-  return Object.fromEntries([...gone.map((key) => [key, null]), ...said.map(([key, value]) => [key, changed(before[key], value)])])
-}
-
-const isMap = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const placeOf = ({ metadata, spec }: PodObject): string => `${spec.nodeName} ${metadata.namespace}/${metadata.name}`

@@ -1,4 +1,5 @@
 /** A packet under way through a machine's plan: what everything that is asked about it shares. */
+import type { Ip } from '#net/net.ts'
 import type { Seen } from './rule.ts'
 import type { NodeProgram } from './step.ts'
 
@@ -19,6 +20,18 @@ export type Walk = {
   readonly path: Hop[]
   readonly program: NodeProgram
   masquerade: boolean
+}
+
+/** A rule of nat takes the packet: to another destination, or out under the node's own address. */
+export function translate(walk: Walk, target: { readonly does: 'dnat'; readonly to: Ip; readonly port?: number } | { readonly does: 'masquerade' }): 'accept' {
+  if (target.does === 'masquerade') {
+    walk.masquerade = true
+    return 'accept'
+  }
+  walk.seen.to = target.to
+  walk.seen.dport = target.port ?? walk.seen.dport
+  walk.seen.isTranslated = true
+  return 'accept'
 }
 
 /** What the kernel asks at a hook, in order of priority. `taken`: IPVS sends it on by itself. */

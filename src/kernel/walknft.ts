@@ -3,7 +3,7 @@ import type { Family } from '#net/net.ts'
 import { tableOf } from './nft.ts'
 import { isKey, type NftRule, readElement, readNftRule, type Sets, type Verdict } from './nftrule.ts'
 import type { NodeProgram } from './step.ts'
-import { type Asked, type Hook, PRIORITY, type Stop, unknown, type Walk } from './walk.ts'
+import { type Asked, type Hook, PRIORITY, type Stop, translate, unknown, type Walk } from './walk.ts'
 
 export const nftChainsAt = (walk: Walk, hook: Hook): readonly Asked[] =>
   tablesOf(walk.program, walk.seen.family).flatMap((table) =>
@@ -111,7 +111,6 @@ function verdictOf({ seen }: Walk, { sets }: Ruleset, { statements }: NftRule): 
 }
 
 function follow(walk: Walk, table: Ruleset, verdict: Verdict): End {
-  const { seen } = walk
   switch (verdict.does) {
     case 'accept':
     case 'drop':
@@ -123,13 +122,9 @@ function follow(walk: Walk, table: Ruleset, verdict: Verdict): End {
     case 'goto':
       return through(walk, table, verdict.chain)
     case 'dnat':
-      seen.to = verdict.to
-      seen.dport = verdict.port ?? seen.dport
-      seen.isTranslated = true
-      return 'accept'
+      return translate(walk, verdict)
     case 'masquerade':
-      walk.masquerade = true
-      return 'accept'
+      return translate(walk, { does: 'masquerade' })
     default:
       return verdict satisfies never
   }

@@ -2,7 +2,7 @@
 import type { Family } from '#net/net.ts'
 import { type Rule, readRule } from './rule.ts'
 import type { NodeProgram, Step, Table } from './step.ts'
-import { type Asked, type Hook, PRIORITY, type Stop, unknown, type Walk } from './walk.ts'
+import { type Asked, type Hook, PRIORITY, type Stop, translate, unknown, type Walk } from './walk.ts'
 
 export function tablesAt(walk: Walk, hook: Hook): readonly Asked[] {
   const tables = tablesOf(walk.program, walk.seen.family)
@@ -48,13 +48,9 @@ function through(walk: Walk, tables: Tables, [table, chain]: readonly [table: Ta
         seen.mark = target.change(seen.mark)
         break
       case 'dnat':
-        seen.to = target.to
-        seen.dport = target.port ?? seen.dport
-        seen.isTranslated = true
-        return 'accept'
+        return translate(walk, target)
       case 'masquerade':
-        walk.masquerade = true
-        return 'accept'
+        return translate(walk, { does: 'masquerade' })
       default:
         return target satisfies never
     }
