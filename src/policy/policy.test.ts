@@ -31,7 +31,7 @@ function policy(name: string, spec: Json, namespace = 'x'): KubeObject {
   return read.value
 }
 
-const only = (name: string) => ({ podSelector: { matchLabels: { pod: name } } })
+const thePod = (name: string) => ({ podSelector: { matchLabels: { pod: name } } })
 const namespaceOf = (...names: readonly string[]) => ({ namespaceSelector: { matchExpressions: [{ key: 'ns', operator: 'In', values: names }] } })
 
 /** Who is refused where, one line per source: `x/a: x/b x/c`. The way of a Pod to itself is nobody's business. */
@@ -57,25 +57,25 @@ test('without policies all is open', () => expect(refused([])).toEqual([]))
 
 test('a policy isolates the Pods it selects in its own namespace, for what comes in when it says no types', () => {
   expect(refused([policy('deny', { podSelector: {} })])).toEqual(lines(ALL, ['x/a', 'x/b', 'x/c']))
-  expect(refused([policy('deny', only('a'))])).toEqual(lines(ALL, ['x/a']))
+  expect(refused([policy('deny', thePod('a'))])).toEqual(lines(ALL, ['x/a']))
 })
 
 test('without types a policy that has egress rules closes ingress too, and egress: [] is no rule', () => {
   const from = ['x/a']
-  const both = refused([policy('p', { ...only('a'), egress: [{ to: [only('b')] }] })])
+  const both = refused([policy('p', { ...thePod('a'), egress: [{ to: [thePod('b')] }] })])
   expect(both).toEqual([...lines(from, allBut('x/b')), ...lines(allBut('x/a'), ['x/a'])])
-  expect(refused([policy('p', { ...only('a'), egress: [] })])).toEqual(lines(ALL, ['x/a']))
+  expect(refused([policy('p', { ...thePod('a'), egress: [] })])).toEqual(lines(ALL, ['x/a']))
 })
 
 test('rules of a direction that is not among the types do nothing', () => {
-  expect(refused([policy('p', { ...only('a'), policyTypes: ['Egress'], ingress: [], egress: [{}] })])).toEqual([])
-  expect(refused([policy('p', { ...only('a'), policyTypes: ['Egress'], ingress: [{}] })])).toEqual(lines(['x/a'], ALL))
+  expect(refused([policy('p', { ...thePod('a'), policyTypes: ['Egress'], ingress: [], egress: [{}] })])).toEqual([])
+  expect(refused([policy('p', { ...thePod('a'), policyTypes: ['Egress'], ingress: [{}] })])).toEqual(lines(['x/a'], ALL))
 })
 
 test('an empty rule allows everything in its direction, no rule nothing; policies add up and never take away', () => {
   expect(refused([policy('p', { podSelector: {}, ingress: [{}] })])).toEqual([])
   const deny = policy('deny', { podSelector: {} })
-  expect(refused([deny, policy('some', { ...only('a'), ingress: [{ from: [only('b')] }] })])).toEqual(
+  expect(refused([deny, policy('some', { ...thePod('a'), ingress: [{ from: [thePod('b')] }] })])).toEqual(
     ALL.map((one) => [one, ['x/a', 'x/b', 'x/c'].filter((to) => to !== one && !(one === 'x/b' && to === 'x/a'))] as const).map(
       ([one, to]) => `${one}: ${to.join(' ')}`,
     ),
@@ -83,16 +83,16 @@ test('an empty rule allows everything in its direction, no rule nothing; policie
 })
 
 test('two selectors in one peer must both hold, in two peers one of them', () => {
-  const and = policy('and', { ...only('a'), ingress: [{ from: [{ ...namespaceOf('y'), ...only('b') }] }] })
-  const or = policy('or', { ...only('a'), ingress: [{ from: [namespaceOf('y'), only('b')] }] })
+  const and = policy('and', { ...thePod('a'), ingress: [{ from: [{ ...namespaceOf('y'), ...thePod('b') }] }] })
+  const or = policy('or', { ...thePod('a'), ingress: [{ from: [namespaceOf('y'), thePod('b')] }] })
   expect([refused([and]), refused([or])]).toEqual([lines(allBut('y/b'), ['x/a']), lines(allBut('x/b', 'y/a', 'y/b', 'y/c'), ['x/a'])])
 })
 
 test('an empty namespaceSelector is all Pods and no address outside', () => {
-  const cluster = clusterWith({ objects: [...world, policy('p', { ...only('a'), ingress: [{ from: [{ namespaceSelector: {} }] }] })] })
+  const cluster = clusterWith({ objects: [...world, policy('p', { ...thePod('a'), ingress: [{ from: [{ namespaceSelector: {} }] }] })] })
   const to = { pod: cluster.pods.find((one) => endName({ pod: one }) === 'x/a') as never }
   const from = (address: string) => decide(cluster, { from: { ip: ip(address) }, to, protocol: 'TCP', port: 80 }).allowed
-  expect([refused([policy('p', { ...only('a'), ingress: [{ from: [{ namespaceSelector: {} }] }] })]), from('203.0.113.10'), from('192.168.0.12')]).toEqual([
+  expect([refused([policy('p', { ...thePod('a'), ingress: [{ from: [{ namespaceSelector: {} }] }] })]), from('203.0.113.10'), from('192.168.0.12')]).toEqual([
     [],
     false,
     false,
@@ -100,7 +100,7 @@ test('an empty namespaceSelector is all Pods and no address outside', () => {
 })
 
 test('an absent key satisfies NotIn and DoesNotExist, and no other requirement; an empty value still wants its key', () => {
-  const from = (podSelector: Json) => refused([policy('p', { ...only('a'), ingress: [{ from: [{ podSelector }] }] })])
+  const from = (podSelector: Json) => refused([policy('p', { ...thePod('a'), ingress: [{ from: [{ podSelector }] }] })])
   const expr = (operator: string, values?: readonly string[]) => ({ matchExpressions: [{ key: 'tier', operator, ...(values ? { values } : {}) }] })
   const others = lines(allBut('x/b', 'x/c'), ['x/a'])
   const none = lines(ALL, ['x/a'])
@@ -115,7 +115,7 @@ test('an absent key satisfies NotIn and DoesNotExist, and no other requirement; 
 
 test('ports: TCP is what is meant when no protocol is said, a range has both its ends, no number is every port of the protocol', () => {
   const at = (ports: readonly Json[], port: number, protocol: 'TCP' | 'UDP') =>
-    refused([policy('p', { ...only('a'), ingress: [{ ports }] })], { port, protocol }).length === 0
+    refused([policy('p', { ...thePod('a'), ingress: [{ ports }] })], { port, protocol }).length === 0
   expect([
     at([{}], 80, 'TCP'),
     at([{}], 81, 'TCP'),
@@ -129,7 +129,7 @@ test('ports: TCP is what is meant when no protocol is said, a range has both its
 })
 
 test('a rule for SCTP isolates for TCP all the same', () => {
-  expect(refused([policy('p', { ...only('a'), ingress: [{ ports: [{ protocol: 'SCTP', port: 80 }] }] })])).toEqual(lines(ALL, ['x/a']))
+  expect(refused([policy('p', { ...thePod('a'), ingress: [{ ports: [{ protocol: 'SCTP', port: 80 }] }] })])).toEqual(lines(ALL, ['x/a']))
 })
 
 test('a named port is the number that each destination gives the name, for its protocol; nobody has an unknown name, and no address outside has any', () => {
@@ -142,7 +142,7 @@ test('a named port is the number that each destination gives the name, for its p
   })
   const objects = [...world, other]
   const named = (port: string, at: number, protocol: 'TCP' | 'UDP' = 'TCP') =>
-    refused([policy('p', { ...only('b'), policyTypes: ['Egress'], egress: [{ ports: [{ port, protocol }] }] })], { port: at, protocol, objects })
+    refused([policy('p', { ...thePod('b'), policyTypes: ['Egress'], egress: [{ ports: [{ port, protocol }] }] })], { port: at, protocol, objects })
   expect([named('serve-80-tcp', 80), named('serve-80-tcp', 81), named('serve-80-tcp', 80, 'UDP'), named('nothing', 80)]).toEqual([
     ['x/b: x/d'],
     lines(['x/b'], ALL),
@@ -153,7 +153,7 @@ test('a named port is the number that each destination gives the name, for its p
 
 test('a block looks at addresses, those of Pods too; except cuts its own block only, and another peer may let in again what it cut', () => {
   const block = { ipBlock: { cidr: '10.244.0.0/16', except: ['10.244.1.0/24'] } }
-  const from = (...peers: readonly Json[]) => refused([policy('p', { ...only('a'), ingress: [{ from: peers }] })])
+  const from = (...peers: readonly Json[]) => refused([policy('p', { ...thePod('a'), ingress: [{ from: peers }] })])
   const second = ['x/b', 'y/b', 'z/b']
   expect([from(block), from(block, { ipBlock: { cidr: '10.244.1.11/32' } })]).toEqual([lines(second, ['x/a']), lines(['x/b', 'z/b'], ['x/a'])])
 })
@@ -176,7 +176,7 @@ test('what the Pod’s own node sends always comes in; from other nodes it is an
 
 test('a Pod on its node’s network is neither isolated nor meant by a selector', () => {
   const host = pod('agent', { namespace: 'x', node: 'node-2', ip: '192.168.0.11', labels: { pod: 'b' }, spec: { hostNetwork: true } })
-  const cluster = clusterWith({ objects: [...world, host, policy('p', { podSelector: {}, ingress: [{ from: [only('b')] }] })] })
+  const cluster = clusterWith({ objects: [...world, host, policy('p', { podSelector: {}, ingress: [{ from: [thePod('b')] }] })] })
   const end = (name: string): End => ({ pod: cluster.pods.find((one) => endName({ pod: one }) === name) as never })
   const may = (from: string, to: string) => decide(cluster, { from: end(from), to: end(to), protocol: 'TCP', port: 80 }).allowed
   expect([may('z/a', 'x/agent'), may('x/agent', 'x/a'), may('x/agent', 'x/b')]).toEqual([true, false, true])
@@ -187,7 +187,7 @@ test('a decision names the rules that let a flow pass, and the policies that iso
     objects: [
       ...world,
       policy('deny', { podSelector: {} }),
-      policy('web', { ...only('a'), ingress: [{ ports: [{ port: 443 }] }, { from: [only('b')], ports: [{ port: 80 }] }] }),
+      policy('web', { ...thePod('a'), ingress: [{ ports: [{ port: 443 }] }, { from: [thePod('b')], ports: [{ port: 80 }] }] }),
     ],
   })
   const end = (name: string): End => ({ pod: cluster.pods.find((one) => endName({ pod: one }) === name) as never })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { home, netlab } from '../support/netlab.ts'
-import { inNamespaces, type Json, only } from '../support/policies/cases.ts'
+import { inNamespaces, type Json, thePod } from '../support/policies/cases.ts'
 
 /** Each question from a port of its own, hence a new connection; says how many were asked and how many were answered. */
 const STREAM = `use IO::Socket::INET; use IO::Select; my ($to, $end, $wait) = ($ARGV[0], time + $ARGV[1], $ARGV[2]); my ($asked, $answered) = (0, 0);
@@ -40,7 +40,7 @@ describe.each(['kube-router', 'kube-router-nftables'])('policy %s', (engine) => 
     const { apiVersion, metadata, spec } = await n.json(kind, name, '-n', namespace)
     return { apiVersion, kind, metadata: { name, ...(metadata.namespace && { namespace }), labels: { ...metadata.labels, ...labels } }, spec }
   }
-  const own: Json = { ...only('a'), ingress: [{ from: [only('b')], ports: [{ protocol: 'UDP', port: 80 }] }] }
+  const own: Json = { ...thePod('a'), ingress: [{ from: [thePod('b')], ports: [{ protocol: 'UDP', port: 80 }] }] }
 
   test('at a high rate of changes nothing forbidden gets in, and nothing allowed is lost', { timeout: 100_000 }, async () => {
     // On another port: what was let in before the policy came would be let in after it too.
@@ -60,11 +60,11 @@ describe.each(['kube-router', 'kube-router-nftables'])('policy %s', (engine) => 
       await n.ok('delete', 'networkpolicy', before, '-n', 'x')
       await apply(
         policy('turns', {
-          ...only('a'),
-          ingress: [{ from: [round % 2 === 0 ? only('c') : inNamespaces('y')], ports: [{ protocol: round % 2 === 0 ? 'UDP' : 'TCP', port: 80 }] }],
+          ...thePod('a'),
+          ingress: [{ from: [round % 2 === 0 ? thePod('c') : inNamespaces('y')], ports: [{ protocol: round % 2 === 0 ? 'UDP' : 'TCP', port: 80 }] }],
         }),
       )
-      await apply(policy('first', { ...only('c'), ...(round % 2 === 0 ? { ingress: [] } : { policyTypes: ['Egress'], egress: [{}] }) }))
+      await apply(policy('first', { ...thePod('c'), ...(round % 2 === 0 ? { ingress: [] } : { policyTypes: ['Egress'], egress: [{}] }) }))
       await apply(await labelled('Pod', 'b', { turn: `${round}` }, 'y'), await labelled('Namespace', 'z', { turn: `${round}` }), service(8000 + round))
       await n.ok('delete', 'pod', 'c', '-n', 'z', '--force').catch(() => n.ok('delete', 'pod', 'c', '-n', 'z'))
       await n.ok('apply', '-f', join(folder, 'lab/manifests'))

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Table } from '#policy/table.ts'
 import { home, netlab } from '../support/netlab.ts'
-import { CASES, inNamespaces, type Json, only, policies } from '../support/policies/cases.ts'
+import { CASES, inNamespaces, type Json, policies, thePod } from '../support/policies/cases.ts'
 
 /** Every engine beside each kube-proxy that a lab may have; the first two meet all cases, the others those that the two could disagree about. */
 const SOME = ['default deny all ingress and all egress traffic', 'named ports in and out', 'policies add up']
@@ -68,7 +68,7 @@ describe.each(ENGINES)('policy $engine, proxy $proxy', ({ engine, proxy, cases }
       const hole = ['FORWARD', '-s', status.podIP, '-j', 'ACCEPT']
       await n.ok('exec', 'node-1', '--', 'iptables', '-I', ...hole)
       try {
-        await apply(policies([{ ...only('a'), policyTypes: ['Ingress'] }]))
+        await apply(policies([{ ...thePod('a'), policyTypes: ['Ingress'] }]))
         expect(different(await matrix('--port', '80'))).toEqual(['y/b x/a 80/TCP: measured true'])
       } finally {
         await n.ok('exec', 'node-1', '--', 'iptables', '-D', ...hole)
@@ -93,7 +93,7 @@ describe.each(ENGINES)('policy $engine, proxy $proxy', ({ engine, proxy, cases }
 
   test('labels of Pods and namespaces, Pods made anew and gone take effect by themselves', { timeout: 60_000 }, async () => {
     try {
-      await apply(policies([{ ...only('a'), ingress: [{ from: [{ ...inNamespaces('y'), podSelector: { matchLabels: { role: 'client' } } }] }] }]))
+      await apply(policies([{ ...thePod('a'), ingress: [{ from: [{ ...inNamespaces('y'), podSelector: { matchLabels: { role: 'client' } } }] }] }]))
       await agree()
       await label('pod', 'b', { role: 'client' }, 'y')
       await agree()
@@ -109,7 +109,7 @@ describe.each(ENGINES)('policy $engine, proxy $proxy', ({ engine, proxy, cases }
 
   test('judged behind the Service: a policy names the Pods and their ports, whatever address was called', { timeout: 60_000 }, async () => {
     try {
-      await apply(policies([{ ...only('a'), ingress: [{ from: [only('b')], ports: [{ port: 80 }] }] }]))
+      await apply(policies([{ ...thePod('a'), ingress: [{ from: [thePod('b')], ports: [{ port: 80 }] }] }]))
       const call = async (from: string, port: number) => {
         const ip = (await n.json('service', 's-x-a', '-n', 'x')).spec.clusterIP
         return (await n.run('exec', `pod/${from}`, '--', 'curl', '-s', '-m', '2', `http://${ip}:${port}/hostname`)).out
