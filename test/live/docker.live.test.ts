@@ -1,4 +1,5 @@
 /** Labs whose nodes are Docker containers: as users meet them, and what is left when somebody is killed. */
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -103,6 +104,18 @@ if (why !== undefined) {
     await Promise.all([n.ok('up', SMALL), n.ok('up', LAB, '--driver', 'docker')])
     for (const lab of ['small', LAB])
       expect(await n.ok('exec', '--lab', lab, 'node-1', '--', 'ip', '-4', '-br', 'addr', 'show', 'eth0')).toContain('192.168.0.10/24')
+  })
+
+  test('a config of Docker that cannot be read is nothing a learner hears of', async () => {
+    const folder = join(n.root, '.config-of-another')
+    // Even root cannot read a folder like a file.
+    mkdirSync(join(folder, 'config.json'), { recursive: true })
+    const asked = { env: { NETLAB_STATE: n.root, DOCKER_CONFIG: folder }, reject: false } as const
+    const told = async (...args: string[]) => {
+      const { exitCode, stderr } = await execa(join(home, 'netlab'), args, asked)
+      return [exitCode, /config/i.test(stderr)]
+    }
+    expect([await told('up', SMALL, '--driver', 'docker'), await told('exec', 'node-1', '--', 'true'), await told('down')]).toEqual(Array(3).fill([0, false]))
   })
 
   test('what strangers have keeps its name and its range, and stays', async () => {

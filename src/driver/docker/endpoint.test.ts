@@ -44,6 +44,21 @@ test('Docker is where its own command line finds it: DOCKER_HOST, DOCKER_CONTEXT
   )
 })
 
+test('where the config cannot be read, docker is not shown it, and says nothing of it to a learner', () => {
+  const [unreadable, broken] = [join(home, 'unreadable'), join(home, 'broken')]
+  // As to another user's: even root cannot read a folder like a file.
+  mkdirSync(join(unreadable, 'config.json'), { recursive: true })
+  mkdirSync(broken)
+  writeFileSync(join(broken, 'config.json'), '{')
+  expect([unreadable, broken, join(home, 'none'), config].map((folder) => endpointOf({ DOCKER_CONFIG: folder, DOCKER_HOST: 'unix:///d.sock' }).flags)).toEqual([
+    ['--config', '/nonexistent/.docker', '--host', 'unix:///d.sock'],
+    ['--config', '/nonexistent/.docker', '--host', 'unix:///d.sock'],
+    ['--config', join(home, 'none'), '--host', 'unix:///d.sock'],
+    ['--config', config, '--host', 'unix:///d.sock'],
+  ])
+  expect(endpointOf({ DOCKER_CONFIG: unreadable }).flags).toEqual(['--config', '/nonexistent/.docker', '--host', 'unix:///var/run/docker.sock'])
+})
+
 test('a Docker that does not answer is told with the way out', () => {
   const at = endpointOf({ DOCKER_HOST: 'unix:///d.sock' })
   const told = (code: string) => unreachable(at, Object.assign(new Error('words'), { code }), 'ann')

@@ -11,23 +11,28 @@ export type Endpoint = {
   readonly host: string
   /** For dockerode. */
   readonly options: DockerOptions
-  /** Flags by which `docker` finds the same one. */
+  /** Flags by which `docker` finds the same one, whatever its environment says, and has nothing to complain of. */
   readonly flags: readonly string[]
 }
 
 const SOCKET = '/var/run/docker.sock'
 
+/** A folder that no Debian has: where there is no config, `docker` is content. */
+const NO_CONFIG = '/nonexistent/.docker'
+
 /** @throws when a context is named that is not there, or keys are named that cannot be read. */
 export function endpointOf(env: Env): Endpoint {
-  const folder = env['DOCKER_CONFIG'] ?? join(env['HOME'] ?? '/root', '.docker')
+  const folder = env['DOCKER_CONFIG'] || join(env['HOME'] ?? '/root', '.docker')
+  const config = configIn(folder)
+  const flags = ['--config', config === undefined ? NO_CONFIG : folder]
   const certificates = env['DOCKER_CERT_PATH']
   const verify = env['DOCKER_TLS_VERIFY']
   if (env['DOCKER_HOST']) {
     const tls = verify || certificates ? (certificates ?? folder) : undefined
-    return at(env['DOCKER_HOST'], env, tls, ['--host', env['DOCKER_HOST'], ...(tls === undefined ? [] : tlsFlags(tls, Boolean(verify)))])
+    return at(env['DOCKER_HOST'], env, tls, [...flags, '--host', env['DOCKER_HOST'], ...(tls === undefined ? [] : tlsFlags(tls, Boolean(verify)))])
   }
-  const name = env['DOCKER_CONTEXT'] || currentContext(folder)
-  if (name === undefined || name === 'default') return at(`unix://${SOCKET}`, env, undefined, ['--host', `unix://${SOCKET}`])
+  const name = env['DOCKER_CONTEXT'] || config?.currentContext
+  if (!name || name === 'default') return at(`unix://${SOCKET}`, env, undefined, [...flags, '--host', `unix://${SOCKET}`])
   const id = createHash('sha256').update(name).digest('hex')
   const meta = readJson(join(folder, 'contexts/meta', id, 'meta.json')) as { Endpoints?: { docker?: { Host?: string } } } | undefined
   const host = meta?.Endpoints?.docker?.Host
@@ -73,8 +78,16 @@ export function unreachable({ host }: Endpoint, error: unknown, user: string): s
   return `Docker at ${host} does not answer as it should: ${message}`
 }
 
-const currentContext = (folder: string): string | undefined =>
-  (readJson(join(folder, 'config.json')) as { currentContext?: string } | undefined)?.currentContext || undefined
+type Config = { readonly currentContext?: string }
+
+/** Another user's folder cannot be read, and `docker` would say so at every start. A context may be there without a config. @returns undefined then. */
+function configIn(folder: string): Config | undefined {
+  try {
+    return JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as Config
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? {} : undefined
+  }
+}
 
 function readJson(file: string): unknown {
   try {
