@@ -267,6 +267,15 @@ test('a program that asks for stdin gets what is written, and writing to nobody 
   supervisor.write('n1', 'nobody', 'hello\n')
 })
 
+test('what is written to a program that is being launched reaches it, in its order', async () => {
+  const supervisor = supervise()
+  const launching = supervisor.sync('n1', want(sh('read -r a; read -r b; echo "$a $b"', { stdin: true })))
+  supervisor.write('n1', 'p', 'early\n')
+  await launching
+  supervisor.write('n1', 'p', 'later\n')
+  await said(supervisor, 'early later')
+})
+
 test('many programs are started side by side', async () => {
   const supervisor = supervise()
   const programs = Array.from({ length: 30 }, (_, index) => ({

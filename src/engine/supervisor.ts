@@ -41,6 +41,7 @@ export type Supervisor = {
   readonly hold: (machine: string) => void
   /** What waits on the machine for its next start begins now, as if it had never failed: the machine was made anew. */
   readonly hurry: (machine: string) => void
+  /** What is written while it is being launched waits for that; where nothing runs, it is lost. */
   readonly write: (machine: string, id: string, text: string) => void
   /** Drops a process that has ended, and what it printed. */
   readonly forget: (machine: string, id: string) => void
@@ -201,7 +202,10 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
         o.onChange(machine, entry.program.id)
       }
     },
-    write: (machine, id, text) => entries.get(keyOf(machine, id))?.running?.write(text),
+    write(machine, id, text) {
+      const entry = entries.get(keyOf(machine, id))
+      void entry?.launch.then(() => entry.running?.write(text))
+    },
     forget(machine, id) {
       const entry = entries.get(keyOf(machine, id))
       if (entry !== undefined) drop(keyOf(machine, id), entry)
