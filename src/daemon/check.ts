@@ -58,7 +58,7 @@ function worldOf(engine: Engine, o: Pick<World, 'emit' | 'signal' | 'only' | 'an
     ...o,
     cluster: engine.cluster,
     slowness: engine.slowness,
-    clock: { now: () => performance.now(), sleep: (ms, signal) => sleep(ms, undefined, { signal }) },
+    clock: { now: () => performance.now(), wall: () => Date.now(), sleep: (ms, signal) => sleep(ms, undefined, { signal }) },
     nonce: (n) => `${run}${n}`,
     ask: (question, signal) => ask(engine, question, signal),
     act: (act) => perform(engine, act),

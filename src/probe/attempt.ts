@@ -2,6 +2,7 @@
 import type { Output } from '#kernel/command.ts'
 import type { Pod } from '#model/cluster.ts'
 import { controlsOf } from './control.ts'
+import { converge } from './converge.ts'
 import { isNegative } from './defaults.ts'
 import { inquire } from './inquire.ts'
 import { counts, dropped, judgeCapture, MARK_MS, marked, readCapture, START_MS, tcpdumpSays, type Watch, type Watched, watch } from './kinds/capture.ts'
@@ -13,7 +14,7 @@ import type { Probe, Specs } from './schema.ts'
 import type { Tap, World } from './world.ts'
 
 /** What an attempt has to hand. */
-export type Hands = Pick<World, 'cluster' | 'ask' | 'tap' | 'clock' | 'signal' | 'answers' | 'slowness'> & {
+export type Hands = Pick<World, 'cluster' | 'ask' | 'tap' | 'act' | 'emit' | 'clock' | 'signal' | 'answers' | 'slowness'> & {
   readonly nonce: () => string
   readonly probes: ReadonlyMap<string, Probe>
   readonly was: Readonly<Record<string, Pod>>
@@ -30,6 +31,7 @@ export async function attempt(probe: Probe, hands: Hands): Promise<Finding> {
 
 async function uncontrolled(probe: Probe, scene: Scene, hands: Hands): Promise<Finding> {
   if (probe.kind === 'capture') return captured(probe.of, scene, hands)
+  if (probe.kind === 'converge') return converge(probe.of, scene, hands)
   if (probe.kind === 'iptables' && probe.of.grew !== undefined) return counted(probe.of, scene, hands)
   return found(inquire(probe, scene), hands)
 }

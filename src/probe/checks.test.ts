@@ -60,7 +60,7 @@ test('every mistake is told at once, with its place and the way out', () => {
     check.yaml:8:39 spec.groups[0].probes[0].ping.to: "pods[app=frontend][7]": there are 2 such Pods, counted from 0
     check.yaml:9:11 spec.groups[0].probes[0].withing: unknown field "withing"; did you mean "within"?
     check.yaml:12:16 spec.groups[0].probes[1].udp: one question at a time: tcp and udp stand side by side; all: [...] joins them
-    check.yaml:13:11 spec.groups[0].probes[2]: what is asked is missing: one of ping, tcp, udp, http, dns, source, balance, mtu, matrix, interface, route, neigh, fdb, vxlan, bgp-session, bgp-route, sysctl, listen, process, file, exec, object, iptables, capture, answer, all, any, not
+    check.yaml:13:11 spec.groups[0].probes[2]: what is asked is missing: one of ping, tcp, udp, http, dns, source, balance, mtu, matrix, interface, route, neigh, fdb, vxlan, bgp-session, bgp-route, sysctl, listen, process, file, exec, object, iptables, capture, converge, answer, all, any, not
     check.yaml:16:41 spec.groups[0].probes[3].http.url: expected http://… or https://…, found "frontend/"
     check.yaml:16:54 spec.groups[0].probes[3].http.stauts: unknown field "stauts"; did you mean "status"?
     check.yaml:17:19 spec.groups[0].probes[3].within: expected a duration such as 500ms, 20s or 2m, found "3 seconds"

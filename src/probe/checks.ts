@@ -7,7 +7,8 @@ import { readYaml } from '#lab/yaml.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { fail, ok, type Result } from '#net/result.ts'
 import { fieldOf, isObject, listAt, meaning, milliseconds, type Raw, type ReadGroup } from './lint.ts'
-import { type CheckFile, checkFile, type Group, KINDS, type Probe, probe as probeShape, type Step, step as stepShape, type What } from './schema.ts'
+import { type CheckFile, checkFile, type Group, KINDS, type Probe, probe as probeShape, step as stepShape, type What } from './schema.ts'
+import { stepOf } from './steps.ts'
 
 /** With `cluster` every name and place must be there; without it only their form is looked at. */
 export function readChecks(text: string, file: string, cluster?: Cluster): Result<CheckFile, Issue> {
@@ -88,14 +89,6 @@ function whatOf(data: Raw): What {
   if (kind === 'all' || kind === 'any') return { kind, of: ((of ?? []) as readonly Raw[]).map(whatOf) }
   const { node, at, ...rest } = of as Raw
   return { kind, of: at === undefined && node === undefined ? rest : { ...rest, at: at ?? `node/${node}` } } as What
-}
-
-function stepOf(data: Raw): Step | undefined {
-  const remembered = data['as'] === undefined ? {} : { as: String(data['as']) }
-  if (typeof data['unready'] === 'string') return { kind: 'unready', pod: data['unready'], ...remembered }
-  if (typeof data['delete'] === 'string') return { kind: 'delete', pod: data['delete'], ...remembered }
-  if (data['exec'] === undefined) return undefined
-  return { kind: 'exec', exec: data['exec'], ...(data['undo'] === undefined ? {} : { undo: data['undo'] }) } as Step
 }
 
 /** By line and column. */

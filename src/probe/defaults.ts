@@ -13,6 +13,10 @@ const NEGATIVE_WITHIN = 5000
 const NEGATIVE_FOR = 3000
 const TABLE_WITHIN = 5000
 
+/** Packets must have flowed so long without a loss before anything is done, and they have so long to begin to. */
+export const LEAD_MS = 300
+export const FLOW_MS = 10_000
+
 export const NEGATIVE_ATTEMPTS = 3
 /** What cannot be decided so many times in a row will not be decided by waiting. */
 export const ERROR_ATTEMPTS = 3
@@ -25,7 +29,7 @@ export const pauseAfter = (attempts: number): number => Math.min(POLL_MAX, Math.
 /** Until when the probe must hold, and for how long it must then stay so. */
 export function patience(probe: Probe, slowness: number): { readonly within: number; readonly for: number } {
   const negative = isNegative(probe)
-  const usual = probe.kind === 'answer' ? 0 : negative ? NEGATIVE_WITHIN : isTable(probe) ? TABLE_WITHIN : POSITIVE_WITHIN
+  const usual = probe.kind === 'answer' || probe.kind === 'converge' ? 0 : negative ? NEGATIVE_WITHIN : isTable(probe) ? TABLE_WITHIN : POSITIVE_WITHIN
   return { within: (probe.within ?? usual) * slowness, for: probe.for ?? (negative ? NEGATIVE_FOR : 0) }
 }
 
@@ -51,7 +55,7 @@ export function isNegative(what: What): boolean {
 }
 
 const SILENT: readonly string[] = ['silence', 'timeout', 'unreachable']
-const TRAFFIC: readonly What['kind'][] = ['ping', 'tcp', 'udp', 'http', 'dns', 'source', 'balance', 'mtu', 'matrix', 'capture', 'exec']
+const TRAFFIC: readonly What['kind'][] = ['ping', 'tcp', 'udp', 'http', 'dns', 'source', 'balance', 'mtu', 'matrix', 'capture', 'converge', 'exec']
 
 function isTraffic(what: What): boolean {
   switch (what.kind) {

@@ -76,6 +76,8 @@ function inquireInto(what: What, scene: Scene): Inquiry {
       return answer(what.of, scene)
     case 'capture':
       return undecided('packets', ['a capture watches another probe and cannot be a part of one'])
+    case 'converge':
+      return undecided('packets that flow', ['a probe that disturbs stands alone and cannot be a part of one'])
     case 'all':
       return allOf(what.of.map((part) => inquireInto(part, scene)))
     case 'any':

@@ -110,10 +110,10 @@ const nearOr = (name: string): string => hint(name, FACTS).replace(/; known: .*/
 function* durations(raw: Raw, path: Path): Generator<FieldError> {
   for (const field of ['within', 'for']) {
     const text = raw[field]
-    if (typeof text === 'string' && milliseconds(text) === undefined)
-      yield { path: [...path, field], says: `expected a duration such as 500ms, 20s or 2m, found ${JSON.stringify(text)}` }
+    if (typeof text === 'string' && milliseconds(text) === undefined) yield { path: [...path, field], says: noDuration(text) }
   }
 }
+const noDuration = (text: string): string => `expected a duration such as 500ms, 20s or 2m, found ${JSON.stringify(text)}`
 
 /** One kind each, and what a shape cannot say. */
 function* questionRules(raw: Raw, path: Path, o: { readonly scene: Scene | undefined; readonly alone: boolean }): Generator<FieldError> {
@@ -144,6 +144,7 @@ function* specRules(kind: string, of: Raw, path: Path, scene: Scene | undefined)
   if (kind === 'route' && (of['dst'] === undefined) === (of['lookup'] === undefined))
     yield { path, says: 'expected either dst (an entry of the table) or lookup (what the kernel would do)' }
   if (kind === 'answer') yield* answerRules(of, path)
+  if (kind === 'converge') yield* convergeRules(of, path, scene)
   if (kind === 'capture' && ['absent', 'exactly', 'atMost'].filter((field) => of[field] !== undefined && of[field] !== false).length > 1)
     yield { path, says: 'one of absent, exactly and atMost says how many' }
   if (kind === 'http' && typeof of['url'] === 'string' && !/^https?:\/\//.test(of['url']))
@@ -159,6 +160,21 @@ function* answerRules(of: Raw, path: Path): Generator<FieldError> {
   if (of['type'] !== 'choice' && choices.length > 0) yield { path: [...path, 'choices'], says: 'only type choice has choices' }
   for (const right of of['type'] === 'choice' ? [of['is'] ?? []].flat().map(String) : [])
     if (!right.includes('{{') && !choices.includes(right)) yield { path: [...path, 'is'], says: `"${right}" is none of the choices` }
+}
+
+/** Faster than this the two programs are what is measured; a slower stream says less than a ping. */
+const PACES = { least: 2, most: 1000 }
+
+function* convergeRules(of: Raw, path: Path, scene: Scene | undefined): Generator<FieldError> {
+  for (const field of ['every', 'outage', 'cut', 'told', 'lasts']) {
+    const text = of[field]
+    if (typeof text === 'string' && milliseconds(text) === undefined) yield { path: [...path, field], says: noDuration(text) }
+  }
+  const every = milliseconds(String(of['every'] ?? '10ms')) ?? PACES.least
+  if (every < PACES.least || every > PACES.most) yield { path: [...path, 'every'], says: `expected ${PACES.least}ms to ${PACES.most}ms` }
+  if (['outage', 'cut', 'told', 'lost'].every((field) => of[field] === undefined))
+    yield { path, says: 'required: what is borne, one or more of outage, cut, told and lost' }
+  for (const [s, raw] of listAt(of, 'do').entries()) if (isObject(raw)) yield* stepRules(raw, [...path, 'do', s], scene)
 }
 
 function* places(kind: string, of: Raw, path: Path, scene: Scene): Generator<FieldError> {

@@ -48,6 +48,7 @@ async function run(
     cluster: () => lab,
     clock: {
       now: () => now,
+      wall: () => now,
       sleep: async (ms) => {
         await Promise.resolve()
         now += ms
@@ -336,4 +337,45 @@ test('what a Pod is called is looked up anew at each attempt', async () => {
   let looks = 0
   const told = await run('{id: p, ping: {from: pod/client, to: "{{pod.frontend-a.ip}}"}}', { cluster: () => (looks++ === 0 ? { ...lab, pods: [] } : moved) })
   expect([verdicts(told), told.results[0]?.attempts.map((one) => one.verdict)]).toEqual([{ p: 'pass' }, ['error', 'pass']])
+})
+
+test('what a probe disturbs is undone when packets flow no more, and when its run is interrupted', async () => {
+  const converge = (to: string) =>
+    `{id: p, converge: {from: pod/client, to: ${to}, outage: 1s, do: [{exec: {at: node-1, argv: [down]}, undo: {at: node-1, argv: [up]}}]}}`
+  const aborted = new AbortController()
+  /** Packets numbered by the clock, until the link is down. */
+  const lab = (interrupt: boolean) => {
+    let [now, down] = [0, Number.POSITIVE_INFINITY]
+    const sinks: ((chunk: string) => void)[] = []
+    return {
+      clock: {
+        now: () => now,
+        wall: () => now,
+        sleep: async (ms: number) => {
+          for (const until = now + ms; now < until; now += 10) if (now < down) for (const say of sinks) say(`{"seq":${now / 10},"sent":${now},"at":${now}}\n`)
+          await Promise.resolve()
+        },
+      },
+      tap: async ({ argv }: { readonly argv: readonly string[] }, log: (chunk: string) => void) => {
+        if (argv.includes('receive')) {
+          log('{"listens":1}\n')
+          sinks.push(log)
+        }
+        return { exit: new Promise(() => undefined), kill: () => undefined }
+      },
+      act: (act: Act) => {
+        down = act.kind === 'exec' && act.argv[0] === 'down' ? now : Number.POSITIVE_INFINITY
+        if (interrupt) aborted.abort()
+      },
+    }
+  }
+  const cut = await run(converge('pod/frontend-a'), lab(false))
+  const interrupted = await run(converge('pod/frontend-a'), { ...lab(true), signal: aborted.signal })
+  expect([cut.results[0]?.verdict, cut.results[0]?.observed, done(cut), interrupted.results, done(interrupted)]).toEqual([
+    'fail',
+    'the longest outage took more than 3010 ms, 301 packets were lost',
+    ['down', 'up'],
+    [],
+    ['down', 'up'],
+  ])
 })

@@ -1,13 +1,10 @@
 /** Runs a check: groups one after another, their probes side by side, each until it holds or its time is up. Clock, programs and API are handed in. */
-import type { Pod } from '#model/cluster.ts'
 import { attempt, type Hands } from './attempt.ts'
 import { ERROR_ATTEMPTS, isNegative, NEGATIVE_ATTEMPTS, POLL_MAX, patience, pauseAfter } from './defaults.ts'
-import { expand } from './names.ts'
-import { spotAt } from './place.ts'
 import type { ProbeResult, Verdict } from './probe.ts'
 import type { Finding } from './question.ts'
-import type { Spot } from './scene.ts'
-import type { CheckFile, Group, Probe, Step } from './schema.ts'
+import type { CheckFile, Group, Probe } from './schema.ts'
+import { doSteps, undoAll } from './steps.ts'
 import type { Act, World } from './world.ts'
 
 export type { Act, World } from './world.ts'
@@ -56,68 +53,18 @@ export function handsOf(checks: CheckFile, world: World): Hands {
 async function runGroup(group: Group, { world, hands, results }: Running): Promise<void> {
   const undo: Act[] = []
   try {
-    const done = await doSteps(group.steps, { world, hands, undo })
+    const done = await doSteps(group.steps, hands, undo)
     if (done.failed !== undefined) {
       for (const probe of group.probes) settle(broken(probe, group, done.failed), { world, results })
       return
     }
     await runProbes(group, { world, hands: { ...hands, was: { ...hands.was, ...done.was } }, results })
   } finally {
-    const never = new AbortController().signal
-    for (const act of undo.reverse())
-      await world
-        .act(act, never)
-        .catch((cause: unknown) => world.emit({ kind: 'note', level: 'error', says: `could not undo ${actWords(act)}: ${wordsOf(cause)}` }))
+    await undoAll(undo, world)
   }
 }
 
-/** What is done is noted for undoing before it is tried: a half-done step is undone as well. */
-async function doSteps(
-  steps: readonly Step[],
-  { world, hands, undo }: { readonly world: World; readonly hands: Hands; readonly undo: Act[] },
-): Promise<{ readonly was: Readonly<Record<string, Pod>>; readonly failed?: string }> {
-  const was: Record<string, Pod> = {}
-  for (const step of steps) {
-    const scene = { cluster: world.cluster(), was: { ...hands.was, ...was }, nonce: hands.nonce() }
-    const found = expand(step, scene)
-    if (!found.ok) return { was, failed: found.errors.join('; ') }
-    const [place, back] = found.value.kind === 'exec' ? [found.value.exec.at, found.value.undo?.at] : [found.value.pod, undefined]
-    const spots = [place, back ?? place].map((at) => spotAt(at, scene))
-    const [spot, undoSpot] = spots.map((one) => (one.ok ? one.value : undefined))
-    if (spot === undefined || undoSpot === undefined) return { was, failed: spots.flatMap((one) => (one.ok ? [] : one.errors)).join('; ') }
-    const acts = actsOf(found.value, spot, undoSpot)
-    if (acts === undefined) return { was, failed: `"${place}" is no Pod` }
-    if (spot.pod !== undefined && 'as' in step && step.as !== undefined) was[step.as] = spot.pod
-    if (acts.undo !== undefined) undo.push(acts.undo)
-    world.emit({ kind: 'note', level: 'info', says: actWords(acts.act) })
-    const failed = await world.act(acts.act, world.signal).then(
-      () => undefined,
-      (cause: unknown) => `${actWords(acts.act)}: ${wordsOf(cause)}`,
-    )
-    if (failed !== undefined) return { was, failed }
-  }
-  return { was }
-}
-
-function actsOf(step: Step, spot: Spot, undoSpot: Spot): { readonly act: Act; readonly undo?: Act } | undefined {
-  if (step.kind === 'exec') {
-    return {
-      act: { kind: 'exec', at: spot, argv: step.exec.argv },
-      ...(step.undo === undefined ? {} : { undo: { kind: 'exec', at: undoSpot, argv: step.undo.argv } }),
-    }
-  }
-  if (spot.pod === undefined) return undefined
-  const pod = { namespace: spot.pod.namespace, name: spot.pod.name }
-  return step.kind === 'delete' ? { act: { kind: 'delete', pod } } : { act: { kind: 'unready', pod }, undo: { kind: 'ready', pod } }
-}
-
-function actWords(act: Act): string {
-  if (act.kind === 'exec') return `${act.at.name}: ${act.argv.join(' ')}`
-  const pod = `${act.pod.namespace}/${act.pod.name}`
-  return act.kind === 'delete' ? `delete Pod ${pod}` : `make Pod ${pod} ${act.kind === 'ready' ? 'ready again' : 'not ready'}`
-}
-
-/** A probe that watches others' packets or counters runs alone, the others up to four at a time. */
+/** A probe that watches others' packets or counters, or that disturbs, runs alone, the others up to four at a time. */
 async function runProbes(group: Group, running: Running): Promise<void> {
   const waiting = [...group.probes]
   const going = new Map<string, Promise<void>>()
@@ -143,7 +90,10 @@ async function runProbes(group: Group, running: Running): Promise<void> {
   }
 }
 
-export const watches = (probe: Probe): boolean => probe.kind === 'capture' || (probe.kind === 'iptables' && probe.of.grew !== undefined)
+export const watches = (probe: Probe): boolean => probe.kind === 'capture' || disturbs(probe) || (probe.kind === 'iptables' && probe.of.grew !== undefined)
+
+/** It changes the lab while it asks. */
+export const disturbs = (probe: Probe): boolean => probe.kind === 'converge'
 
 async function runProbe(probe: Probe, group: Group, { world, hands, results }: Running): Promise<void> {
   const unmet = probe.needs.find((id) => results.get(id)?.verdict !== 'pass')
@@ -219,5 +169,3 @@ function settle(result: ProbeResult, { world, results }: { readonly world: World
   results.set(result.id, result)
   world.emit({ kind: 'result', result })
 }
-
-const wordsOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

@@ -10,6 +10,16 @@ const scalar = z.union([z.string(), z.number(), z.boolean()])
 /** A place that is asked about its own state: `at` any place, `node` a node's name. One of the two. */
 const at = { at: word.optional(), node: word.optional() }
 
+const place = z.strictObject({ at: word, argv: z.array(text).min(1) })
+export const step = z.strictObject({
+  unready: word.optional(),
+  delete: word.optional(),
+  exec: place.optional(),
+  undo: place.optional(),
+  /** The Pod, as it was before, is `{{was.NAME…}}` from here on. */
+  as: word.optional(),
+})
+
 /** What can be asked at once and needs no other probe beside it. */
 const asked = {
   ping: z.strictObject({
@@ -202,6 +212,30 @@ const watching = {
   }),
 }
 
+/** What disturbs the lab while it asks. */
+const disturbing = {
+  converge: z.strictObject({
+    from: word,
+    to: word,
+    /** The UDP port at the target; one of its own unless told. */
+    port: z.int().min(1).max(65535).optional(),
+    /** The pace of the packets. */
+    every: word.default('10ms'),
+    /** What is done while they flow; what has an undo is undone afterwards. */
+    do: z.array(step).min(1),
+    /** The longest time without packets that is borne. */
+    outage: word.optional(),
+    /** Packets stop coming at most so long after it began to be done. */
+    cut: word.optional(),
+    /** The source is told that there is no way (by ICMP, or by its own kernel) at most so long after. */
+    told: word.optional(),
+    /** How many packets may be lost. */
+    lost: z.int().min(0).optional(),
+    /** How long is looked on; the largest of the three and two seconds unless told. */
+    lasts: word.optional(),
+  }),
+}
+
 /** What is asked of the learner. */
 const given = {
   answer: z.strictObject({
@@ -220,7 +254,7 @@ const given = {
   }),
 }
 
-export const specs = { ...asked, ...watching, ...given }
+export const specs = { ...asked, ...watching, ...disturbing, ...given }
 export type Specs = { readonly [K in keyof typeof specs]: Shape<(typeof specs)[K]> }
 type Shape<S extends z.ZodType> = Omit<z.output<S>, 'at' | 'node'> & ('at' extends keyof z.output<S> ? { readonly at: string } : unknown)
 
@@ -269,16 +303,6 @@ export const probe: z.ZodObject = z.strictObject(
   Object.defineProperties({ ...COMMON, ...optional(specs) }, Object.getOwnPropertyDescriptors(joins)) as unknown as z.ZodRawShape,
 )
 
-const place = z.strictObject({ at: word, argv: z.array(text).min(1) })
-export const step = z.strictObject({
-  unready: word.optional(),
-  delete: word.optional(),
-  exec: place.optional(),
-  undo: place.optional(),
-  /** The Pod, as it was before, is `{{was.NAME…}}` from here on. */
-  as: word.optional(),
-})
-
 export const checkFile = z.strictObject({
   apiVersion: z.literal('netlab.dev/v1'),
   kind: z.literal('Check'),
@@ -311,5 +335,5 @@ export type Group = { readonly id: string; readonly title: string; readonly step
 export type CheckFile = { readonly name?: string; readonly groups: readonly Group[] }
 
 export const KINDS: readonly string[] = [...Object.keys(specs), 'all', 'any', 'not']
-/** Kinds that watch another probe, or ask the learner: they stand alone, never inside all, any, not. */
-export const WATCHERS: readonly string[] = Object.keys({ ...watching, ...given })
+/** Kinds that watch another probe, disturb the lab, or ask the learner: they stand alone, never inside all, any, not. */
+export const WATCHERS: readonly string[] = Object.keys({ ...watching, ...disturbing, ...given })

@@ -1,6 +1,6 @@
 /** Probes asked again and again for somebody who changes the lab meanwhile: what becomes true, or is true no more, is told within a second. */
 import type { ProbeResult, Verdict } from './probe.ts'
-import { blocked, empty, handsOf, until, watches } from './run.ts'
+import { blocked, disturbs, empty, handsOf, until, watches } from './run.ts'
 import type { CheckFile, Group, Probe } from './schema.ts'
 import type { World } from './world.ts'
 
@@ -11,6 +11,8 @@ import type { World } from './world.ts'
 const EAGER_MS = 350
 const SETTLED_MS = 1500
 const AT_ONCE = 6
+/** What disturbs the lab leaves it alone for a while after it failed, and for good once it held. */
+const DISTURBING_MS = 10_000
 
 /** Goes on until the signal. Only what differs from what was told last is told. */
 export async function watchChecks(checks: CheckFile, world: World): Promise<void> {
@@ -59,6 +61,8 @@ async function watched(probe: Probe, group: Group, { world, hands, verdicts, tel
         flying -= 1
       })
     }
-    await clock.sleep(verdicts.get(probe.id) === 'pass' ? SETTLED_MS : EAGER_MS, signal).catch(() => undefined)
+    const holds = verdicts.get(probe.id) === 'pass'
+    if (holds && disturbs(probe)) return
+    await clock.sleep(begun > 0 && disturbs(probe) ? DISTURBING_MS : holds ? SETTLED_MS : EAGER_MS, signal).catch(() => undefined)
   }
 }

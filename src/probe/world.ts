@@ -10,7 +10,13 @@ export type Act =
   | { readonly kind: 'unready' | 'ready' | 'delete'; readonly pod: { readonly namespace: string; readonly name: string } }
   | { readonly kind: 'exec'; readonly at: Spot; readonly argv: readonly string[] }
 
-export type Clock = { readonly now: () => number; readonly sleep: (ms: number, signal: AbortSignal) => Promise<void> }
+export type Clock = {
+  /** Never goes back. */
+  readonly now: () => number
+  /** Milliseconds since 1970, as the kernel stamps packets. */
+  readonly wall: () => number
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
+}
 
 /** A program that watches until it is killed. */
 export type Tap = { readonly exit: Promise<unknown>; readonly kill: (signal: 'SIGTERM' | 'SIGKILL') => void }

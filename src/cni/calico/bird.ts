@@ -71,7 +71,8 @@ const CLUSTER_ID = '244.0.0.1'
 /** In seconds. Calico's own are 2, 5 and 5 to 30, and 240 without a word: a lab cannot wait that long. */
 const CONNECT_DELAY = 1
 const CONNECT_RETRY = 1
-const ERROR_WAIT = '1,1'
+/** None: a side that waits refuses the other's call, and a new session takes two turns of it. Connect delay keeps the pace. */
+const ERROR_WAIT = '0,0'
 const HOLD = 3
 const KEEPALIVE = 1
 const SCAN = 2

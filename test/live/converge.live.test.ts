@@ -1,0 +1,31 @@
+/** How long packets are lost when something breaks, in figures; and a disturbance is undone even when nobody waits for its end. */
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { home, netlab, until } from '../support/netlab.ts'
+
+const n = netlab({ timeout: 100_000 })
+beforeAll(() => n.ok('up', join(home, 'test/support/labs/bfd')), 60_000)
+afterAll(n.clean)
+
+type Report = { readonly results: readonly { readonly id: string; readonly verdict: string; readonly observed: string }[] }
+
+test('a killed peer, a session begun anew and a silent loss with BFD stay in the bounds of the check', { timeout: 100_000 }, async () => {
+  const { results } = JSON.parse((await n.run('check', 'bfd', '-o', 'json')).out) as Report
+  expect(results.map(({ id, verdict, observed }) => [id, verdict === 'pass' ? verdict : observed])).toEqual([
+    ['gone-and-back', 'pass'],
+    ['around', 'pass'],
+  ])
+})
+
+test.each(['SIGINT', 'SIGKILL'] as const)('a check that ends by %s in the middle of a disturbance leaves none', { timeout: 60_000 }, async (signal) => {
+  const isDisturbed = async (): Promise<boolean> => (await n.sh('node-1', 'ip neigh; ip route')).includes('02:00:00:00:00:99')
+  const check = n.start('check', 'bfd', '--only', 'around')
+  await until(isDisturbed, (now) => now)
+  check.kill(signal)
+  await check.end
+  await until(
+    () => n.sh('node-1', 'ip neigh; ip route'),
+    (now) => !/02:00:00:00:00:99|metric 4096/.test(now),
+  )
+  expect(await n.sh('node-1', 'pgrep -c perl || true')).toBe('0')
+})
