@@ -112,7 +112,7 @@ test('every mistake is told at once, each at its place', () => {
     x/two/exercise.yaml:10:13 spec.tasks[0].text: there is no file x/two/text/none.md
     x/two/exercise.yaml:13:51 spec.tasks[0].hints[0].say: must not be empty
     x/two/exercise.yaml:15:36 spec.tasks[0].probes[0].ping.from: no Pod "default/clint" with an address; did you mean "client"?
-    x/two/exercise.yaml:16:11 spec.tasks[0].probes[1]: what is asked is missing: one of ping, tcp, udp, http, dns, source, balance, mtu, matrix, interface, route, neigh, fdb, vxlan, bgp-session, bgp-route, sysctl, listen, process, file, exec, object, iptables, capture, answer, all, any, not
+    x/two/exercise.yaml:16:11 spec.tasks[0].probes[1]: what is asked is missing: one of ping, tcp, udp, http, dns, source, balance, mtu, matrix, interface, route, neigh, fdb, vxlan, bgp-session, bgp-route, sysctl, listen, process, file, exec, object, iptables, capture, converge, answer, all, any, not
     x/two/exercise.yaml:16:16 spec.tasks[0].probes[1].id: the id "reach" is taken
     x/two/exercise.yaml:16:23 spec.tasks[0].probes[1].tpc: unknown field "tpc"; did you mean "tcp"?
     x/two/exercise.yaml:21:12 spec.forbid[0]: what is asked is missing: one of ping, tcp, udp, http, dns, source, balance, mtu, matrix, interface, route, neigh, fdb, vxlan, bgp-session, bgp-route, sysctl, listen, process, file, exec, object, all, any, not
