@@ -30,6 +30,7 @@ export async function dockerWorld(): Promise<World> {
   const driver = dockerDriver({ endpoint, mark, image })
   const world: World = {
     driver,
+    lacks: [],
     outside: (argv) => runProcess(argv),
     state: (machine) => kernelState(world, machine),
     traces: async () => ({

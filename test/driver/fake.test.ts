@@ -9,7 +9,7 @@ conformance(
   'fake',
   here(async () => {
     const driver = fakeDriver()
-    return { driver, state: async (machine) => driver.holds(machine), traces: nowhere, outside: nowhere, crash: nowhere }
+    return { driver, lacks: [], state: async (machine) => driver.holds(machine), traces: nowhere, outside: nowhere, crash: nowhere }
   }),
   {
     wires: 'no packet travels in memory',

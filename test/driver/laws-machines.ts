@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { pod, sampleNode } from '#kernel/sample.ts'
 import { isOfDocker } from './kernel-state.ts'
-import { a, apply, ask, b, becomes, type Law, machine, never, nodes, outside, program, reaches, run, up, wired, within } from './world.ts'
+import { a, apply, ask, b, becomes, holdable, type Law, machine, never, nodes, outside, program, reaches, run, up, wired, within } from './world.ts'
 
 const aPod = [...sampleNode.filter((step) => 'dev' in step && step.dev === 'cni0'), ...pod('default_client', 'veth0a', 2)]
 
@@ -52,7 +52,7 @@ export const machineLaws: readonly Law[] = [
     says: 'up twice is up once: what a machine holds stays',
     async keep(world) {
       await up(world, a, b)
-      await apply(world, 'a', [], sampleNode)
+      await apply(world, 'a', [], holdable(world, sampleNode))
       const before = await world.state('a')
       assert.deepEqual([await up(world, a, b), await up(world, b, a)], [[], []])
       assert.deepEqual(await world.state('a'), before)

@@ -9,12 +9,16 @@ import { sampleNode } from '#kernel/sample.ts'
 import type { NodeProgram, Step } from '#kernel/step.ts'
 import { randomOf, variant } from '#kernel/variant.ts'
 import { cidr, ip, mac } from '#net/net.ts'
-import { a, apply, ask, type Law, machine, up, type World } from './world.ts'
+import { a, apply, ask, holdable, type Law, machine, SLOWNESS, up, type World } from './world.ts'
 
-const programs: readonly NodeProgram[] = [[], sampleNode, ...Array.from({ length: 6 }, (_, seed) => variant(randomOf(seed)))]
+/** A slow kernel gets fewer of them: what they are is the same, and whether a kernel takes them is told by a few. */
+const VARIANTS = SLOWNESS > 1 ? 1 : 6
+
+const programsFor = (world: World): readonly NodeProgram[] =>
+  [[], sampleNode, ...Array.from({ length: VARIANTS }, (_, seed) => variant(randomOf(seed)))].map((program) => holdable(world, program))
 
 /** A walk along every program and back: each step of it there and back again. */
-const walk: readonly number[] = programs.flatMap((_, index) => [index, (index * 3 + 2) % programs.length, index])
+const walk: readonly number[] = Array.from({ length: VARIANTS + 2 }).flatMap((_, index, all) => [index, (index * 3 + 2) % all.length, index])
 
 const unroutable: Step = { by: 'cni/flannel', why: 'the Pods of node-9', kind: 'route', to: cidr('10.244.9.0/24'), via: ip('10.244.9.0'), dev: 'nope' as never }
 
@@ -41,12 +45,13 @@ export const programLaws: readonly Law[] = [
   {
     says: 'a program applied twice is the program applied once',
     async keep(world) {
+      const sample = holdable(world, sampleNode)
       await up(world, a)
-      await apply(world, 'a', [], sampleNode)
+      await apply(world, 'a', [], sample)
       const once = await world.state('a')
-      assert.deepEqual(change(sampleNode, structuredClone(sampleNode)), [])
+      assert.deepEqual(change(sample, structuredClone(sample)), [])
       // Also when nobody remembers that it was applied before: what is ours says so.
-      const again = sampleNode.filter((step) => !['netns', 'bridge', 'vxlan', 'veth'].includes(step.kind) && step.kind !== 'jump')
+      const again = sample.filter((step) => !['netns', 'bridge', 'vxlan', 'veth'].includes(step.kind) && step.kind !== 'jump')
       await apply(world, 'a', [], again)
       assert.deepEqual(await world.state('a'), once)
     },
@@ -54,6 +59,7 @@ export const programLaws: readonly Law[] = [
   {
     says: 'whatever way led to a program, the kernel is as a fresh one',
     async keep(world) {
+      const programs = programsFor(world)
       const walker = machine('walker', '192.168.0.19')
       const fresh = programs.map((_, index) => machine(`fresh-${index}`, `192.168.0.${40 + index}`))
       await up(world, walker, ...fresh)
@@ -84,6 +90,7 @@ export const programLaws: readonly Law[] = [
     says: 'the kernel does not differ from any plan along a walk',
     needs: ['programs'],
     async keep(world) {
+      const programs = programsFor(world)
       await up(world, a)
       let applied: NodeProgram = []
       for (const wanted of programs.toReversed()) {
@@ -95,6 +102,7 @@ export const programLaws: readonly Law[] = [
   {
     says: 'a step that fails says who wanted what, and takes away what came with it',
     async keep(world) {
+      const programs = programsFor(world)
       await up(world, a)
       for (const [index, held] of programs.entries()) {
         await apply(world, 'a', index === 0 ? [] : (programs[index - 1] ?? []), held)
@@ -123,13 +131,15 @@ export const programLaws: readonly Law[] = [
     says: 'at whatever step a change fails, the machine is as it was before',
     needs: ['programs'],
     async keep(world) {
+      const programs = programsFor(world)
       await up(world, a)
-      const [from = [], to = []] = [programs[3], programs[4]]
+      const [from = [], to = []] = programs.slice(-2)
       await apply(world, 'a', [], from)
       const before = await world.state('a')
       for (const step of impossible) {
         await assert.rejects(apply(world, 'a', from, [...to, step]), StepFailed)
         assert.deepEqual(await world.state('a'), before, JSON.stringify(step))
+        if (SLOWNESS > 1) continue
         await assert.rejects(apply(world, 'a', from, [...from, step]), StepFailed)
         assert.deepEqual(await world.state('a'), before, JSON.stringify(step))
       }

@@ -6,11 +6,12 @@ import { runProcess } from '#driver/netns/run.ts'
 import { kernelState } from './kernel-state.ts'
 import type { World } from './world.ts'
 
-export async function netnsWorld(parent: string): Promise<World> {
+export async function netnsWorld(parent: string, lacks: World['lacks'] = []): Promise<World> {
   const driver = netnsDriver({ folder: mkdtempSync(join(parent, 'law-')), programs: {} })
   const outside: World['outside'] = (argv) => runProcess(argv)
   const world: World = {
     driver,
+    lacks,
     outside,
     state: (machine) => kernelState(world, machine),
     traces: async () => ({ links: links((await outside(['ip', '-j', 'link'])).stdout), mounts: mounts(), processes: processes() }),

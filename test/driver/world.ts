@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { Machine, NodeDriver, RunOptions, Wiring } from '#driver/driver.ts'
 import { applyProgram } from '#engine/wheel.ts'
 import type { Output, Run } from '#kernel/command.ts'
-import type { NodeProgram, Process } from '#kernel/step.ts'
+import type { NodeProgram, Process, Step } from '#kernel/step.ts'
 import type { Segment } from '#lab/lab.ts'
 import { cidr, ip } from '#net/net.ts'
 
@@ -20,7 +20,15 @@ export type World = {
   readonly outside: (argv: readonly string[]) => Promise<Output>
   /** The machine's power cable is pulled. */
   readonly crash: (machine: string) => Promise<void>
+  /** Kinds of steps that the kernel has no room for. */
+  readonly lacks: readonly Step['kind'][]
 }
+
+/** How much longer all takes here than on the kernel of this host: of a kernel that runs inside another. */
+export const SLOWNESS = Number(process.env['NETLAB_SLOWNESS'] ?? 1)
+
+/** The program as far as the kernel has room for it. */
+export const holdable = ({ lacks }: World, program: NodeProgram): NodeProgram => program.filter(({ kind }) => !lacks.includes(kind))
 
 export type Law = { readonly says: string; readonly needs?: readonly Need[]; readonly keep: (world: World) => Promise<void> }
 
@@ -72,9 +80,9 @@ export const program = (argv: readonly string[], more: Partial<Process & { in: s
   ...more,
 })
 
-/** Keeps looking until it is as it should be, for what the kernel does in its own time. @throws the last difference after 5 s. */
+/** Keeps looking until it is as it should be, for what the kernel does in its own time. @throws the last difference after 5 s, on a slow kernel later. */
 export async function becomes<T>(look: () => Promise<T> | T, wanted: T): Promise<void> {
-  const deadline = Date.now() + 5_000
+  const deadline = Date.now() + 5_000 * SLOWNESS
   for (;;) {
     const seen = await look()
     try {
@@ -90,7 +98,7 @@ export async function becomes<T>(look: () => Promise<T> | T, wanted: T): Promise
 /** @throws when it takes longer. */
 export async function within<T>(ms: number, work: Promise<T>, what: string): Promise<T> {
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Error(`${what}: not within ${ms} ms`)), ms)
+  const timer = setTimeout(() => late.reject(new Error(`${what}: not within ${ms * SLOWNESS} ms`)), ms * SLOWNESS)
   try {
     return await Promise.race([work, late.promise])
   } finally {
