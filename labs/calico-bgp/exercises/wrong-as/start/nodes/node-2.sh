@@ -1,0 +1,2 @@
+sed -i 's/local as 64512;/local as 64521;/' /run/netlab/etc/calico/confd/config/bird.cfg
+birdc configure

@@ -1,0 +1,1 @@
+ip neigh del 10.244.0.128 dev vxlan.calico
