@@ -29,6 +29,7 @@ if (unknown.length > 0) {
 
 for (const [name, measure] of Object.entries(parts)) {
   if (!chosen.includes(name)) continue
+  process.stderr.write(`${name} …\n`)
   const chapter = await measure()
   process.stdout.write(`## ${chapter.title}\n\n${chapter.text}\n\n`)
   keep(chapter)

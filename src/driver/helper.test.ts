@@ -142,6 +142,14 @@ test('a file arrives as it is, whatever stands in it, in folders made for it', a
   ])
 })
 
+test('what is printed for nobody is not kept, however much it is', async () => {
+  const { run } = helper()
+  expect(await run({ argv: ['sh', '-c', 'head -c 40000000 /dev/zero; echo but this is >&2; exit 3'], quiet: true })).toEqual({
+    ...{ code: 3, stdout: '', stderr: 'but this is\n' },
+  })
+  expect(await run(sh('echo kept'))).toEqual(well('kept\n'))
+})
+
 test('a file without text goes, and one that is not there is gone already', async () => {
   const path = join(folder, 'gone')
   const { run } = helper()

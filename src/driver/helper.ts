@@ -11,7 +11,7 @@ import { HELPER_SCRIPT } from './helper-script.ts'
 import { killGroup, killOrphans } from './kill.ts'
 import { FLOOD, OUTPUT_MAX } from './output.ts'
 
-type Program = Pick<Run, 'argv' | 'stdin' | 'in'>
+type Program = Pick<Run, 'argv' | 'stdin' | 'in' | 'quiet'>
 type Asked = Program | Pick<Write, 'files'>
 
 export type Helper = {
@@ -90,8 +90,8 @@ export function openHelper(start: () => HelperProcess, limitMs = LIMIT_MS): Help
       }
       helper ??= begin()
       const { stdin, stdout, stderr, kill } = helper
-      const out = collect(stdout, mark, settle)
-      const err = collect(stderr, mark, settle)
+      const out = collect(stdout, { mark, heard: settle, forNobody: 'quiet' in command })
+      const err = collect(stderr, { mark, heard: settle })
       let why = ENDED
       let timedOut = false
       const timer = setTimeout(
@@ -142,7 +142,7 @@ const megabytesOf = (command: Asked): number => ('files' in command ? 0 : (comma
 const ENDED = "the machine's helper ended"
 
 /** Gathers one output until the mark, which carries the exit code. */
-function collect(output: Readable, mark: string, heard: () => void) {
+function collect(output: Readable, { mark, heard, forNobody = false }: { readonly mark: string; readonly heard: () => void; readonly forNobody?: boolean }) {
   const end = new RegExp(`\\n${mark}(\\d+)\\n$`)
   const longest = mark.length + 5
   const chunks: string[] = []
@@ -150,8 +150,10 @@ function collect(output: Readable, mark: string, heard: () => void) {
   let size = 0
   let code: number | undefined
   function read(chunk: string): void {
-    size += chunk.length
-    if (size <= OUTPUT_MAX) chunks.push(chunk)
+    if (!forNobody) {
+      size += chunk.length
+      if (size <= OUTPUT_MAX) chunks.push(chunk)
+    }
     tail = (tail + chunk).slice(-longest)
     const [ending, digits] = end.exec(tail) ?? []
     if (ending !== undefined) {

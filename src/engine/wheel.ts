@@ -11,7 +11,7 @@ import { askDraining, drained, withDraining } from '#kernel/ipvs.ts'
 import { speaksIpv6 } from '#kernel/lines.ts'
 import { observe } from '#kernel/observe.ts'
 import type { NodeProgram, Step } from '#kernel/step.ts'
-import { perform } from './perform.ts'
+import { perform, tryTo } from './perform.ts'
 
 export const nameOf = ({ metadata }: KubeObject): string => (metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`)
 
@@ -55,7 +55,7 @@ async function performAll(
       await perform(driver, machine, command)
     } catch (failure) {
       // What is not there need not be removed: on the way back no answer is a failure.
-      for (const one of back(applied, withDraining(applied, wanted), commands.slice(0, index + 1))) await driver.run(machine, one)
+      for (const one of back(applied, withDraining(applied, wanted), commands.slice(0, index + 1))) await tryTo(driver, machine, one)
       return { command, failure }
     }
   }

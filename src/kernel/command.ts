@@ -11,6 +11,8 @@ export type Run = {
   /** Inside the view of this running process: its network, files, host name and processes. Its pid is the one `Running` tells. */
   readonly view?: number
   readonly stdin?: string
+  /** What it prints is for nobody, however much it is; what it complains of is. */
+  readonly quiet?: true
   /** The steps it carries out. */
   readonly does: readonly Step[]
   /** For line-by-line programs (`ip -batch`, `bridge -batch`): the step each line of stdin belongs to, so that a failed line names its owner. */

@@ -7,7 +7,20 @@ import { serverRuns } from './ipvs.ts'
 import { adjustLines, type Line, makeLines, speaksIpv6, undoLines } from './lines.ts'
 import { NFT, nftLines } from './nft.ts'
 import { isLate, turnOf } from './order.ts'
-import { FAMILIES, isChain, isJump, jumpMove, jumpRemoval, restoreArgv, restoreInput, setComers, setLeavers, setLines, setRemoval } from './rules.ts'
+import {
+  FAMILIES,
+  isChain,
+  isJump,
+  jumpMove,
+  jumpRemoval,
+  readsFirst,
+  restoreArgv,
+  restoreInput,
+  setComers,
+  setLeavers,
+  setLines,
+  setRemoval,
+} from './rules.ts'
 import type { NodeProgram, Step } from './step.ts'
 
 /** The machine's own namespace first, then its others, which do not depend on one another. */
@@ -126,7 +139,9 @@ function rules(space: string | undefined, work: Work, canaries: readonly StepOf<
   const setsMadeAnew = goneSets.filter((step) => newSets.some((set) => set.name === step.name))
   const setsGoneForGood = goneSets.filter((step) => !setsMadeAnew.includes(step))
   const run: Runs = (argv, stdin, does, undoes) =>
-    stdin === '' ? [] : [{ kind: 'run', argv, ...within(space), stdin, does, ...(undoes === undefined ? {} : { undoes }) }]
+    stdin === ''
+      ? []
+      : [{ kind: 'run', argv, ...within(space), stdin, ...(readsFirst(stdin) ? { quiet: true } : {}), does, ...(undoes === undefined ? {} : { undoes }) }]
   const sets = (lines: readonly string[], does: readonly Step[]): readonly Run[] =>
     run(['ipset', 'restore', '-exist'], lines.map((line) => `${line}\n`).join(''), does)
   const before = [...setsMadeAnew.flatMap(setRemoval), ...newSets.flatMap(setLines), ...changedSets.flatMap(({ from, to }) => setLeavers(from, to))]

@@ -4,6 +4,7 @@ import type { Command, Run } from './command.ts'
 import { sysctlKey } from './compile.ts'
 import type { StepOf } from './difference.ts'
 import { isNft, NFT, nftText, PIECE_TEXT } from './nft.ts'
+import { bearable } from './pieces.ts'
 import { FAMILIES, restore, restoreArgv, setDeclaration } from './rules.ts'
 import { commandLine } from './shell.ts'
 import type { NodeProgram, Step } from './step.ts'
@@ -59,7 +60,7 @@ function inSpace(space: string | undefined, steps: readonly Step[]): readonly Qu
       const chains = of('chain').filter((step) => step.family === family)
       const jumps = of('jump').filter((step) => step.family === family)
       if (chains.length + jumps.length === 0) return []
-      const text = restore({ chains, jumps, gone: [] }, family)
+      const text = bearable(restore({ chains, jumps, gone: [] }, family))
       const rules = [...chains, ...jumps]
       return [
         { about: 'rules', family, in: space, run: run([saveProgram(family)], rules) },

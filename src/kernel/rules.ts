@@ -23,9 +23,16 @@ export function restoreText(program: NodeProgram, family: Family): string {
 /**
  * Empty when the family has nothing to say. `gone` chains are declared first, so that taking away an absent one is no failure. `canaries` stand
  * already: emptying what is empty fails when it is gone, so that a part of the rules is never written where the rest is missing.
+ * `readFirst`: from so many chains of a table on the program is asked to read all of that table first.
  */
 export function restore(
-  o: { readonly chains: readonly Chain[]; readonly jumps: readonly Jump[]; readonly gone: readonly Chain[]; readonly canaries?: readonly Chain[] },
+  o: {
+    readonly chains: readonly Chain[]
+    readonly jumps: readonly Jump[]
+    readonly gone: readonly Chain[]
+    readonly canaries?: readonly Chain[]
+    readonly readFirst?: number
+  },
   family: Family,
   remark: (step: Step) => readonly string[] = () => [],
 ): string {
@@ -33,12 +40,18 @@ export function restore(
     const mine = <S extends Chain | Jump>(steps: readonly S[]): readonly S[] => steps.filter((step) => step.family === family && step.table === table)
     const [chains, jumps, gone] = [mine(o.chains), mine(o.jumps), mine(o.gone)]
     if (chains.length + jumps.length + gone.length === 0) return []
+    const declared = (some: readonly Chain[]): readonly string[] => some.map((step) => `:${step.chain} - [0:0]`)
+    const leading = jumps.flatMap((step) => [...remark(step), jumpLine(step)])
+    const isLedTo = ({ chain }: Chain): boolean => jumps.some(({ rule }) => rule.split(' ').includes(chain))
+    const isRead = chains.length + gone.length > (o.readFirst ?? Number.POSITIVE_INFINITY)
     return [
       `*${table}`,
-      ...[...chains, ...gone].map((step) => `:${step.chain} - [0:0]`),
+      ...(isRead ? [...declared(chains.filter(isLedTo)), ...leading, READ] : []),
+      ...declared(isRead ? chains.filter((step) => !isLedTo(step)) : chains),
+      ...declared(gone),
       ...mine(o.canaries ?? []).map((step) => `-F ${step.chain}`),
       ...chains.flatMap((step) => [...remark(step), ...step.rules.map((rule) => `-A ${step.chain} ${rule}`)]),
-      ...jumps.flatMap((step) => [...remark(step), jumpLine(step)]),
+      ...(isRead ? [] : leading),
       ...gone.map((step) => `-X ${step.chain}`),
       'COMMIT',
     ]
@@ -46,36 +59,19 @@ export function restore(
   return lines.map((line) => `${line}\n`).join('')
 }
 
-/** Chains of one piece: few enough that walking over their names costs little, and no more pieces than a kernel that copies its table for each bears. */
-const [PIECE_CHAINS, PIECES_MAX] = [500, 50]
+/** From so many on iptables-restore of nf_tables is asked to read its table first. */
+const MANY_CHAINS = 1000
 
 /**
- * The same for a kernel. With --noflush iptables-restore of nf_tables walks over the names of all chains of a table at every line it reads, until COMMIT, so that the
- * time grows with the square of the chains. Many of them come in pieces between several COMMITs, what is jumped to before what jumps there: no packet
- * meets half a Service.
+ * The same for a kernel. With --noflush iptables-restore of nf_tables keeps the names of the chains it was told of in one list, and walks it at every line: the time grows
+ * with the square of the chains. After a line that concerns all chains of the table it keeps no list: `-S` is the one that changes nothing. What leads into a built-in
+ * chain comes before it: afterwards the program takes those for made that are not.
  */
-export function restoreInput(o: Parameters<typeof restore>[0], family: Family): string {
-  const { chains, ...rest } = o
-  if (chains.length <= PIECE_CHAINS) return restore(o, family)
-  const ordered = targetsFirst(chains)
-  const size = Math.max(PIECE_CHAINS, Math.ceil(ordered.length / PIECES_MAX))
-  const pieces = Array.from({ length: Math.ceil(ordered.length / size) }, (_, at) => ordered.slice(at * size, (at + 1) * size))
-  return pieces.map((piece, at) => restore({ ...rest, chains: piece, ...(at < pieces.length - 1 ? { jumps: [], gone: [] } : {}) }, family)).join('')
-}
+export const restoreInput = (o: Parameters<typeof restore>[0], family: Family): string => restore({ ...o, readFirst: MANY_CHAINS }, family)
 
-function targetsFirst(chains: readonly Chain[]): readonly Chain[] {
-  const named = new Map(chains.map((step) => [`${step.table} ${step.chain}`, step]))
-  const ordered = new Set<Chain>()
-  const visit = (step: Chain): void => {
-    for (const rule of step.rules) {
-      const target = named.get(`${step.table} ${/ ?-[jg] (\S+)/.exec(rule)?.[1] ?? ''}`)
-      if (target !== undefined && !ordered.has(target)) visit(target)
-    }
-    ordered.add(step)
-  }
-  for (const step of chains) visit(step)
-  return [...ordered]
-}
+const READ = '-S'
+/** Somebody asks what is there only to be quick, and reads none of it. */
+export const readsFirst = (stdin: string): boolean => stdin.includes(`\n${READ}\n`)
 
 /** Takes one jump away; it is a run of its own so that a jump which a learner took away before does not stop the others. */
 export const jumpRemoval = (step: Jump): string => `*${step.table}\n-D ${step.chain} ${step.rule}\nCOMMIT\n`

@@ -191,3 +191,26 @@ function masquerade(family: Family): readonly Step[] {
     { by, why, kind: 'jump', family, table: 'nat', chain: 'POSTROUTING', rule: '-m comment --comment "flanneld masq" -j FLANNEL-POSTRTG', place: 'last' },
   ]
 }
+
+/** So many Services, each with three chains that change over together; `mark` in the name of their endpoints. */
+export function manyServices(count: number, mark = 'SEP'): NodeProgram {
+  const chain = (name: string, rules: readonly string[], of?: string): Step => ({
+    ...{ by: 'x', why: 'y', kind: 'chain', family: 4, table: 'nat', chain: name, rules },
+    ...(of === undefined ? {} : { of }),
+  })
+  const numbers = Array.from({ length: count }, (_, at) => at)
+  return [
+    chain(
+      'SERVICES',
+      numbers.flatMap((at) => [`-d 10.96.0.${at} -j SVC-${at}`, `--dport ${at} -j EXT-${at}`]),
+    ),
+    ...numbers.flatMap((at) => [
+      chain(`EXT-${at}`, ['-j MASQ', `-j SVC-${at}`], `default/${at}`),
+      chain(`SVC-${at}`, [`-j ${mark}-${at}`], `default/${at}`),
+      chain(`${mark}-${at}`, ['-j MASQ', '-j DNAT'], `default/${at}`),
+    ]),
+    chain('MASQ', ['-j MARK']),
+    { ...chain('CANARY', []), canary: true } as Step,
+    { by: 'x', why: 'y', kind: 'jump', family: 4, table: 'nat', chain: 'OUTPUT', rule: '-j SERVICES', place: 'first' },
+  ]
+}

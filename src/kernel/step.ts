@@ -52,8 +52,7 @@ export type What =
   | { readonly kind: 'fdb'; readonly mac: Mac; readonly dst: Ip; readonly dev: IfName }
   /** `key` with dots, as sysctl(8) prints it; `dev` when the key belongs to a device that must exist first. */
   | { readonly kind: 'sysctl'; readonly key: string; readonly value: string; readonly dev?: IfName }
-  /** A chain of our own with its whole content; `rules` are iptables-restore lines without `-A CHAIN`. */
-  | ({ readonly kind: 'chain'; readonly family: Family; readonly table: Table; readonly chain: string; readonly rules: readonly string[] } & Canary)
+  | Chain
   /** A rule in a built-in chain that leads into ours: ensured once, the rest of the chain is not touched. `rule` is without `-A CHAIN`. */
   | { readonly kind: 'jump'; readonly family: Family; readonly table: Table; readonly chain: string; readonly rule: string; readonly place: 'first' | 'last' }
   | { readonly kind: 'ipset'; readonly name: string; readonly type: string; readonly family: Family; readonly members: readonly string[] }
@@ -61,6 +60,16 @@ export type What =
   | VirtualServer
   | { readonly kind: 'file'; readonly path: string; readonly text: string; readonly mode?: number }
   | Process
+
+/** A chain of our own with its whole content; `rules` are iptables-restore lines without `-A CHAIN`. Chains `of` the same change over in one go. */
+type Chain = {
+  readonly kind: 'chain'
+  readonly family: Family
+  readonly table: Table
+  readonly chain: string
+  readonly rules: readonly string[]
+  readonly of?: string
+} & Canary
 
 /** A table of nftables or one thing in it with its whole content; `declared` is what stands between its braces. */
 export type NftObject =

@@ -75,7 +75,8 @@ function sharedRules({ service, usable, name, chains, inside, outside, firewalle
 
 function ownChains(view: Chained): readonly Step[] {
   const { service, usable, name, chains, inside } = view
-  const chain = (chain: string, why: string, rules: readonly string[]): Step => ({ by, why, kind: 'chain', family: service.family, table: 'nat', chain, rules })
+  const shared = { by, kind: 'chain', family: service.family, table: 'nat', of: name } as const
+  const chain = (chain: string, why: string, rules: readonly string[]): Step => ({ ...shared, why, chain, rules })
   const draw = (isInside: boolean, endpoints: readonly ServiceEndpoint[]): readonly string[] => [
     ...(inside && isInside ? clusterIPRules(view) : []),
     ...endpointRules(view, endpoints),
