@@ -2,7 +2,7 @@
  * Bundles the program into dist/. What every call of netlab needs is one file beside main.js; each verb is a file that loads when it is called,
  * and verbs and daemon share what they have in common.
  */
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
 import { ownCodeFolder } from '#daemon/codecache.ts'
@@ -13,6 +13,16 @@ const dist = join(root, 'dist')
 /** CommonJS packages inside an ESM bundle look for these three. `process` alone may be a name of a module's own. */
 const banner = `const require = (id) => globalThis.process.getBuiltinModule(id) ?? globalThis.process.getBuiltinModule('node:module').createRequire(import.meta.url)(id)
 const __filename = import.meta.filename, __dirname = import.meta.dirname`
+
+/** Parts of dockerode for ssh and BuildKit, whose one export is a function: they bring ssh2 and gRPC along, which cost more than all the rest and are hardly ever called. */
+const seldom: Plugin = {
+  name: 'seldom',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/(docker-modem\/lib\/ssh|dockerode\/lib\/session)\.js$/ }, ({ path }) => ({
+      contents: `module.exports = (...words) => { const module = {}; ${readFileSync(path, 'utf8')}\nreturn module.exports(...words) }`,
+    }))
+  },
+}
 
 const common: BuildOptions = {
   absWorkingDir: root,
@@ -27,6 +37,7 @@ const common: BuildOptions = {
   define: { 'process.env.NODE_ENV': '"production"', "process.env['DEV']": '""' },
   // optional parts of ink and of dockerode's ssh transport
   external: ['react-devtools-core', 'cpu-features', './crypto/build/Release/sshcrypto.node'],
+  plugins: [seldom],
   logLevel: 'warning',
 }
 
@@ -55,7 +66,7 @@ const lazily = (code: string): string =>
   )
 
 const verbs = new Set<string>()
-const start = await build({ ...common, entryPoints: { main: 'src/cli/main.ts', process: 'src/cli/process.ts' }, plugins: [onDemand(verbs)] })
+const start = await build({ ...common, entryPoints: { main: 'src/cli/main.ts', process: 'src/cli/process.ts' }, plugins: [seldom, onDemand(verbs)] })
 verbs.delete(join(root, 'src/cli/process.ts'))
 const entries = [...verbs].map((file) => [basename(file, '.ts'), file])
 const rest = await build({

@@ -1,6 +1,6 @@
 /**
  * Adds up vitest's JSON reports in a folder and names what was skipped: a skip in a whole run is a failure, unless the test's name says what this
- * kernel has not. The last line is for machines.
+ * kernel has not; and so is a kind of node that was not held to the laws of drivers. The last line is for machines.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,10 +13,15 @@ type Report = {
   }[]
 }
 
+/** The three kinds of node, as test/driver/conformance.ts is told them. */
+const DRIVERS = ['netns', 'docker', 'netns on user-mode Linux']
+
 const [folder = '.', flag] = process.argv.slice(2)
 const reports = readdirSync(folder).filter((name) => name.endsWith('.json'))
-const files = reports.flatMap((name) => (JSON.parse(readFileSync(join(folder, name), 'utf8')) as Report).testResults)
-const tests = files.flatMap((file) => file.assertionResults.map((test) => ({ file: file.name, ...test })))
+const read = (name: string): Report['testResults'] => (JSON.parse(readFileSync(join(folder, name), 'utf8')) as Report).testResults
+const testsOf = (name: string) => read(name).flatMap((file) => file.assertionResults.map((test) => ({ file: file.name, ...test })))
+const files = reports.flatMap(read)
+const tests = reports.flatMap(testsOf)
 const passed = tests.filter((test) => test.status === 'passed')
 const isImpossible = ({ fullName }: { readonly fullName: string }): boolean => / \(this kernel has no [\w, ]+\)$/.test(fullName)
 const omitted = tests.filter((test) => test.status !== 'passed' && test.status !== 'failed')
@@ -26,13 +31,24 @@ const skipped = omitted.filter((test) => !isImpossible(test))
 const broken = files.filter((file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'))
 const failed = tests.length - passed.length - omitted.length + broken.length
 
-const bad = failed + skipped.length > 0 || passed.length === 0 || flag === '--failed'
+/** Who was not there for the live tests says no more than that he was not. */
+const absent = reports
+  .filter((name) => name.startsWith('live-'))
+  .flatMap((name) => {
+    const held = testsOf(name).filter(({ status }) => status === 'passed')
+    return DRIVERS.filter((driver) => !held.some(({ fullName }) => fullName.startsWith(`driver ${driver} is held to every law`))).map(
+      (driver) => `not held to the laws of drivers in ${name}: ${driver}`,
+    )
+  })
+
+const bad = failed + skipped.length + absent.length > 0 || passed.length === 0 || flag === '--failed'
 const lines = [
   ...impossible.map(({ file, fullName }) => `not possible here: ${file} > ${fullName}`),
   ...(impossible.length === 0 ? [] : [`${impossible.length} not possible here`]),
   ...skipped.map(({ file, fullName }) => `skipped: ${file} > ${fullName}`),
   ...broken.map(({ name }) => `did not run: ${name}`),
-  `${passed.length} passed, ${bad ? Math.max(1, failed + skipped.length) : 0} failed`,
+  ...absent,
+  `${passed.length} passed, ${bad ? Math.max(1, failed + skipped.length + absent.length) : 0} failed`,
 ]
 process.stdout.write(`${lines.join('\n')}\n`)
 process.exitCode = bad ? 1 : 0

@@ -19,14 +19,14 @@ export function drivers(): Promise<Chapter> {
     const phases: Report[] = []
     const up = (name: string, ...flags: readonly string[]): number => {
       const { ms: took, out } = netlab('up', LAB, '-o', 'json', ...flags)
-      memory.set(name, residentOf(folder))
+      memory.set(name, residentOf(folder) + (name === 'docker' ? heldInContainers() : 0))
       if (name === 'uml') phases.push(JSON.parse(out) as Report)
       netlab('down', LAB)
       return took
     }
     timed([join(home, 'netlab'), 'version'], { env })
     try {
-      // Cold: the image of nodes may have to be made first.
+      process.stderr.write('one lab in Docker first, whose image may have to be made\n')
       up('docker', '--driver', 'docker')
       const image = timed(['docker', 'images', '-q', 'netlab-node']).out.split('\n')[0] ?? ''
       const took = await turns(ROUNDS, {
@@ -53,7 +53,17 @@ function bareContainers(image: string): number {
   }
 }
 
-/** Bytes of this host's memory that the keeper's processes hold, each shared page counted with its share; what Docker's containers hold is not theirs. */
+/** Bytes that Docker counts for the containers of labs. */
+function heldInContainers(): number {
+  const containers = timed(['docker', 'ps', '--quiet', '--filter', 'label=dev.netlab.lab']).out.trim().split('\n')
+  const { out } = timed(['docker', 'stats', '--no-stream', '--format', '{{.MemUsage}}', ...containers])
+  return [...out.matchAll(/^([\d.]+)([KMG]?)i?B \/ /gm)].reduce(
+    (sum, [, number, unit]) => sum + Number(number) * 1024 ** ['', 'K', 'M', 'G'].indexOf(unit ?? ''),
+    0,
+  )
+}
+
+/** Bytes of this host's memory that the keeper's processes hold, each shared page counted with its share. */
 function residentOf(root: string): number {
   const [lab] = listLabs(root)
   return lab === undefined ? Number.NaN : treeOf(lab.keeper).reduce((sum, pid) => sum + shareOf(pid), 0)
@@ -85,7 +95,7 @@ function text(took: Readonly<Record<Kind, readonly number[]>>, memory: ReadonlyM
     `\`up ${LAB}\`, to ready with DNS answering:`,
     '',
     table(
-      ['', 'median', 'span', 'memory of the keeper and all in it', ''],
+      ['', 'median', 'span', 'memory of the keeper and all of the lab', ''],
       [
         row('namespaces', 'netns', ''),
         row(`${CONTAINERS} bare \`docker run\` in parallel on a network of their own`, 'bare', ''),

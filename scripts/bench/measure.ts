@@ -104,11 +104,16 @@ function namespaces(): number | undefined {
   }
 }
 
-/** The contenders take turns, so that a machine's moods meet all of them alike. */
+/** The contenders take turns, so that a machine's moods meet all of them alike; who waits is told of each. */
 export async function turns<K extends string>(rounds: number, contenders: Readonly<Record<K, () => Promise<number> | number>>): Promise<Record<K, number[]>> {
   const names = Object.keys(contenders) as K[]
   const taken = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<K, number[]>
-  for (let round = 0; round < rounds; round += 1) for (const name of names) taken[name].push(await contenders[name]())
+  for (let round = 0; round < rounds; round += 1)
+    for (const name of names) {
+      const value = await contenders[name]()
+      taken[name].push(value)
+      process.stderr.write(`${round + 1}/${rounds} ${name} ${ms(value)}\n`)
+    }
   return taken
 }
 

@@ -13,10 +13,11 @@ import type { Io } from './io.ts'
 import type { KernelWish } from './kernel.ts'
 import type { LabPlace } from './labs.ts'
 
-/** Undefined when the lab runs already, cannot be started without more ado, or does not say its name plainly. */
-export function beginAhead(place: LabPlace, io: Io): Birth | undefined {
+/** `image` for a lab in Docker, where the programs are. Undefined when the lab runs already, cannot be started without more ado, or does not say its name plainly. */
+export function beginAhead(place: LabPlace, io: Io, image?: string): Birth | undefined {
   const name = nameIn(place.file)
   if (name === undefined || runningLabs(io).some((lab) => lab.name === name)) return undefined
+  if (image !== undefined) return birthOf(name, place, io, { made: { kind: 'docker', why: '', image } })
   return missingPrograms(io.env['PATH'], process.getuid?.() === 0).length === 0 ? birthOf(name, place, io) : undefined
 }
 

@@ -74,7 +74,7 @@ async function started(lab: Lab, { place, install, ahead, driver, kernel, confin
   if (made.kind === 'netns') await ensurePrograms(io, install)
   const wish = await kernelFor(lab, kernel ?? lab.kernel, io)
   if (made.kind === 'docker' && wish.kind === 'uml') throw stop(USAGE, both)
-  const fits = made.kind === 'netns' && wish.kind === 'host' && ahead?.name === lab.name
+  const fits = made.kind === ahead?.driver && wish.kind === 'host' && ahead.name === lab.name
   if (!fits) await ahead?.abandon()
   try {
     const from = performance.now()

@@ -1,5 +1,6 @@
 import { beginAhead } from './ahead.ts'
 import { driverKind } from './driver.ts'
+import { home } from './home.ts'
 import { kindOf } from './kernel.ts'
 import { findLab } from './labs.ts'
 import { on, type Run, text } from './verb.ts'
@@ -9,7 +10,8 @@ export const run: Run = async (args, io) => {
   const driver = driverKind(text(args, 'driver'))
   const word = text(args, 'kernel')
   const kernel = word === undefined ? undefined : kindOf(word)
-  const ahead = driver === 'docker' || kernel === 'uml' ? undefined : beginAhead(place, io)
+  const image = driver === 'docker' ? (await import('#daemon/image.ts')).nodeImageName(home, io.env) : undefined
+  const ahead = kernel === 'uml' ? undefined : beginAhead(place, io, image)
   const [{ bringUp }, { openProgress }, { json }] = await Promise.all([import('./session.ts'), import('./progress.ts'), import('#report/json.ts')])
   const progress = openProgress(io)
   const { end } = await bringUp({ place, wait: !on(args, 'no-wait'), install: !on(args, 'no-install'), ahead, driver, kernel }, io, progress)

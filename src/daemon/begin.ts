@@ -62,6 +62,7 @@ export type Reasons = { readonly driver: string; readonly kernel: string }
 /** A lab on its way: keeper and daemon start, and nobody else can find it yet. */
 export type Birth = {
   readonly name: string
+  readonly driver: LabDriver['kind']
   /**
    * `why` the machines are made of what they are. Resolves when the daemon answers on the socket, or at once with the lab of that name that runs already. The daemon then expects a `POST up`.
    * @throws with the daemon's own last words when it does not start.
@@ -91,6 +92,7 @@ export function beginLab(o: StartOptions): Birth {
   }
   return {
     name: o.name,
+    driver: o.docker === undefined ? 'netns' : 'docker',
     async born(why) {
       const start = await begun
       if ('running' in start) return start.running

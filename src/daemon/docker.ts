@@ -4,8 +4,8 @@ import Docker from 'dockerode'
 import { type Endpoint, endpointOf, unreachable } from '#driver/docker/endpoint.ts'
 import { ensureImage, removeImages } from '#driver/docker/image.ts'
 import { type Mark, marks, sweep } from '#driver/docker/mark.ts'
+import { nodeImageOf } from './image.ts'
 import { alive, here } from './processes.ts'
-import { broughtPrograms } from './programs.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -28,7 +28,7 @@ export async function openDocker(env: Env): Promise<OpenDocker> {
 
 /** The name of the node's image, made first where it is not there. */
 export const nodeImage = ({ docker }: OpenDocker, home: string, env: Env, o: Parameters<typeof ensureImage>[2]): Promise<string> =>
-  ensureImage(docker, { home, programs: broughtPrograms(home, env) }, o)
+  ensureImage(docker, nodeImageOf(home, env), o)
 
 /** The mark of the lab whose keeper is told by the daemon's environment. */
 export const markOf = (env: Env): Mark => ({
