@@ -13,8 +13,9 @@ const ABOVE: Readonly<Record<string, string>> = {
   kernel: 'model net',
   dns: 'api kernel model net',
   kubelet: 'api dns kernel model net', // resolv.conf is kubelet's to write and dns/resolver's to word
-  underlay: 'driver kernel kubelet lab model net',
-  cni: 'kernel model net',
+  bgp: 'kernel', // BIRD, on nodes and on routers
+  underlay: 'bgp driver kernel kubelet lab model net',
+  cni: 'bgp kernel model net',
   proxy: 'kernel model net',
   policy: 'api kernel model net',
   plan: 'cni dns kernel kubelet model net policy proxy underlay',

@@ -5,14 +5,14 @@ import { offer } from './nearest.ts'
 import { isReady, type PodSeen } from './seen.ts'
 
 export type Place =
-  | { readonly kind: 'node' | 'ext' | 'any'; readonly name: string }
+  | { readonly kind: 'node' | 'router' | 'ext' | 'any'; readonly name: string }
   | { readonly kind: 'pod' | 'deploy' | 'svc'; readonly namespace: string; readonly name: string }
 
 /** Where a program can run, as `enter` takes it: `node/x`, `pod/ns/x`, `ext/x`. */
 export type Spot = { readonly place: string; readonly pod?: PodSeen }
 
 const SPELLINGS: Readonly<Record<string, Exclude<Place['kind'], 'any'>>> = {
-  ...{ node: 'node', nodes: 'node', no: 'node', ext: 'ext', host: 'ext' },
+  ...{ node: 'node', nodes: 'node', no: 'node', router: 'router', ext: 'ext', host: 'ext' },
   ...{ pod: 'pod', pods: 'pod', po: 'pod', deploy: 'deploy', deployment: 'deploy', deployments: 'deploy' },
   ...{ svc: 'svc', service: 'svc', services: 'svc' },
 }
@@ -23,9 +23,9 @@ export function parsePlace(text: string, namespace: string): Place {
   if (words.length === 1) return { kind: 'any', name: first }
   const kind = SPELLINGS[first]
   if (kind === undefined || words.length > 3 || words.includes(''))
-    throw stop(USAGE, `"${text}" is no place; write node/NAME, pod/NAME, deploy/NAME, svc/NAME or ext/NAME`)
-  if (kind === 'node' || kind === 'ext') {
-    if (third !== undefined) throw stop(USAGE, `"${text}" is no place: a ${kind === 'node' ? 'node' : 'machine outside'} has no namespace`)
+    throw stop(USAGE, `"${text}" is no place; write node/NAME, router/NAME, pod/NAME, deploy/NAME, svc/NAME or ext/NAME`)
+  if (kind === 'node' || kind === 'router' || kind === 'ext') {
+    if (third !== undefined) throw stop(USAGE, `"${text}" is no place: a ${kind === 'ext' ? 'machine outside' : kind} has no namespace`)
     return { kind, name: second ?? '' }
   }
   return third === undefined ? { kind, namespace, name: second ?? '' } : { kind, namespace: second ?? '', name: third }
@@ -35,8 +35,9 @@ export function parsePlace(text: string, namespace: string): Place {
 export async function findSpot(client: Client, text: string, namespace: string): Promise<Spot> {
   const place = parsePlace(text, namespace)
   switch (place.kind) {
+    case 'router':
     case 'ext':
-      return { place: `ext/${place.name}` }
+      return { place: `${place.kind}/${place.name}` }
     case 'node':
       if (!(await exists(client, `/api/v1/nodes/${enc(place.name)}`))) throw await unknownName(client, 'node', place.name, namespace)
       return { place: `node/${place.name}` }

@@ -9,7 +9,7 @@ export const run: Run = async (args, io) => {
   const lab = runningLab(io, args.words[0] ?? text(args, 'lab'))
   const client = clientOf(lab.socket)
   const [daemon, nodes, pods, services] = await Promise.all([
-    client.json<Record<string, unknown>>({ path: '/netlab/v1/status' }),
+    client.json<DaemonStatus>({ path: '/netlab/v1/status' }),
     items<Seen>(client, '/api/v1/nodes'),
     items<PodSeen>(client, '/api/v1/pods'),
     items<Seen>(client, '/api/v1/services'),
@@ -26,6 +26,7 @@ export const run: Run = async (args, io) => {
     `lab ${lab.name}, up for ${since(lab.started)}, from ${lab.dir}`,
     ...(lab.kernel.kind === 'uml' ? [`  on ${kernelText(lab.kernel)}`] : []),
     `  ${nodes.length - tired.length} of ${plural(nodes.length, 'node')} ready, ${pods.length - waiting.length} of ${plural(pods.length, 'Pod')} ready, ${plural(services.length, 'Service')}`,
+    ...(daemon.routers.length > 0 ? [`  routers: ${daemon.routers.map(({ name, ip, asn }) => `${name} ${ip} AS ${asn}`).join(', ')}`] : []),
     ...(lab.driver.kind === 'docker' ? [`  nodes are Docker containers: ${lab.driver.why}`] : []),
     ...tired.map((name) => `  node ${name} is not ready`),
     ...waiting.map(({ pod, why }) => `  Pod ${pod} is not ready: ${why}`),
@@ -33,6 +34,8 @@ export const run: Run = async (args, io) => {
   io.out(`${lines.join('\n')}\n`)
   return 0
 }
+
+type DaemonStatus = { readonly routers: readonly { readonly name: string; readonly ip: string; readonly asn: number }[] }
 
 const items = async <T>(client: Client, path: string): Promise<readonly T[]> => (await client.json<{ items: T[] }>({ path })).items
 

@@ -4,7 +4,7 @@ import { labWith } from '#model/build.ts'
 import { cidr } from '#net/net.ts'
 import { scene } from './scene.ts'
 
-const BGP: Cni = { name: 'calico-bgp', blockSize: 30, asn: 64512, routeReflectors: [], bfd: false, gracefulRestart: false }
+const BGP: Cni = { name: 'calico-bgp', blockSize: 30, asn: 64512, peers: [], routeReflectors: [], bfd: false, gracefulRestart: false }
 const lab = (podCIDR: string, cni: Cni = BGP) => labWith({ cni, podCIDR: cidr(podCIDR), nodePrefix: 30, nodes: 2 })
 const on = (node: string) => ({ nodeName: node, containers: [{ name: 'c', image: 'netlab/echo' }] })
 

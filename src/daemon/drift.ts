@@ -40,10 +40,10 @@ async function look(engine: Engine, only?: string): Promise<{ readonly machine: 
   return Promise.all(machines.map(async (machine) => ({ machine, drifts: await lookAt(engine.driver, machine, heldBy(engine, machine)) })))
 }
 
-/** What netlab has put into a machine's kernel, beginning with its wire. */
+/** What netlab has put into a machine's kernel, beginning with its wires. */
 function heldBy(engine: Engine, name: string): NodeProgram {
-  const { nodes, hosts } = engine.cluster()
-  const machine = [...nodes, ...hosts].find((one) => one.name === name)
+  const { nodes, routers, hosts } = engine.cluster()
+  const machine = [...nodes, ...routers, ...hosts].find((one) => one.name === name)
   return [...(machine === undefined ? [] : wireSteps(machine)), ...engine.applied(name)]
 }
 

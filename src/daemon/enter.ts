@@ -4,13 +4,14 @@ import type { Engine } from '#engine/engine.ts'
 import { processId } from '#kubelet/containers.ts'
 import { failureStatus } from './serve.ts'
 
-/** `place` is `node/N`, `ext/N` or `pod/NS/NAME`. A Pod is entered through one of its containers: its files, host name and processes are seen. */
+/** `place` is `node/N`, `router/N`, `ext/N` or `pod/NS/NAME`. A Pod is entered through one of its containers: its files, host name and processes are seen. */
 export function enter(engine: Engine, url: URL): Response {
   const place = url.searchParams.get('place') ?? ''
   const [kind = '', ...rest] = place.split('/')
-  if (kind === 'node' || kind === 'ext') {
+  if (kind === 'node' || kind === 'router' || kind === 'ext') {
     const machine = rest.join('/')
-    const known = [...engine.cluster().nodes, ...engine.cluster().hosts].some(({ name }) => name === machine)
+    const { nodes, routers, hosts } = engine.cluster()
+    const known = [...nodes, ...routers, ...hosts].some(({ name }) => name === machine)
     if (engine.off().has(machine)) return refuse(409, `${machine} does not run; netlab node start ${machine}`)
     return known ? json({ argv: engine.driver.enter(machine), env: machineEnv(engine) }) : refuse(404, `no machine named ${machine}`)
   }

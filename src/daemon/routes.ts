@@ -158,6 +158,7 @@ function status(daemon: Daemon): object {
     serviceCIDR: cluster.serviceCIDR,
     controlPlane: cluster.controlPlane,
     nodes: cluster.nodes.map(({ name, ip, podCIDR }) => ({ name, ip, podCIDR, pods: cluster.pods.filter((pod) => pod.node === name).length })),
+    routers: cluster.routers.map(({ name, ip, asn }) => ({ name, ip, asn })),
     hosts: cluster.hosts.map(({ name, ip }) => ({ name, ip })),
     pods: {
       total: cluster.pods.length,

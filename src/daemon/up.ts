@@ -48,7 +48,8 @@ export async function bringUp({ engine, lab, made, standing, wait, emit, signal,
     machines: async () => {
       await engine.build(lab, signal)
       await standing()
-      return { says: `${counted(lab.nodes.length, 'node')}${lab.hosts.length > 0 ? `, ${counted(lab.hosts.length, 'outside host')}` : ''}; ${made}` }
+      const counts = [counted(lab.nodes.length, 'node'), ...some(lab.underlay.routers.length, 'router'), ...some(lab.hosts.length, 'outside host')]
+      return { says: `${counts.join(', ')}; ${made}` }
     },
     kernel: async () => {
       await engine.settled()
@@ -99,6 +100,7 @@ function refuseFixed(running: Lab, wanted: Lab): void {
 const hasNames = ({ dns, proxy, cni }: Lab): boolean => dns !== 'none' && proxy.mode !== 'none' && cni.name !== 'none'
 
 const counted = (count: number, name: string): string => `${count} ${name}${count === 1 ? '' : 's'}`
+const some = (count: number, name: string): readonly string[] => (count === 0 ? [] : [counted(count, name)])
 const steps = (engine: Engine): number => [...engine.programs().values()].reduce((sum, program) => sum + program.length, 0)
 
 /** Waits for every Pod that can still become ready. */

@@ -2,17 +2,37 @@
 import type { Command, Output } from '#kernel/command.ts'
 import type { Process } from '#kernel/step.ts'
 import type { Segment } from '#lab/lab.ts'
-import type { Ip } from '#net/net.ts'
+import type { Cidr, IfName, Ip } from '#net/net.ts'
 
 /** Bare machines joined by wires; nothing of Kubernetes. */
 export type Wiring = {
   readonly lab: string
-  readonly segments: readonly Segment[]
+  readonly segments: readonly WiredSegment[]
   readonly machines: readonly Machine[]
+  /** What the lab's own router reaches behind another one. */
+  readonly routes: readonly { readonly to: Cidr; readonly via: Ip }[]
 }
 
-/** A machine with one wire, `eth0`, on a segment. */
-export type Machine = { readonly name: string; readonly ip: Ip; readonly segment: string }
+/** `gateway` is the lab's own router's address there; absent where it has none, since machines of the lab are the routers. */
+export type WiredSegment = Omit<Segment, 'gateway'> & { readonly gateway?: Ip }
+
+/** Most machines have one wire, `eth0`; routers more, in this order. */
+export type Machine = {
+  readonly name: string
+  readonly wires: readonly Wire[]
+  /** Where all leads that is not on the machine's wires; a router finds out by itself. */
+  readonly gateway?: Ip
+}
+
+export type Wire = { readonly dev: IfName; readonly ip: Ip; readonly segment: string }
+
+/** Whether what stands there is what is wanted. */
+export const isSegment = (a: WiredSegment, b: WiredSegment): boolean => a.name === b.name && a.cidr === b.cidr && a.gateway === b.gateway && a.mtu === b.mtu
+export const isMachine = (a: Machine, b: Machine): boolean =>
+  a.name === b.name &&
+  a.gateway === b.gateway &&
+  a.wires.length === b.wires.length &&
+  a.wires.every((wire, at) => wire.dev === b.wires[at]?.dev && wire.ip === b.wires[at]?.ip && wire.segment === b.wires[at]?.segment)
 
 export type Running = {
   /** The program's pid as the lab's processes see it. */

@@ -12,7 +12,7 @@ import { randomOf, variant } from './variant.ts'
 const seeds = Array.from({ length: 60 }, (_, seed) => seed)
 
 async function apply(driver: ReturnType<typeof fakeDriver>, commands: readonly Command[]): Promise<void> {
-  await driver.up({ lab: 'test', segments: [], machines: [{ name: 'n1', ip: ip('192.168.0.10'), segment: 'nodes' }] }, new AbortController().signal)
+  await driver.up({ lab: 'test', segments: [], machines: [{ name: 'n1', wires: [] }], routes: [] }, new AbortController().signal)
   for (const command of commands) {
     const failure = failureOf('n1', command, await driver.run('n1', command))
     if (failure !== undefined) throw failure

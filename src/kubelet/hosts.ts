@@ -42,5 +42,5 @@ export const nodeHosts = (cluster: Cluster, node: Node): string =>
   [
     '127.0.0.1\tlocalhost\n',
     '::1\tlocalhost ip6-localhost ip6-loopback\n',
-    ...[node, ...cluster.nodes.filter(({ name }) => name !== node.name), ...cluster.hosts].map(({ ip, name }) => `${ip}\t${name}\n`),
+    ...[node, ...cluster.nodes.filter(({ name }) => name !== node.name), ...cluster.routers, ...cluster.hosts].map(({ ip, name }) => `${ip}\t${name}\n`),
   ].join('')

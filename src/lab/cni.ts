@@ -1,6 +1,7 @@
 /** Who connects the Pods, and with which settings. */
-import type { CalicoBgp, CalicoVxlan, Cni } from './lab.ts'
+import type { CalicoBgp, CalicoVxlan, Cni, LabRouter } from './lab.ts'
 import type { Judging } from './ranges.ts'
+import { routerNamed } from './routers.ts'
 import type { LabFile } from './schema.ts'
 
 type Spec = LabFile['spec']
@@ -15,14 +16,22 @@ const ASN = 64_512
 const OPTIONS: Readonly<Record<Options['name'], readonly (keyof Options)[]>> = {
   'flannel-vxlan': ['vni', 'port', 'directRouting'],
   'host-gw': [],
-  'calico-bgp': ['blockSize', 'asn', 'routeReflectors', 'bfd', 'gracefulRestart'],
+  'calico-bgp': ['blockSize', 'asn', 'peers', 'routeReflectors', 'bfd', 'gracefulRestart'],
   'calico-vxlan': ['blockSize', 'vni', 'port', 'crossSubnet'],
   none: [],
 }
 
+const WITH_PEERS = {
+  asn: 'with peers each node is in the autonomous system of the router it speaks with; leave asn out',
+  routeReflectors: 'with peers no node speaks with another; leave routeReflectors out',
+}
+
 export const isCalico = (cni: Cni): cni is CalicoBgp | CalicoVxlan => cni.name === 'calico-bgp' || cni.name === 'calico-vxlan'
 
-export function* cniOf(given: Spec['cni'], nodes: readonly { readonly name: string }[]): Judging<Cni> {
+export function* cniOf(
+  given: Spec['cni'],
+  { nodes, routers }: { readonly nodes: readonly { readonly name: string }[]; readonly routers: readonly LabRouter[] },
+): Judging<Cni> {
   const { name, ...options }: Options = typeof given === 'string' ? { name: given } : given
   const known = OPTIONS[name]
   for (const option of Object.keys(options)) {
@@ -39,14 +48,17 @@ export function* cniOf(given: Spec['cni'], nodes: readonly { readonly name: stri
     case 'calico-vxlan':
       return { name, blockSize, vni: options.vni ?? CALICO.vni, port: options.port ?? CALICO.port, crossSubnet: options.crossSubnet ?? false }
     case 'calico-bgp': {
-      const { asn = ASN, routeReflectors = [], bfd = false, gracefulRestart = false } = options
+      const { asn = ASN, peers = [], routeReflectors = [], bfd = false, gracefulRestart = false } = options
       for (const [i, reflector] of routeReflectors.entries()) {
         const path = ['spec', 'cni', 'routeReflectors', i]
         if (!nodes.some((node) => node.name === reflector))
           yield { path, says: `no node named "${reflector}"; the lab has ${nodes.map((node) => node.name).join(', ')}` }
         else if (routeReflectors.indexOf(reflector) < i) yield { path, says: `"${reflector}" is named twice` }
       }
-      return { name, blockSize, asn, routeReflectors, bfd, gracefulRestart }
+      for (const [i, peer] of peers.entries()) yield* routerNamed(peer, routers, ['spec', 'cni', 'peers', i])
+      for (const other of ['asn', 'routeReflectors'] as const)
+        if (peers.length > 0 && options[other] !== undefined) yield { path: ['spec', 'cni', other], says: WITH_PEERS[other] }
+      return { name, blockSize, asn, peers, routeReflectors, bfd, gracefulRestart }
     }
     case 'host-gw':
     case 'none':

@@ -43,7 +43,7 @@ test('everything that is wrong with a newcomer is said', () => {
       {
         "errors": [
           "zone: "a b" is not allowed here: letters, digits, "-", "_" and ".", with a letter or digit at both ends",
-          "name: there is a machine "node-1" already; every node and host needs its own name",
+          "name: there is a machine "node-1" already; every machine needs its own name",
           "ip: 1.2.3.4 lies in no segment; the lab has nodes 192.168.0.0/24, outside 203.0.113.0/24; add one under spec.underlay.segments",
           "podCIDR: 10.244.0.0/24 has a /24 for 1 nodes and no more: CIDRNotAvailable",
         ],

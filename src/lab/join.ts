@@ -7,6 +7,7 @@ import { fail, ok, type Result } from '#net/result.ts'
 import type { Lab, LabNode } from './lab.ts'
 import { FIRST_NODE, nameOf, oneName, onOneSegment, placed } from './machines.ts'
 import { addressOf, type Judging } from './ranges.ts'
+import { inARack } from './routers.ts'
 import { NODES_MAX } from './schema.ts'
 
 export type Newcomer = { readonly name: string; readonly ip?: string; readonly zone?: string; readonly labels?: Readonly<Record<string, string>> }
@@ -35,12 +36,15 @@ function* judge(lab: Lab, { name, ip: text, zone, labels: own = {} }: Newcomer):
   yield* labels(own, ['labels'])
   const address = text === undefined ? freeAddress(lab) : yield* addressOf(text, ['ip'])
   if (text === undefined && address === undefined) yield { path: ['ip'], says: 'the segment of the nodes has no free address; say one with --ip' }
+  const { cni, underlay } = lab
   const known = [...lab.nodes, ...lab.hosts].map((one) => ({ path: [], name: one.name, ip: one.ip, labels: {} }))
+  const ports = underlay.routers.flatMap(({ name, addresses }) => addresses.map((ip) => ({ path: [], port: [], name, ip, labels: {} })))
   const newcomer = { path: [], name, labels: {}, ...(address === undefined ? {} : { ip: address }) }
-  yield* oneName([...known, newcomer])
-  yield* placed([...known, newcomer], lab.underlay.segments)
+  yield* oneName([...known, ...underlay.routers.map(({ name }) => ({ path: [], name, labels: {} })), newcomer])
+  yield* placed([...known, ...ports, newcomer], underlay.segments)
   const nodes = [...known.slice(0, lab.nodes.length), newcomer]
-  if (lab.cni.name === 'host-gw' || lab.cni.name === 'calico-bgp') yield* onOneSegment(lab.cni.name, nodes, lab.underlay.segments)
+  if (cni.name === 'calico-bgp' && cni.peers.length > 0) yield* inARack(cni.peers, nodes, underlay)
+  else if (cni.name === 'host-gw' || cni.name === 'calico-bgp') yield* onOneSegment(cni.name, nodes, underlay.segments)
   if (nodes.length > NODES_MAX) yield { path: ['nodes'], says: `a lab has at most ${NODES_MAX} nodes` }
   const share = freeShare(lab)
   if (share === undefined) yield { path: ['podCIDR'], says: `${lab.podCIDR} has a /${lab.nodePrefix} for ${sharesOf(lab)} nodes and no more: CIDRNotAvailable` }
@@ -68,7 +72,9 @@ function freeAddress(lab: Lab): Ip | undefined {
   const [first] = lab.nodes
   const segment = first && lab.underlay.segments.find(({ cidr }) => contains(cidr, first.ip))
   if (segment === undefined) return undefined
-  const taken = new Set<string>([...lab.nodes, ...lab.hosts].map(({ ip }) => ip).concat(segment.gateway))
+  const taken = new Set<string>(
+    [...lab.nodes, ...lab.hosts].map(({ ip }) => ip).concat(segment.gateway, ...lab.underlay.routers.map(({ addresses }) => addresses)),
+  )
   const highest = lab.nodes
     .filter(({ ip }) => contains(segment.cidr, ip))
     .reduce((most, { ip }) => Math.max(most, Number(indexIn(segment.cidr, ip))), FIRST_NODE - 1)

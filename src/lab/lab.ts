@@ -66,6 +66,8 @@ export type CalicoBgp = {
   readonly blockSize: number
   /** The autonomous system that all nodes are in. */
   readonly asn: number
+  /** Routers of the underlay: a node speaks with those of its own segment and is in their autonomous system, in place of `asn`; empty: nodes speak with one another. */
+  readonly peers: readonly string[]
   /** Nodes that pass on what they are told, so that the others need no session with one another; empty: everybody speaks with everybody. */
   readonly routeReflectors: readonly string[]
   /** Notices within a fraction of a second that a peer is silent. */
@@ -101,8 +103,18 @@ type ProxyFlags = {
 /** Addresses for Services of type LoadBalancer. */
 export type BalancerPool = { readonly name: string; readonly ranges: readonly Cidr[] }
 
-export type Underlay = { readonly segments: readonly Segment[] }
-/** One layer-2 network; its gateway is an address of the lab's router, which also carries the control plane. */
+export type Underlay = { readonly segments: readonly Segment[]; readonly routers: readonly LabRouter[] }
+/** A machine with a wire on several segments that tells others by BGP what it is the way to. */
+export type LabRouter = {
+  readonly name: string
+  /** Its autonomous system. */
+  readonly asn: number
+  /** One on each of its segments. */
+  readonly addresses: readonly Ip[]
+  /** Routers on one of these segments that it speaks with. One of two needs to say so. */
+  readonly peers: readonly string[]
+}
+/** One layer-2 network; its gateway is an address of a router or, where none has it, of the lab's own router, which also carries the control plane. */
 export type Segment = { readonly name: string; readonly cidr: Cidr; readonly gateway: Ip; readonly mtu: number }
 
 /** A mistake of the author's, with its place. */

@@ -19,6 +19,8 @@ export type Machine = {
   readonly labels: LabNode['labels']
   readonly zone?: string
   readonly dns?: DnsServer
+  /** The field of the address, where that is not `ip`; only routers have another. */
+  readonly port?: Path
 }
 
 /** Nodes without an address of their own are counted from here. */
@@ -100,7 +102,7 @@ const segmentOf = (name: string, range: Cidr): Segment => ({ name, cidr: range, 
 export function* oneName(machines: readonly Machine[]): Judging<void> {
   const seen = new Set<string>()
   for (const { name, path } of machines) {
-    if (name !== '' && seen.has(name)) yield { path: [...path, 'name'], says: `there is a machine "${name}" already; every node and host needs its own name` }
+    if (name !== '' && seen.has(name)) yield { path: [...path, 'name'], says: `there is a machine "${name}" already; every machine needs its own name` }
     seen.add(name)
   }
 }
@@ -108,14 +110,15 @@ export function* oneName(machines: readonly Machine[]): Judging<void> {
 /** Every address lies in a segment, is a machine's own there, and is nobody else's. */
 export function* placed(machines: readonly Machine[], segments: readonly Segment[]): Judging<void> {
   const owners = new Map<Ip, string>()
-  for (const { name, ip, path } of machines) {
+  const routers = new Set(machines.flatMap(({ ip, port }) => (port === undefined || ip === undefined ? [] : [ip])))
+  for (const { name, ip, path, port } of machines) {
     if (ip === undefined) continue
-    const at = [...path, 'ip']
+    const at = port ?? [...path, 'ip']
     const segment = segments.find((one) => contains(one.cidr, ip))
     const owner = owners.get(ip)
     if (segment === undefined) yield* wrong(at, `${ip} lies in no segment; ${segmentsSay(segments)}`)
     else yield* usable(ip, segment.cidr, at)
-    if (segment?.gateway === ip) yield { path: at, says: `${ip} is the gateway of segment "${segment.name}"; the lab's router has it` }
+    if (segment?.gateway === ip && !routers.has(ip)) yield { path: at, says: `${ip} is the gateway of segment "${segment.name}"; the lab's router has it` }
     if (owner !== undefined) yield { path: at, says: `${ip} is the address of "${owner}" already` }
     owners.set(ip, name)
   }

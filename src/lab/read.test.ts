@@ -18,7 +18,7 @@ test('a lab of two lines gets every default', () => {
     policy: 'none',
     dns: 'coredns',
     balancerPools: [],
-    underlay: { segments: [{ name: 'nodes', cidr: '192.168.0.0/24', gateway: '192.168.0.1', mtu: 1500 }] },
+    underlay: { routers: [], segments: [{ name: 'nodes', cidr: '192.168.0.0/24', gateway: '192.168.0.1', mtu: 1500 }] },
     hosts: [],
     nameservers: [],
     needs: [],
@@ -62,6 +62,7 @@ spec:
     dns: 'none',
     balancerPools: [{ name: 'lb', ranges: ['198.51.100.0/28', '192.0.2.7/32'] }],
     underlay: {
+      routers: [],
       segments: [
         { name: 'east', cidr: '10.0.1.0/24', gateway: '10.0.1.1', mtu: 9000 },
         { name: 'west', cidr: '10.0.2.0/24', gateway: '10.0.2.254', mtu: 1500 },

@@ -22,6 +22,7 @@ const address = text.meta({ format: 'ipv4' })
 const range = text.meta({ pattern: '^[0-9.]+/[0-9]+$' })
 const name = text.meta({ pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$', maxLength: 63 })
 
+const asn = z.int().min(1).max(ASN_MAX)
 const nodeCount = z.int().min(1).max(NODES_MAX)
 const nodeList = z
   .array(z.strictObject({ name: name.optional(), ip: address.optional(), labels: labels.default({}), zone: text.optional() }).meta({ required: ['name'] }))
@@ -33,7 +34,8 @@ const cniOptions = z.strictObject({
   port: z.int().min(1).max(65_535).optional(),
   directRouting: z.boolean().optional(),
   blockSize: z.int().min(20).max(30).optional(),
-  asn: z.int().min(1).max(ASN_MAX).optional(),
+  asn: asn.optional(),
+  peers: z.array(text).min(1).optional(),
   routeReflectors: z.array(text).optional(),
   bfd: z.boolean().optional(),
   gracefulRestart: z.boolean().optional(),
@@ -60,6 +62,10 @@ const segment = z
   .strictObject({ name: name.optional(), cidr: range.optional(), gateway: address.optional(), mtu: z.int().min(MTU_MIN).max(MTU_MAX).default(1500) })
   .meta({ required: ['name', 'cidr'] })
 
+const router = z
+  .strictObject({ name: name.optional(), asn: asn.optional(), addresses: z.array(address).min(1), peers: z.array(text).default([]) })
+  .meta({ required: ['name', 'asn', 'addresses'] })
+
 const labFile = z.strictObject({
   apiVersion: z.literal(API_VERSION),
   kind: z.literal('Lab'),
@@ -80,8 +86,8 @@ const labFile = z.strictObject({
         .default({ pools: [] })
         .describe('addresses for Services of type LoadBalancer'),
       underlay: z
-        .strictObject({ segments: z.array(segment).min(1).optional() })
-        .default({})
+        .strictObject({ segments: z.array(segment).min(1).optional(), routers: z.array(router).default([]) })
+        .default({ routers: [] })
         .describe('the networks the machines are on; by default one for the nodes and one for the hosts'),
       hosts: z
         .array(z.strictObject({ name: name.optional(), ip: address.optional(), dns: dnsServer.optional() }).meta({ required: ['name', 'ip'] }))

@@ -8,6 +8,7 @@ import type { KubeProxy, Lab, LabHost, LabNode } from './lab.ts'
 import { defaultSegments, hostsOf, type Machine, nodesOf, oneName, onOneSegment, placed, segmentsOf } from './machines.ts'
 import { poolsApart, poolsOf } from './pools.ts'
 import { addressOf, apart, type Judging, type Range, rangeOf, roomForNodes, roomForServices } from './ranges.ts'
+import { atHome, hasWayOut, inARack, portsOf, routersOf } from './routers.ts'
 import { type LabFile, RESYNC } from './schema.ts'
 
 /** What the file says as far as it can be understood; `settings` is there when it was understood whole. */
@@ -36,12 +37,17 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
   const hosts = yield* hostsOf(spec.hosts)
   const wires = given ?? defaultSegments(nodes, hosts)
   const segments = wires.map((wire) => wire.segment)
-  yield* oneName([...nodes, ...hosts])
-  yield* placed([...nodes, ...hosts], segments)
-  const pools = yield* poolsOf(spec.loadBalancer.pools, { machines: [...nodes, ...hosts], segments })
+  const routers = yield* routersOf(spec.underlay.routers)
+  const machines = [...nodes, ...hosts, ...portsOf(routers)]
+  yield* oneName([...nodes, ...hosts, ...routers.map(({ path, router: { name } }) => ({ path, name, labels: {} }))])
+  yield* placed(machines, segments)
+  yield* atHome(routers, segments)
+  const pools = yield* poolsOf(spec.loadBalancer.pools, { machines, segments })
   yield* apart([...clusterRanges(podCIDR, serviceCIDR), ...wires.map((wire) => ({ ...wire, range: wire.segment.cidr }))], written)
   yield* poolsApart(pools, clusterRanges(podCIDR, serviceCIDR))
-  const cni = yield* cniOf(spec.cni, nodes)
+  const underlay = { segments, routers: routers.map(({ router }) => router) }
+  yield* hasWayOut(underlay)
+  const cni = yield* cniOf(spec.cni, { nodes, routers: underlay.routers })
   if (isCalico(cni) && spec.nodeCIDRMaskSize !== undefined)
     yield { path: ['spec', 'nodeCIDRMaskSize'], says: `cni ${cni.name} gives nodes blocks of addresses; say how large they are with spec.cni.blockSize` }
   const nodePrefix = isCalico(cni) ? cni.blockSize : (spec.nodeCIDRMaskSize ?? NODE_PREFIX)
@@ -51,13 +57,16 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
   if (serviceCIDR !== undefined) yield* roomForServices(serviceCIDR)
   const nameservers = yield* nameserversOf(spec.nameservers)
   const proxy = yield* proxyOf(spec.proxy)
-  if (cni.name === 'host-gw' || cni.name === 'calico-bgp') yield* onOneSegment(cni.name, nodes, segments)
+  if (cni.name === 'calico-bgp' && cni.peers.length > 0) yield* inARack(cni.peers, nodes, underlay)
+  else if (cni.name === 'host-gw' || cni.name === 'calico-bgp') yield* onOneSegment(cni.name, nodes, segments)
   const known = { nodes, ...(serviceCIDR === undefined ? {} : { serviceCIDR }) }
   if (metadata.name === undefined || podCIDR === undefined || serviceCIDR === undefined) return known
   const { policy, dns, driver, kernel } = spec
-  const needs = [...new Set([...spec.needs, ...(proxy.mode === 'ipvs' ? IPVS_NEEDS : []), ...(cni.name === 'calico-bgp' ? ['bird'] : [])])]
+  const needs = [
+    ...new Set([...spec.needs, ...(proxy.mode === 'ipvs' ? IPVS_NEEDS : []), ...(cni.name === 'calico-bgp' || routers.length > 0 ? ['bird'] : [])]),
+  ]
   const { name, labels: own } = { ...metadata, name: metadata.name }
-  const places = { nodes: nodes.flatMap(machine), hosts: hosts.flatMap(host), underlay: { segments } }
+  const places = { nodes: nodes.flatMap(machine), hosts: hosts.flatMap(host), underlay }
   const names = { dns, nameservers, balancerPools: pools.map((pool) => pool.pool) }
   return { ...known, settings: { name, labels: own, ...places, podCIDR, nodePrefix, serviceCIDR, cni, proxy, policy, ...names, needs, driver, kernel } }
 }

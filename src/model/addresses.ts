@@ -2,9 +2,9 @@
 import { sha1 } from '@noble/hashes/legacy.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
-import type { Cni, Lab } from '#lab/lab.ts'
-import type { Cidr, IfName, Mac } from '#net/net.ts'
-import { addressOf, ifName, macOf, network, nthSubnet } from '#net/net.ts'
+import type { Cni, Lab, Segment } from '#lab/lab.ts'
+import type { Cidr, IfName, Ip, Mac } from '#net/net.ts'
+import { addressOf, contains, ifName, macOf, network, nthSubnet } from '#net/net.ts'
 import type { Cluster } from './cluster.ts'
 
 export const CLUSTER_DOMAIN = 'cluster.local'
@@ -13,11 +13,20 @@ const CONTROL_PLANE_PORT = 6443
 const HOST_DEV_DIGITS = 8
 const CALI_DIGITS = 11
 
-/** The lab's router carries the API, on its address in the first segment. */
+/** The lab's own router carries the API, on its address in the first segment where it has one. */
 export function controlPlaneOf(lab: Lab): Cluster['controlPlane'] {
-  const first = lab.underlay.segments[0]
-  if (first === undefined) throw new TypeError(`the lab ${lab.name} has no segment`)
+  const first = lab.underlay.segments.find((segment) => !isRouted(segment, lab))
+  if (first === undefined) throw new TypeError(`the lab ${lab.name} has no segment with its own router`)
   return { ip: first.gateway, port: CONTROL_PLANE_PORT }
+}
+
+/** A machine of the lab is the way out of this segment, and the lab's own router is not on it. */
+export const isRouted = ({ gateway }: Segment, { underlay: { routers } }: Lab): boolean => routers.some(({ addresses }) => addresses.includes(gateway))
+
+export function segmentOf(lab: Lab, address: Ip): Segment {
+  const segment = lab.underlay.segments.find(({ cidr }) => contains(cidr, address))
+  if (segment === undefined) throw new TypeError(`no segment of the lab ${lab.name} holds ${address}`)
+  return segment
 }
 
 /** The share of the Pod range that the node at `index` gets, in the order of lab.yaml unless it has another one already. */

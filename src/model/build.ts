@@ -38,6 +38,7 @@ export function labWith({ nodes = 3, ...o }: Partial<Omit<Lab, 'nodes'>> & { rea
     nameservers: [],
     balancerPools: [],
     underlay: {
+      routers: [],
       segments: [
         { name: 'nodes', cidr: NODES, gateway: nthIp(NODES, 1), mtu: 1500 },
         { name: 'outside', cidr: cidr('203.0.113.0/24'), gateway: ip('203.0.113.1'), mtu: 1500 },

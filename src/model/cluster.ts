@@ -19,6 +19,7 @@ export type Cluster = {
   readonly controlPlane: { readonly ip: Ip; readonly port: number }
   readonly segments: readonly Segment[]
   readonly nodes: readonly Node[]
+  readonly routers: readonly Router[]
   readonly hosts: readonly Host[]
   /** Pods that have a node and an address (or the node's own), terminating ones included, until they are gone. */
   readonly pods: readonly Pod[]
@@ -50,6 +51,24 @@ export type Node = {
 
 /** A machine outside the cluster. */
 export type Host = { readonly name: string; readonly ip: Ip; readonly segment: Segment; readonly dns?: DnsServer }
+
+/** A machine of the underlay that joins segments and speaks BGP. */
+export type Router = {
+  readonly name: string
+  /** The first of its addresses, by which it is known; it is also its router id. */
+  readonly ip: Ip
+  readonly segment: Segment
+  /** Its autonomous system. */
+  readonly asn: number
+  readonly wires: readonly RouterWire[]
+  /** The other routers it speaks with. */
+  readonly peers: readonly RouterPeer[]
+  /** The lab's own router on one of its segments, behind which the API and the world outside are. */
+  readonly uplink?: Ip
+}
+/** `rack`: the router is the way out of that segment. */
+export type RouterWire = { readonly dev: IfName; readonly ip: Ip; readonly segment: Segment; readonly rack: boolean }
+export type RouterPeer = { readonly name: string; readonly ip: Ip; readonly asn: number }
 
 export type Pod = {
   readonly namespace: string

@@ -4,12 +4,12 @@ import type { Objects } from '#controllers/controller.ts'
 import { named } from '#controllers/lookup.ts'
 import { isFinished } from '#controllers/objects.ts'
 import type { Cni, Lab } from '#lab/lab.ts'
-import type { Ip } from '#net/net.ts'
-import { contains, ifName, ip, macOf, parseCidr, parseIp } from '#net/net.ts'
-import { CLUSTER_DOMAIN, controlPlaneOf, hostDevOf, podRangeOf, sandboxOf } from './addresses.ts'
+import { ifName, ip, macOf, parseCidr, parseIp } from '#net/net.ts'
+import { CLUSTER_DOMAIN, controlPlaneOf, hostDevOf, podRangeOf, sandboxOf, segmentOf } from './addresses.ts'
 import { blocksOf, tunnelAddressOf } from './blocks.ts'
 import type { Cluster, Host, Node, Pod } from './cluster.ts'
 import { nodesWithoutProxy } from './proxies.ts'
+import { routersOf } from './routers.ts'
 import { servicePortsOf } from './services.ts'
 
 /** The one wire of every machine. */
@@ -31,6 +31,7 @@ export function clusterOf(lab: Lab, objects: Objects): Cluster {
     controlPlane: controlPlaneOf(lab),
     segments: lab.underlay.segments,
     nodes: lab.nodes.flatMap((_, index) => nodeOf(lab, objects, index)).map((node) => (proxyless.has(node.name) ? { ...node, proxyDown: true } : node)),
+    routers: routersOf(lab),
     hosts: lab.hosts.map((host): Host => ({ ...host, segment: segmentOf(lab, host.ip) })),
     pods: objects.Pod.flatMap((pod) => podOf(lab.cni, pod) ?? []),
     services: servicePortsOf(objects),
@@ -61,12 +62,6 @@ function nodeOf(lab: Lab, objects: Objects, index: number): readonly Node[] {
       ...(zone === undefined ? {} : { zone }),
     },
   ]
-}
-
-function segmentOf(lab: Lab, address: Ip): Cluster['segments'][number] {
-  const segment = lab.underlay.segments.find(({ cidr }) => contains(cidr, address))
-  if (segment === undefined) throw new TypeError(`no segment of the lab ${lab.name} holds ${address}`)
-  return segment
 }
 
 /** By CNI plugin, whose names of devices differ. */

@@ -9,8 +9,9 @@ export type Topology = {
   readonly dns: string
   readonly segments: readonly { readonly name: string; readonly cidr: string; readonly gateway: string }[]
   readonly machines: readonly {
-    readonly kind: 'node' | 'ext'
+    readonly kind: 'node' | 'router' | 'ext'
     readonly name: string
+    /** Of a router the first of its addresses, and the segment that is on. */
     readonly ip: string
     readonly segment: string
     readonly podCIDR?: string
@@ -34,6 +35,7 @@ export const topologyOf = (cluster: Cluster): Topology => ({
   segments: cluster.segments.map(({ name, cidr, gateway }) => ({ name, cidr, gateway })),
   machines: [
     ...cluster.nodes.map(({ name, ip, segment, podCIDR }) => ({ kind: 'node' as const, name, ip, segment: segment.name, podCIDR })),
+    ...cluster.routers.map(({ name, ip, segment }) => ({ kind: 'router' as const, name, ip, segment: segment.name })),
     ...cluster.hosts.map(({ name, ip, segment }) => ({ kind: 'ext' as const, name, ip, segment: segment.name })),
   ],
   pods: cluster.pods.map(({ namespace, name, node, ip, hostDev, sandbox }) => ({

@@ -15,6 +15,7 @@ import { kubeRouter } from '#policy/kube-router/kube-router.ts'
 import { kubeProxyIptables } from '#proxy/iptables/iptables.ts'
 import { kubeProxyIpvs } from '#proxy/ipvs/ipvs.ts'
 import { kubeProxyNftables } from '#proxy/nftables/nftables.ts'
+import { routerSteps } from '#underlay/router.ts'
 import { hostSteps } from '#underlay/underlay.ts'
 
 /** THE list of components, in the order in which a reader should meet them. */
@@ -31,11 +32,12 @@ export const components: readonly Component[] = [
   kubeRouter,
 ]
 
-/** What every machine of the lab should hold, nodes before the hosts outside. */
+/** What every machine of the lab should hold: nodes, routers, the hosts outside. */
 export function programsOf(cluster: Cluster): ReadonlyMap<string, NodeProgram> {
   const wanted = components.filter((component) => component.wanted(cluster))
   return new Map([
     ...cluster.nodes.map((node) => [node.name, agreed(node.name, allSteps(wanted, cluster, node))] as const),
+    ...cluster.routers.map((router) => [router.name, agreed(router.name, routerSteps(cluster, router))] as const),
     ...cluster.hosts.map((host) => [host.name, agreed(host.name, hostSteps(cluster, host))] as const),
   ])
 }

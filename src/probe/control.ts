@@ -91,7 +91,7 @@ const PING = { count: 1, df: false, loss: 0, expect: 'answer' } as const
 
 function aliveOf(spot: Spot, { cluster }: Scene): What | undefined {
   if (spot.pod !== undefined && spot.netns !== undefined) return { kind: 'ping', of: { ...PING, from: `node/${spot.pod.node}`, to: spot.ip } }
-  const segment = [...cluster.nodes, ...cluster.hosts].find((one) => one.name === spot.machine)?.segment
+  const segment = [...cluster.nodes, ...cluster.routers, ...cluster.hosts].find((one) => one.name === spot.machine)?.segment
   return segment === undefined || familyOf(segment.gateway) !== familyOf(spot.ip)
     ? undefined
     : { kind: 'ping', of: { ...PING, from: spot.name, to: segment.gateway } }

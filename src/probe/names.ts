@@ -4,7 +4,7 @@ import { vtepMac } from '#model/addresses.ts'
 import type { Cluster, Node, Pod } from '#model/cluster.ts'
 import { addressOf, network } from '#net/net.ts'
 import { fail, ok, type Result } from '#net/result.ts'
-import { hostNamed, mapped, nodeNamed, podNamed, serviceNamed, spotAt, wasNamed } from './place.ts'
+import { hostNamed, mapped, nodeNamed, podNamed, routerNamed, serviceNamed, spotAt, wasNamed } from './place.ts'
 import type { Scene } from './scene.ts'
 
 type Fields = Readonly<Record<string, string | undefined>>
@@ -45,12 +45,14 @@ function fieldsOf(kind: string, which: string, scene: Scene): Result<Fields, str
       return mapped(nodeNamed(which, cluster), nodeFields)
     case 'svc':
       return mapped(serviceNamed(which, cluster), ([{ namespace, name, clusterIP }]) => ({ namespace, name, ip: clusterIP }))
+    case 'router':
+      return mapped(routerNamed(which, cluster), ({ name, ip, asn }) => ({ name, ip, asn: `${asn}` }))
     case 'ext':
       return mapped(hostNamed(which, cluster), ({ name, ip, segment }) => ({ name, ip, gateway: segment.gateway }))
     case 'cluster':
       return ok({ podCIDR: cluster.podCIDR, serviceCIDR: cluster.serviceCIDR, domain: cluster.domain, dnsIP: cluster.dnsIP })
     default:
-      return fail('a name is KIND.NAME.FIELD, where KIND is one of pod, pods, node, svc, ext, was, cluster')
+      return fail('a name is KIND.NAME.FIELD, where KIND is one of pod, pods, node, router, svc, ext, was, cluster')
   }
 }
 

@@ -85,8 +85,8 @@ test.each<[string, string]>([
   ['{{pod.client.ipp}}', '{{pod.client.ipp}}: no field "ipp"; did you mean "ip"?'],
   ['{{pod.clent.ip}}', '{{pod.clent.ip}}: no Pod "default/clent" with an address; did you mean "client"?'],
   ['{{pods[app=frontend].ip}}', '{{pods[app=frontend].ip}}: "pods[app=frontend]" is 2 places, where one is wanted; add an index: pods[app=frontend][0]'],
-  ['{{deploy.frontend.ip}}', '{{deploy.frontend.ip}}: a name is KIND.NAME.FIELD, where KIND is one of pod, pods, node, svc, ext, was, cluster'],
-  ['{{client}}', '{{client}}: a name is KIND.NAME.FIELD, where KIND is one of pod, pods, node, svc, ext, was, cluster'],
+  ['{{deploy.frontend.ip}}', '{{deploy.frontend.ip}}: a name is KIND.NAME.FIELD, where KIND is one of pod, pods, node, router, svc, ext, was, cluster'],
+  ['{{client}}', '{{client}}: a name is KIND.NAME.FIELD, where KIND is one of pod, pods, node, router, svc, ext, was, cluster'],
   ['{{node.node-1.toString}}', '{{node.node-1.toString}}: no field "toString"; known: gateway, ip, name, podCIDR, vtepIP, vtepMac'],
 ])('%s is no name', (text, says) => {
   expect(expand(text, scene)).toEqual({ ok: false, errors: [says] })

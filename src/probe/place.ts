@@ -1,6 +1,6 @@
 /** Places of a check, found in the cluster as it is now. README.md tells how they are written. */
 import { hint } from '#api/nearest.ts'
-import type { Cluster, Host, Node, Pod, ServicePort } from '#model/cluster.ts'
+import type { Cluster, Host, Node, Pod, Router, ServicePort } from '#model/cluster.ts'
 import { type Ip, parseIp } from '#net/net.ts'
 import { fail, ok, type Result } from '#net/result.ts'
 import type { Scene, Spot, Target } from './scene.ts'
@@ -12,18 +12,23 @@ export function spotsAt(place: string, scene: Scene): Found<readonly Spot[]> {
   const { cluster } = scene
   if (place === 'nodes') return ok(cluster.nodes.map(nodeSpot))
   if (isPods(place)) return mapped(podsAt(place, cluster), (pods) => pods.map(podSpot))
-  const [, kind, name = ''] = /^(pod|node|ext|was)\/(.+)$/.exec(place) ?? [undefined, 'node', place]
+  const [, kind, name = ''] = /^(pod|node|router|ext|was)\/(.+)$/.exec(place) ?? [undefined, bare(place, cluster), place]
   switch (kind) {
     case 'pod':
       return mapped(podNamed(name, cluster), (pod) => [podSpot(pod)])
     case 'was':
       return mapped(wasNamed(name, scene), (pod) => [podSpot(pod)])
+    case 'router':
+      return mapped(routerNamed(name, cluster), (router) => [nodeSpot(router)])
     case 'ext':
       return mapped(hostNamed(name, cluster), (host) => [hostSpot(host)])
     default:
       return mapped(nodeNamed(name, cluster), (node) => [nodeSpot(node)])
   }
 }
+
+/** A name alone is a node's, or a router's. */
+const bare = (name: string, { routers }: Cluster): 'node' | 'router' => (routers.some((router) => router.name === name) ? 'router' : 'node')
 
 /** The one spot of a place. */
 export function spotAt(place: string, scene: Scene): Found<Spot> {
@@ -38,7 +43,7 @@ export function targetsAt(to: string, port: number | string | undefined, scene: 
   if (to.startsWith('svc/')) return mapped(serviceTarget(to, port, scene.cluster), (target) => [target])
   if (port !== undefined && !/^\d+$/.test(String(port))) return fail(`port "${port}": only a Service's ports have names`)
   const number = port === undefined ? {} : { port: Number(port) }
-  if (isPlace(to) || scene.cluster.nodes.some((node) => node.name === to)) {
+  if (isPlace(to) || [...scene.cluster.nodes, ...scene.cluster.routers].some(({ name }) => name === to)) {
     return mapped(spotsAt(to, scene), (spots) => spots.map((spot) => ({ name: spot.name, host: spot.ip, spot, ...number })))
   }
   const address = parseIp(to)
@@ -47,7 +52,7 @@ export function targetsAt(to: string, port: number | string | undefined, scene: 
 }
 
 /** Text that can only be a place, never an address or a DNS name. */
-export const isPlace = (text: string): boolean => text === 'nodes' || isPods(text) || /^(pod|node|ext|was)\//.test(text)
+export const isPlace = (text: string): boolean => text === 'nodes' || isPods(text) || /^(pod|node|router|ext|was)\//.test(text)
 
 /** The place of the lab that has this address, if any. */
 export function spotOf(address: Ip, cluster: Cluster): Spot | undefined {
@@ -55,6 +60,8 @@ export function spotOf(address: Ip, cluster: Cluster): Spot | undefined {
   if (pod !== undefined) return podSpot(pod)
   const node = cluster.nodes.find((one) => one.ip === address)
   if (node !== undefined) return nodeSpot(node)
+  const router = cluster.routers.find(({ wires }) => wires.some((wire) => wire.ip === address))
+  if (router !== undefined) return nodeSpot({ ...router, ip: address })
   const host = cluster.hosts.find((one) => one.ip === address)
   return host === undefined ? undefined : hostSpot(host)
 }
@@ -100,6 +107,7 @@ export function wasNamed(name: string, { was }: Scene): Found<Pod> {
 }
 
 export const nodeNamed = (name: string, cluster: Cluster): Found<Node> => byName('node', name, cluster.nodes)
+export const routerNamed = (name: string, cluster: Cluster): Found<Router> => byName('router', name, cluster.routers)
 export const hostNamed = (name: string, cluster: Cluster): Found<Host> => byName('machine outside the cluster', name, cluster.hosts)
 
 /** The Service's ports that have an address, `NAME` in namespace default or `NS/NAME`. */
@@ -158,7 +166,7 @@ export const podSpot = (pod: Pod): Spot => ({
   ip: pod.ip,
   pod,
 })
-const nodeSpot = (node: Node): Spot => ({ name: node.name, machine: node.name, ip: node.ip })
+const nodeSpot = (node: Pick<Node | Router, 'name' | 'ip'>): Spot => ({ name: node.name, machine: node.name, ip: node.ip })
 const hostSpot = (host: Host): Spot => ({ name: `ext/${host.name}`, machine: host.name, ip: host.ip })
 
 export function mapped<A, B>(found: Found<A>, to: (value: A) => B): Found<B> {

@@ -14,10 +14,11 @@ test('every node and every host outside is a machine on the segment that holds i
       { name: 'outside', cidr: '203.0.113.0/24', gateway: '203.0.113.1', mtu: 1500 },
     ],
     machines: [
-      { name: 'node-1', ip: '192.168.0.10', segment: 'nodes' },
-      { name: 'node-2', ip: '192.168.0.11', segment: 'nodes' },
-      { name: 'internet', ip: '203.0.113.10', segment: 'outside' },
+      { name: 'node-1', wires: [{ dev: 'eth0', ip: '192.168.0.10', segment: 'nodes' }], gateway: '192.168.0.1' },
+      { name: 'node-2', wires: [{ dev: 'eth0', ip: '192.168.0.11', segment: 'nodes' }], gateway: '192.168.0.1' },
+      { name: 'internet', wires: [{ dev: 'eth0', ip: '203.0.113.10', segment: 'outside' }], gateway: '203.0.113.1' },
     ],
+    routes: [],
   })
 })
 

@@ -3,42 +3,53 @@ import type { Wiring } from '#driver/driver.ts'
 import type { Step } from '#kernel/step.ts'
 import { machineResolvConf } from '#kubelet/dns.ts'
 import { ECHO_PROGRAM } from '#kubelet/images.ts'
-import type { Cluster, Host, Node } from '#model/cluster.ts'
+import type { Cluster, Host, Node, Router, RouterWire } from '#model/cluster.ts'
 import { cidr, familyOf, ifName, prefixOf, withPrefix } from '#net/net.ts'
 import { nameServerSteps } from './name-server.ts'
 
 const by = 'underlay'
 
-/** Every machine of the lab with its one wire. The router, which has each segment's gateway address, is the driver's own. */
-export const wiring = ({ lab, segments, nodes, hosts }: Pick<Cluster, 'lab' | 'segments' | 'nodes' | 'hosts'>): Wiring => ({
-  lab,
-  segments,
-  machines: [...nodes, ...hosts].map(({ name, ip, segment }) => ({ name, ip, segment: segment.name })),
-})
+type Underlay = Pick<Cluster, 'lab' | 'segments' | 'nodes' | 'routers' | 'hosts'>
+
+/** Every machine of the lab with its wires. The lab's own router, which has each segment's gateway address that no other router has, is the driver's. */
+export function wiring({ lab, segments, nodes, routers, hosts }: Underlay): Wiring {
+  const routed = new Set(routers.flatMap(({ wires }) => wires).flatMap(({ ip, segment }) => (ip === segment.gateway ? [segment.name] : [])))
+  const border = routers.flatMap(({ uplink, wires }) => wires.filter(({ segment }) => segment.gateway === uplink))[0]?.ip
+  const simple = ({ name, ip, segment }: Node | Host) => ({ name, wires: [{ dev: WIRE, ip, segment: segment.name }], gateway: segment.gateway })
+  return {
+    lab,
+    segments: segments.map(({ gateway, ...segment }) => (routed.has(segment.name) ? segment : { ...segment, gateway })),
+    machines: [
+      ...nodes.map(simple),
+      ...routers.map(({ name, wires }) => ({ name, wires: wires.map(({ dev, ip, segment }) => ({ dev, ip, segment: segment.name })) })),
+      ...hosts.map(simple),
+    ],
+    routes: border === undefined ? [] : segments.filter(({ name }) => routed.has(name)).map((segment) => ({ to: segment.cidr, via: border })),
+  }
+}
 
 const LO = ifName('lo')
 const WIRE = ifName('eth0')
 
-/** What a machine was given with its wire, by whoever built it. No plan holds it; said as steps, so that drift sees when it is gone. */
-export const wireSteps = ({ ip, segment }: Node | Host): readonly Step[] => [
+/** What a machine was given with its wires, by whoever built it. No plan holds it; said as steps, so that drift sees when it is gone. */
+export const wireSteps = (machine: Node | Router | Host): readonly Step[] => [
   { by, why: 'a machine reaches itself', kind: 'up', dev: LO },
-  { by, why: `the wire to segment ${segment.name} must be switched on`, kind: 'up', dev: WIRE, mtu: segment.mtu },
-  {
-    by,
-    why: `under this address the others of segment ${segment.name} find the machine`,
-    kind: 'addr',
-    dev: WIRE,
-    cidr: withPrefix(ip, prefixOf(segment.cidr)),
-  },
-  {
-    by,
-    why: 'what is not on the segment goes by its router',
-    kind: 'route',
-    to: cidr(familyOf(ip) === 6 ? '::/0' : '0.0.0.0/0'),
-    via: segment.gateway,
-    dev: WIRE,
-  },
+  ...('wires' in machine ? machine.wires.flatMap(wire) : [...wire({ ...machine, dev: WIRE }), wayOut(machine)]),
 ]
+
+const wire = ({ dev, ip, segment }: Omit<RouterWire, 'rack'>): readonly Step[] => [
+  { by, why: `the wire to segment ${segment.name} must be switched on`, kind: 'up', dev, mtu: segment.mtu },
+  { by, why: `under this address the others of segment ${segment.name} find the machine`, kind: 'addr', dev, cidr: withPrefix(ip, prefixOf(segment.cidr)) },
+]
+
+const wayOut = ({ ip, segment }: Node | Host): Step => ({
+  by,
+  why: 'what is not on the segment goes by its router',
+  kind: 'route',
+  to: cidr(familyOf(ip) === 6 ? '::/0' : '0.0.0.0/0'),
+  via: segment.gateway,
+  dev: WIRE,
+})
 
 const HTTP = 80
 /** RFC 862 and its UDP twin. */

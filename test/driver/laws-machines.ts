@@ -1,6 +1,8 @@
 /** Laws of up and down: machines come, change and go. */
 import assert from 'node:assert/strict'
+import type { Machine } from '#driver/driver.ts'
 import { pod, sampleNode } from '#kernel/sample.ts'
+import { cidr, ifName, ip } from '#net/net.ts'
 import { isOfDocker } from './kernel-state.ts'
 import { a, apply, ask, b, becomes, holdable, type Law, machine, never, nodes, outside, program, reaches, run, up, wired, within } from './world.ts'
 
@@ -102,13 +104,44 @@ export const machineLaws: readonly Law[] = [
       await up(world, a)
       await driver.up(wired([a, far], [nodes, outside]), never())
       assert.deepEqual([await reaches(world, 'a', far.ip), await reaches(world, 'far', a.ip)], [true, true])
-      await driver.up(wired([a, { ...b, ip: machine('b', '192.168.1.11').ip, segment: 'outside' }, far], [nodes, outside]), never())
+      await driver.up(wired([a, machine('b', '192.168.1.11', outside), far], [nodes, outside]), never())
       assert.equal(await reaches(world, 'b', far.ip), true)
       await driver.up(wired([a, b], [nodes]), never())
       assert.deepEqual([await reaches(world, 'a', b.ip), await reaches(world, 'a', outside.gateway)], [true, false])
       const moved = { ...outside, mtu: 1400 }
       await driver.up(wired([a, far], [nodes, moved]), never())
       assert.deepEqual([await reaches(world, 'a', far.ip), (await ask(world, 'far', ['cat', '/sys/class/net/eth0/mtu'])).trim()], [true, '1400'])
+    },
+  },
+  {
+    says: 'a machine with several wires joins segments on which the lab’s own router is not, and that one knows the way behind it',
+    needs: ['wires', 'programs'],
+    async keep(world) {
+      const rack = { name: 'rack', cidr: cidr('192.168.2.0/24'), mtu: 1400 }
+      const [inside, out] = [ip('192.168.2.1'), ip('192.168.0.2')]
+      const leaf: Machine = {
+        name: 'leaf',
+        wires: [
+          { dev: ifName('eth0'), ip: inside, segment: 'rack' },
+          { dev: ifName('eth1'), ip: out, segment: 'nodes' },
+        ],
+      }
+      const far: Machine = { name: 'far', wires: [{ dev: ifName('eth0'), ip: ip('192.168.2.10'), segment: 'rack' }], gateway: inside }
+      const routes = [{ to: rack.cidr, via: out }]
+      const raise = (...machines: readonly Machine[]) => world.driver.up(wired(machines, [rack, nodes], routes), never())
+      await raise(leaf, far)
+      await ask(world, 'leaf', ['sysctl', '-w', 'net.ipv4.ip_forward=1'])
+      await ask(world, 'leaf', ['ip', 'route', 'add', 'default', 'via', nodes.gateway])
+      const links = JSON.parse(await ask(world, 'leaf', ['ip', '-j', 'link', 'show', 'up'])) as { ifname: string; mtu: number }[]
+      const wires = links.filter(({ ifname }) => ifname !== 'lo').map(({ ifname, mtu }) => `${ifname} ${mtu}`)
+      assert.deepEqual(
+        [wires.sort(), await reaches(world, 'far', inside), await reaches(world, 'far', nodes.gateway)],
+        [['eth0 1400', 'eth1 1500'], true, true],
+      )
+      assert.deepEqual([await raise(far, leaf), await raise(far), await raise(far, leaf)], [[], [], ['leaf']])
+      assert.deepEqual([await reaches(world, 'far', inside), await reaches(world, 'leaf', nodes.gateway)], [true, true])
+      await up(world, a)
+      assert.equal(await reaches(world, 'a', nodes.gateway), true)
     },
   },
   {

@@ -1,6 +1,5 @@
 /** Laws of programs of steps, through the driver into a kernel. */
 import assert from 'node:assert/strict'
-import type { Machine } from '#driver/driver.ts'
 import { change } from '#kernel/compile.ts'
 import { drift } from '#kernel/drift.ts'
 import { StepFailed } from '#kernel/failure.ts'
@@ -63,7 +62,7 @@ export const programLaws: readonly Law[] = [
       const walker = machine('walker', '192.168.0.19')
       const fresh = programs.map((_, index) => machine(`fresh-${index}`, `192.168.0.${40 + index}`))
       await up(world, walker, ...fresh)
-      const holds = async ({ name, ip: address }: Machine): Promise<unknown> =>
+      const holds = async ({ name, ip: address }: ReturnType<typeof machine>): Promise<unknown> =>
         lasting(
           JSON.parse(
             JSON.stringify(await world.state(name))

@@ -1,11 +1,11 @@
 /** What the laws of drivers are asked of: a driver, and eyes on it from without. */
 import assert from 'node:assert/strict'
-import type { Machine, NodeDriver, RunOptions, Wiring } from '#driver/driver.ts'
+import type { Machine, NodeDriver, RunOptions, WiredSegment, Wiring } from '#driver/driver.ts'
 import { applyProgram } from '#engine/wheel.ts'
 import type { Output, Run } from '#kernel/command.ts'
 import type { NodeProgram, Process, Step } from '#kernel/step.ts'
 import type { Segment } from '#lab/lab.ts'
-import { cidr, ip } from '#net/net.ts'
+import { cidr, type Ip, ifName, ip } from '#net/net.ts'
 
 /** What a driver must give for a law to make sense: packets that travel, programs that are run and answer, long-lived programs. */
 export type Need = 'wires' | 'programs' | 'processes'
@@ -38,11 +38,21 @@ const segment = (name: string, third: number): Segment => ({ name, cidr: cidr(`1
 export const nodes = segment('nodes', 0)
 export const outside = segment('outside', 1)
 
-export const machine = (name: string, address: string, on: Segment = nodes): Machine => ({ name, ip: ip(address), segment: on.name })
+export const machine = (name: string, address: string, on: Segment = nodes): Machine & { readonly ip: Ip } => ({
+  name,
+  ip: ip(address),
+  wires: [{ dev: ifName('eth0'), ip: ip(address), segment: on.name }],
+  gateway: on.gateway,
+})
 export const a = machine('a', '192.168.0.10')
 export const b = machine('b', '192.168.0.11')
 
-export const wired = (machines: readonly Machine[], segments: readonly Segment[] = [nodes]): Wiring => ({ lab: 'laws', segments, machines })
+export const wired = (machines: readonly Machine[], segments: readonly WiredSegment[] = [nodes], routes: Wiring['routes'] = []): Wiring => ({
+  lab: 'laws',
+  segments,
+  machines,
+  routes,
+})
 /** @returns the names of those that were made. */
 export const up = ({ driver }: World, ...machines: readonly Machine[]): Promise<readonly string[]> => driver.up(wired(machines), never())
 

@@ -123,7 +123,7 @@ test('what cannot be is refused, and changes nothing', async () => {
     await said('rm', 'node-7', '--zone', 'b'),
     await said('add', 'x', '--label', 'y'),
   ]).toEqual([
-    'netlab: name: there is a machine "node-3" already; every node and host needs its own name\nip: 10.9.9.9 lies in no segment; the lab has nodes 192.168.0.0/24; add one under spec.underlay.segments',
+    'netlab: name: there is a machine "node-3" already; every machine needs its own name\nip: 10.9.9.9 lies in no segment; the lab has nodes 192.168.0.0/24; add one under spec.underlay.segments',
     'netlab: no node named "node-7"; this lab has node-1, node-3',
     expect.stringContaining('--ip, --zone and --label are for a node that is added'),
     expect.stringContaining('--label y: expected KEY=VALUE'),

@@ -23,7 +23,7 @@ test('a node has a switch with the gateway’s address, and a cable, an address 
 test('a Pod’s packet leaves room for the tunnel on the node’s wire, whatever that carries', () => {
   const segment = (mtu: number) => ({ name: 'nodes', cidr: cidr('192.168.0.0/24'), gateway: ip('192.168.0.1'), mtu })
   const mtus = (mtu: number) =>
-    program({ underlay: { segments: [segment(mtu)] } })
+    program({ underlay: { routers: [], segments: [segment(mtu)] } })
       .flat()
       .flatMap((step) => ('mtu' in step ? [step.mtu] : []))
   expect([mtus(1500), mtus(9000)]).toEqual([

@@ -5,16 +5,16 @@
  *   bird_aggr.cfg   the node's own blocks: a blackhole route each, announced in place of the single Pods in it
  *   bird_ipam.cfg   what is told to peers (addresses of Pods, nothing else) and what goes into the kernel
  */
-import type { Component, Process, Step } from '#kernel/step.ts'
+import { bfdProtocol, daemon, PATIENCE, SCAN, underscored } from '#bgp/bird.ts'
+import type { Component, Step } from '#kernel/step.ts'
 import type { Cluster, Node } from '#model/cluster.ts'
+import { torsOf } from '#model/routers.ts'
 import { compareIp, type Ip, network } from '#net/net.ts'
 
 type CalicoBgp = Extract<Cluster['cni'], { name: 'calico-bgp' }>
 
 const by = 'cni/bird'
 const FOLDER = '/run/netlab/etc/calico/confd/config'
-/** Where birdc looks by itself. */
-const SOCKET = '/run/bird/bird.ctl'
 
 export const bird: Component = {
   name: by,
@@ -23,63 +23,47 @@ export const bird: Component = {
     const { cni } = cluster
     if (cni.name !== 'calico-bgp') return []
     const peers = peersOf(cni, cluster, node)
-    const files = [
+    const main = file('bird.cfg', config(cni, node, peers), `with whom ${node.name} speaks BGP: ${peers.map(({ name }) => name).join(', ') || 'nobody'}`)
+    const included = [
       file('bird_aggr.cfg', blocks(node), 'the node’s own blocks, each announced as one'),
       file('bird_ipam.cfg', filters(cluster), 'what peers are told, and what goes into the kernel'),
-      file('bird.cfg', main(cni, node, peers), `with whom ${node.name} speaks BGP: ${peers.map(({ node: { name } }) => name).join(', ') || 'nobody'}`),
     ]
-    return [...files, daemon(files.map(({ path }) => path))]
+    const why =
+      cni.peers.length > 0 ? 'tells the routers of its rack where Pods are, and listens to them' : 'tells the other nodes where Pods are, and listens to them'
+    return [...included, main, daemon({ by, why, files: [main.path, ...included.map(({ path }) => path)] })]
   },
 }
 
 type File = Extract<Step, { kind: 'file' }>
 const file = (name: string, text: string, why: string): File => ({ by, why, kind: 'file', path: `${FOLDER}/${name}`, text })
 
-const daemon = (files: readonly string[]): Step & Process => ({
-  by,
-  why: 'tells the other nodes where Pods are, and listens to them',
-  kind: 'process',
-  id: 'bird',
-  argv: ['bird', '-f', '-c', `${FOLDER}/bird.cfg`, '-s', SOCKET],
-  env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
-  // The folder of the socket is the machine's own, made where it is missing.
-  mounts: [{ from: '/run/bird/', to: '/run/bird', readOnly: false }],
-  onChange: 'restart',
-  restart: 'Always',
-  reload: { argv: ['birdc', '-s', SOCKET, 'configure'], files },
-})
-
 type Peer = {
-  readonly node: Node
-  /** `Mesh` when everybody speaks with everybody, `Node` when a reflector stands between. */
+  readonly name: string
+  readonly ip: Ip
+  /** The peer's autonomous system, and the node's own. */
+  readonly asn: number
+  /** `Mesh` when everybody speaks with everybody, `Node` when a reflector or a router stands between. */
   readonly kind: 'Mesh' | 'Node'
   /** The peer has its routes from this node. */
   readonly client: boolean
+  /** Waits to be called. */
+  readonly passive: boolean
 }
 
-/** Everybody, or with reflectors: they with everybody, the others with them. */
-function peersOf({ routeReflectors }: CalicoBgp, { nodes }: Cluster, node: Node): readonly Peer[] {
-  const others = nodes.filter(({ name }) => name !== node.name)
-  if (routeReflectors.length === 0) return others.map((peer) => ({ node: peer, kind: 'Mesh', client: false }))
-  const reflects = ({ name }: Node): boolean => routeReflectors.includes(name)
-  return others.filter((peer) => reflects(node) || reflects(peer)).map((peer) => ({ node: peer, kind: 'Node', client: reflects(node) && !reflects(peer) }))
+/** The routers of the node's rack; or else all nodes, or with reflectors: they with everybody, the others with them. */
+function peersOf(cni: CalicoBgp, cluster: Cluster, node: Node): readonly Peer[] {
+  if (cni.peers.length > 0) return torsOf(cluster, node).map((router) => ({ ...router, kind: 'Node', client: false, passive: false }))
+  const { asn, routeReflectors } = cni
+  const others = cluster.nodes.filter(({ name }) => name !== node.name).map(({ name, ip }) => ({ name, ip, asn, passive: compareIp(ip, node.ip) > 0 }))
+  if (routeReflectors.length === 0) return others.map((peer) => ({ ...peer, kind: 'Mesh', client: false }))
+  const reflects = ({ name }: { readonly name: string }): boolean => routeReflectors.includes(name)
+  return others.filter((peer) => reflects(node) || reflects(peer)).map((peer) => ({ ...peer, kind: 'Node', client: reflects(node) && !reflects(peer) }))
 }
 
 /** All reflectors of a lab are of one cluster (RFC 4456): none takes back what it has told another. */
 const CLUSTER_ID = '244.0.0.1'
 
-/** In seconds. Calico's own are 2, 5 and 5 to 30, and 240 without a word: a lab cannot wait that long. */
-const CONNECT_DELAY = 1
-const CONNECT_RETRY = 1
-/** None: a side that waits refuses the other's call, and a new session takes two turns of it. Connect delay keeps the pace. */
-const ERROR_WAIT = '0,0'
-const HOLD = 3
-const KEEPALIVE = 1
-const SCAN = 2
-/** In milliseconds: three in a row missed, and the peer is gone. */
-const BFD_INTERVAL = 100
-
-const main = (cni: CalicoBgp, node: Node, peers: readonly Peer[]): string => `# ${node.name}: as confd of calico-node writes it
+const config = (cni: CalicoBgp, node: Node, peers: readonly Peer[]): string => `# ${node.name}: as confd of calico-node writes it
 include "${FOLDER}/bird_aggr.cfg";
 include "${FOLDER}/bird_ipam.cfg";
 
@@ -107,33 +91,26 @@ protocol direct {
   interface -"cali*", -"kube-ipvs*", "*";
   ipv4;
 }
-${cni.bfd ? `\nprotocol bfd {\n  multihop { interval ${BFD_INTERVAL} ms; multiplier 3; };\n}\n` : ''}
+${cni.bfd ? `\n${bfdProtocol('multihop')}` : ''}
 template bgp bgp_template {
-  local as ${cni.asn};
+  local as ${peers[0]?.asn ?? cni.asn};
   multihop;
-  connect delay time ${CONNECT_DELAY};
-  connect retry time ${CONNECT_RETRY};
-  error wait time ${ERROR_WAIT};
-  hold time ${HOLD};
-  keepalive time ${KEEPALIVE};
-${cni.gracefulRestart ? '  graceful restart on;\n' : '  graceful restart off;\n'}${cni.bfd ? '  bfd on;\n' : ''}  ipv4 {
+${PATIENCE}${cni.gracefulRestart ? '  graceful restart on;\n' : '  graceful restart off;\n'}${cni.bfd ? '  bfd on;\n' : ''}  ipv4 {
     import all;
     export filter calico_export_to_bgp_peers;
     gateway recursive;
     add paths on;
   };
 }
-${peers.map((peer) => session(cni, node, peer)).join('')}`
+${peers.map((peer) => session(node, peer)).join('')}`
 
-const session = (cni: CalicoBgp, node: Node, { node: peer, kind, client }: Peer): string => `
-# ${peer.name}
-protocol bgp ${kind}_${underscored(peer.ip)} from bgp_template {
-  neighbor ${peer.ip} as ${cni.asn};
+const session = (node: Node, { name, ip, asn, kind, client, passive }: Peer): string => `
+# ${name}
+protocol bgp ${kind}_${underscored(ip)} from bgp_template {
+  neighbor ${ip} as ${asn};
   source address ${node.ip};
-${client ? `  rr client;\n  rr cluster id ${CLUSTER_ID};\n` : ''}${compareIp(peer.ip, node.ip) > 0 ? '  passive on;\n' : ''}}
+${client ? `  rr client;\n  rr cluster id ${CLUSTER_ID};\n` : ''}${passive ? '  passive on;\n' : ''}}
 `
-
-const underscored = (address: Ip): string => address.replaceAll('.', '_')
 
 function blocks(node: Node): string {
   const routes = node.blocks.map((block) => `  route ${block} blackhole;\n`)

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import type { Step } from '#kernel/step.ts'
 import { prose } from '#kernel/text.ts'
-import type { Cni } from '#lab/lab.ts'
+import type { CalicoBgp, Cni } from '#lab/lab.ts'
 import { clusterWith, pod } from '#model/build.ts'
 import type { Cluster } from '#model/cluster.ts'
-import { ip } from '#net/net.ts'
+import { ifName, ip } from '#net/net.ts'
 import { bird } from './bird.ts'
 import { calico } from './calico.ts'
 
-const BGP: Cni = { name: 'calico-bgp', blockSize: 26, asn: 64512, routeReflectors: [], bfd: false, gracefulRestart: false }
+const BGP: CalicoBgp = { name: 'calico-bgp', blockSize: 26, asn: 64512, peers: [], routeReflectors: [], bfd: false, gracefulRestart: false }
 const VXLAN: Cni = { name: 'calico-vxlan', blockSize: 26, vni: 4096, port: 4789, crossSubnet: false }
 
 const objects = [
@@ -66,6 +66,36 @@ test('with reflectors they speak with everybody, the others with them', () => {
     ['protocol bgp Node_192_168_0_10'],
     ['protocol bgp Node_192_168_0_10'],
   ])
+})
+
+test('the configuration of a reflector is as BIRD wants it', async () => {
+  await expect(config({ ...BGP, routeReflectors: ['node-1'], bfd: true, gracefulRestart: true }, 0)).toMatchFileSnapshot('reflector.test.cfg')
+})
+
+test('with routers as peers a node speaks with those of its own segment, in their autonomous system, and with no node', async () => {
+  const [nodes, outside] = clusterWith().segments
+  if (nodes === undefined || outside === undefined) throw new Error('no segments')
+  const routers = [
+    {
+      name: 'tor',
+      asn: 65001,
+      ip: ip('192.168.0.1'),
+      segment: nodes,
+      wires: [{ dev: ifName('eth0'), ip: ip('192.168.0.1'), segment: nodes, rack: true }],
+      peers: [],
+    },
+    {
+      name: 'far',
+      asn: 65002,
+      ip: ip('203.0.113.2'),
+      segment: outside,
+      wires: [{ dev: ifName('eth0'), ip: ip('203.0.113.2'), segment: outside, rack: true }],
+      peers: [],
+    },
+  ]
+  const cluster = { ...clusterOver({ ...BGP, peers: ['tor', 'far'] }), routers }
+  const main = program(bird, cluster).flatMap((step) => (step.kind === 'file' && step.path.endsWith('bird.cfg') ? [step.text] : []))
+  await expect(main.join('')).toMatchFileSnapshot('tor.test.cfg')
 })
 
 test('BFD and graceful restart are said where BIRD wants them', () => {

@@ -38,7 +38,10 @@ const racks = [
   { name: 'rack-b', cidr: cidr('192.168.1.0/24'), gateway: ip('192.168.1.1'), mtu: 1500 },
 ]
 const node = (name: string, at: string) => ({ name, ip: ip(at), labels: {} })
-const twoRacks = { nodes: [node('node-1', '192.168.0.10'), node('node-2', '192.168.0.11'), node('node-3', '192.168.1.10')], underlay: { segments: racks } }
+const twoRacks = {
+  nodes: [node('node-1', '192.168.0.10'), node('node-2', '192.168.0.11'), node('node-3', '192.168.1.10')],
+  underlay: { routers: [], segments: racks },
+}
 
 test('with DirectRouting a node on the same segment gets one plain route, one behind the router the three entries of the tunnel', async () => {
   const said = program({ ...twoRacks, cni: { name: 'flannel-vxlan', vni: 1, port: 8472, directRouting: true } })

@@ -5,9 +5,8 @@
  */
 import { type Duplex, PassThrough } from 'node:stream'
 import Docker from 'dockerode'
-import type { Segment } from '#lab/lab.ts'
-import { macOf, prefixOf } from '#net/net.ts'
-import type { Machine, NodeDriver } from '../driver.ts'
+import { type Ip, macOf, prefixOf } from '#net/net.ts'
+import { isMachine, isSegment, type Machine, type NodeDriver, type WiredSegment, type Wiring } from '../driver.ts'
 import { type Helper, openHelper, systemCalls } from '../helper.ts'
 import { HELPER_SCRIPT } from '../helper-script.ts'
 import { containerArgv, containerEnd } from '../netns/container.ts'
@@ -31,7 +30,7 @@ export type DockerDriver = NodeDriver & {
 
 type Container = { readonly id: string; readonly agent: Agent }
 type Standing = Machine & Container & { readonly helper: Helper }
-type Network = Segment & { readonly id: string }
+type Network = WiredSegment & { readonly id: string }
 type Door = Parameters<DockerDriver['listen']>
 
 export function dockerDriver(o: DockerOptions): DockerDriver {
@@ -40,6 +39,7 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
   const networks = new Map<string, Network>()
   const doors: Door[] = []
   let router: Container | undefined
+  let steered: Wiring['routes'] = []
 
   const machineOf = (name: string): Standing => {
     const machine = machines.get(name)
@@ -53,48 +53,57 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
     if (machine !== undefined) await removeContainer(docker, machine.id)
   }
 
-  const start = (name: string, network: Network, prepare: (id: string) => Promise<void>, ended: () => void): Promise<Container> =>
-    startContainer(docker, { name, network: network.id, image: o.image, mark: o.mark, prepare, ended })
+  const connect = (id: string, some: readonly Network[]): Promise<unknown> =>
+    Promise.all(some.map((network) => docker.getNetwork(network.id).connect({ Container: id })))
+
+  /** With a wire to each of the networks. */
+  const start = (name: string, [first, ...others]: readonly [Network, ...Network[]], ended: () => void): Promise<Container> =>
+    startContainer(docker, { name, network: first.id, image: o.image, mark: o.mark, prepare: (id) => connect(id, others), ended })
+
+  /** Docker numbers a container's wires as it likes: by network, the MAC of the wire that leads there. */
+  const macsOf = async (id: string): Promise<ReadonlyMap<string, string>> => {
+    const { NetworkSettings } = await docker.getContainer(id).inspect()
+    return new Map(Object.values(NetworkSettings.Networks).map(({ NetworkID, MacAddress }) => [NetworkID, MacAddress]))
+  }
 
   const addMachine = async (machine: Machine): Promise<void> => {
-    const network = networkOf(networks, machine)
-    const container = await start(
-      machine.name,
-      network,
-      async () => {},
-      () => {
-        if (machines.get(machine.name) === own) machines.delete(machine.name)
-      },
-    )
+    const [first, ...others] = machine.wires.map((wire) => networkOf(networks, wire.segment))
+    if (first === undefined) throw new Error(`machine ${machine.name} has no wire`)
+    const its = [first, ...others] as const
+    const container = await start(machine.name, its, () => {
+      if (machines.get(machine.name) === own) machines.delete(machine.name)
+    })
     const helper = openHelper(() => container.agent.open({ argv: ['perl', '-e', HELPER_SCRIPT, '--', ...systemCalls()], env: MACHINE_ENV }))
     const own = { ...machine, ...container, helper }
     machines.set(machine.name, own)
-    await must(own.agent, ['sh'], machineScript(machine, network))
+    const macs = others.length === 0 ? new Map<string, string>() : await macsOf(container.id)
+    const ports = machine.wires.map((wire, at) => ({ ...wire, network: its[at] ?? first, mac: macs.get(its[at]?.id ?? '') ?? '' }))
+    await must(own.agent, ['sh'], machineScript(machine, ports))
   }
 
   /** With a port on each of the networks named; one that runs gets them too. */
-  const route = async (fresh: readonly Network[]): Promise<void> => {
+  const route = async (fresh: readonly Routed[]): Promise<void> => {
     const [first, ...others] = fresh
     if (first === undefined) return
-    const connect = (id: string, some: readonly Network[]): Promise<unknown> =>
-      Promise.all(some.map((network) => docker.getNetwork(network.id).connect({ Container: id })))
     if (router !== undefined) await connect(router.id, fresh)
     else {
-      const made: Container = await start(
-        '',
-        first,
-        (id) => connect(id, others).then(() => {}),
-        () => {
-          if (router === made) router = undefined
-        },
-      )
+      const made: Container = await start('', [first, ...others], () => {
+        if (router === made) router = undefined
+      })
       router = made
     }
     const { id, agent } = router
-    const { NetworkSettings } = await docker.getContainer(id).inspect()
-    const macs = new Map(Object.values(NetworkSettings.Networks).map(({ NetworkID, MacAddress }) => [NetworkID, MacAddress]))
+    const macs = await macsOf(id)
     await must(agent, ['sh'], routerScript(fresh.map((network) => ({ ...network, mac: macs.get(network.id) ?? '' }))))
     for (const door of doors) await agent.listen(...door)
+  }
+
+  /** The ways of the lab's own router. */
+  const steer = async (routes: Wiring['routes']): Promise<void> => {
+    const stale = steered.filter(({ to }) => !routes.some((route) => route.to === to)).map(({ to, via }) => `ip route del ${to} via ${via} || true\n`)
+    if (router !== undefined && routes.length + stale.length > 0)
+      await must(router.agent, ['sh'], ['set -e\n', ...stale, ...routes.map(({ to, via }) => `ip route replace ${to} via ${via}\n`)].join(''))
+    steered = routes
   }
 
   const removeSegments = async (names: readonly string[]): Promise<void> => {
@@ -103,7 +112,7 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
         const network = networks.get(name)
         networks.delete(name)
         if (network === undefined) return
-        if (router !== undefined) await docker.getNetwork(network.id).disconnect({ Container: router.id, Force: true })
+        if (router !== undefined && network.gateway !== undefined) await docker.getNetwork(network.id).disconnect({ Container: router.id, Force: true })
         await removeNetwork(docker, network.id)
       }),
     )
@@ -122,8 +131,10 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
   return {
     async up(wiring, signal) {
       signal.throwIfAborted()
-      const gone = [...networks.values()].filter((known) => !wiring.segments.some((segment) => isSame(segment, known))).map(({ name }) => name)
-      const leaving = [...machines.values()].filter((known) => gone.includes(known.segment) || !wiring.machines.some((machine) => isAt(machine, known)))
+      const gone = [...networks.values()].filter((known) => !wiring.segments.some((segment) => isSegment(segment, known))).map(({ name }) => name)
+      const leaving = [...machines.values()].filter(
+        (known) => known.wires.some(({ segment }) => gone.includes(segment)) || !wiring.machines.some((machine) => isMachine(machine, known)),
+      )
       await Promise.all(leaving.map(({ name }) => forget(name)))
       await removeSegments(gone)
       signal.throwIfAborted()
@@ -131,8 +142,9 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
       await Promise.all(segments.map(async (segment) => networks.set(segment.name, await makeNetwork(docker, segment, o.mark))))
       signal.throwIfAborted()
       const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
-      const unrouted = router === undefined ? [...networks.values()] : [...networks.values()].filter(({ name }) => segments.some((one) => one.name === name))
-      const done = await Promise.allSettled([route(unrouted), ...fresh.map(addMachine)])
+      const routed = [...networks.values()].flatMap(({ gateway, ...network }) => (gateway === undefined ? [] : [{ ...network, gateway }]))
+      const unrouted = router === undefined ? routed : routed.filter(({ name }) => segments.some((one) => one.name === name))
+      const done = await Promise.allSettled([route(unrouted).then(() => steer(wiring.routes)), ...fresh.map(addMachine)])
       try {
         for (const one of done) if (one.status === 'rejected') throw one.reason
         signal.throwIfAborted()
@@ -176,6 +188,7 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
 
     async down() {
       router = undefined
+      steered = []
       machines.clear()
       networks.clear()
       await sweep(docker, o.mark.keeper)
@@ -199,12 +212,9 @@ exec docker "$@"`
 
 const spaceArgv = (space: string | undefined): readonly string[] => (space === undefined ? [] : ['nsenter', `--net=/run/netns/${space}`, '--'])
 
-const isAt = (a: Machine, b: Machine): boolean => a.name === b.name && a.ip === b.ip && a.segment === b.segment
-const isSame = (a: Segment, b: Segment): boolean => a.name === b.name && a.cidr === b.cidr && a.gateway === b.gateway && a.mtu === b.mtu
-
-function networkOf(networks: ReadonlyMap<string, Network>, machine: Machine): Network {
-  const network = networks.get(machine.segment)
-  if (network === undefined) throw new Error(`machine ${machine.name} is on an unknown segment ${machine.segment}`)
+function networkOf(networks: ReadonlyMap<string, Network>, segment: string): Network {
+  const network = networks.get(segment)
+  if (network === undefined) throw new Error(`a wire leads to an unknown segment ${segment}`)
   return network
 }
 
@@ -231,7 +241,7 @@ type Start = {
   readonly image: string
   readonly mark: Mark
   /** What is to be done before its first program starts. */
-  readonly prepare: (id: string) => Promise<void>
+  readonly prepare: (id: string) => Promise<unknown>
   readonly ended: () => void
 }
 
@@ -302,7 +312,7 @@ async function createContainer(docker: Docker, o: Start): Promise<Docker.Contain
 /** Ranges to offer Docker when its own pools are used up. Nobody uses the addresses. */
 const SPARE = Array.from({ length: 64 }, (_, third) => `10.213.${third}.0/24`)
 
-async function makeNetwork(docker: Docker, segment: Segment, mark: Mark): Promise<Network> {
+async function makeNetwork(docker: Docker, segment: WiredSegment, mark: Mark): Promise<Network> {
   const options = {
     // Docker allows two networks of one name, and then takes neither.
     CheckDuplicate: true,
@@ -338,8 +348,10 @@ mount -o remount,bind,rw /proc/sys/net
 echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
 `
 
-function machineScript({ name, ip }: Machine, { cidr, gateway, mtu }: Network): string {
-  return `${PREPARE}
+type MachinePort = Machine['wires'][number] & { readonly network: Network; readonly mac: string }
+
+function machineScript({ name, gateway }: Machine, ports: readonly MachinePort[]): string {
+  return `${PREPARE}${ports.length > 1 ? renameScript(ports) : ''}
 mkdir -p /run/netlab/etc/netns /run/netlab/etc/cni/net.d /run/netns /run/lock /var/run /var/log /var/lib /var/tmp /var/cache
 printf '%s\\n' ${name} > /run/netlab/etc/hostname
 printf '127.0.0.1\\tlocalhost\\n' > /run/netlab/etc/hosts
@@ -347,31 +359,38 @@ printf '127.0.0.1\\tlocalhost\\n' > /run/netlab/etc/hosts
 for f in hosts hostname resolv.conf; do mount --bind /run/netlab/etc/$f /etc/$f; done
 ip -batch - <<'E'
 link set dev lo up
-link set dev eth0 addrgenmode none
-link set dev eth0 mtu ${mtu}
-link set dev eth0 address ${macOf(ip)}
-address flush dev eth0
-address add ${ip}/${prefixOf(cidr)} dev eth0
-route add default via ${gateway} dev eth0
-E
+${ports.map((port) => addressLines(port, port.network)).join('')}${gateway === undefined ? '' : `route add default via ${gateway} dev ${ports[0]?.dev}\n`}E
 `
 }
 
-/** Docker numbers a container's wires as it likes: they are found by the address it gave them. */
-const routerScript = (ports: readonly (Network & { readonly mac: string })[]): string =>
+const addressLines = ({ dev, ip }: { readonly dev: string; readonly ip: Ip }, { cidr, mtu }: WiredSegment): string => `link set dev ${dev} addrgenmode none
+link set dev ${dev} mtu ${mtu}
+link set dev ${dev} address ${macOf(ip)}
+link set dev ${dev} up
+address flush dev ${dev}
+address add ${ip}/${prefixOf(cidr)} dev ${dev}
+`
+
+/** By way of names that Docker does not give. */
+const renameScript = (ports: readonly MachinePort[]): string =>
+  `ip route del default 2>/dev/null || true
+${ports.map(({ mac, dev }) => onDevice(mac, `ip link set dev $dev down; ip link set dev $dev name new-${dev}`)).join('')}
+${ports.map(({ dev }) => `ip link set dev new-${dev} name ${dev}\n`).join('')}`
+
+/** The device that has this MAC. */
+const onDevice = (mac: string, script: string): string => `
+for dev in $(ls /sys/class/net); do
+  [ "$(cat "/sys/class/net/$dev/address")" = ${mac} ] || continue
+  ${script}
+done
+`
+
+type Routed = Network & Required<Pick<Network, 'gateway'>>
+
+const routerScript = (ports: readonly (Routed & { readonly mac: string })[]): string =>
   `${PREPARE}${ROUTER_SETTINGS.join(' ')}
 ip route del default 2>/dev/null || true
 ${ports.map(portScript).join('')}`
 
-const portScript = ({ mac, gateway, cidr, mtu }: Network & { readonly mac: string }): string => `
-for dev in $(ls /sys/class/net); do
-  [ "$(cat "/sys/class/net/$dev/address")" = ${mac} ] || continue
-  ip -batch - <<E
-link set dev $dev addrgenmode none
-link set dev $dev mtu ${mtu}
-link set dev $dev address ${macOf(gateway)}
-address flush dev $dev
-address add ${gateway}/${prefixOf(cidr)} dev $dev
-E
-done
-`
+const portScript = ({ mac, ...network }: Routed & { readonly mac: string }): string =>
+  onDevice(mac, `ip -batch - <<E\n${addressLines({ dev: '$dev', ip: network.gateway }, network)}E`)

@@ -3,9 +3,19 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Output, Run } from '#kernel/command.ts'
-import type { Segment } from '#lab/lab.ts'
 import { IF_NAME_MAX, macOf, prefixOf } from '#net/net.ts'
-import type { Limits, Machine, NodeDriver, Running, RunOptions, Wiring } from '../driver.ts'
+import {
+  isMachine,
+  isSegment,
+  type Limits,
+  type Machine,
+  type NodeDriver,
+  type Running,
+  type RunOptions,
+  type Wire,
+  type WiredSegment,
+  type Wiring,
+} from '../driver.ts'
 import { type Helper, type HelperProcess, openHelper, startHelper } from '../helper.ts'
 import { ROUTER_SETTINGS } from '../router.ts'
 import { spawnContainer } from './container.ts'
@@ -26,12 +36,13 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
   const template = join(o.folder, 'root')
   const machines = new Map<string, Machine & MachineProcess>()
   const helpers = new Map<string, Helper>()
-  const segments = new Map<string, Segment>()
-  /** Machines that have or had a wire: that of a dead one hangs about for a moment after it. */
-  const wired = new Set<string>()
+  const segments = new Map<string, WiredSegment>()
+  /** The wires that machines have or had: those of a dead one hang about for a moment after it. */
+  const wired = new Map<string, readonly string[]>()
   /** Stands outside the machines, where the wires come together. */
   let lab = openLab()
   let prepared: Promise<void> | undefined = prepare(template, o, lab)
+  let routes: Wiring['routes'] = []
 
   const pidOf = (name: string): number => {
     const machine = machines.get(name)
@@ -89,11 +100,14 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       await prepared
       signal.throwIfAborted()
       await Promise.all([...machines.values()].map(async ({ name, keeper }) => (await lives(name)) || machines.get(name)?.keeper !== keeper || forget(name)))
-      const gone = [...segments.values()].filter((known) => !wiring.segments.some((segment) => isSame(segment, known))).map(({ name }) => name)
-      for (const known of machines.values()) if (gone.includes(known.segment) || !wiring.machines.some((machine) => isAt(machine, known))) forget(known.name)
+      const gone = [...segments.values()].filter((known) => !wiring.segments.some((segment) => isSegment(segment, known))).map(({ name }) => name)
+      for (const known of machines.values())
+        if (known.wires.some(({ segment }) => gone.includes(segment)) || !wiring.machines.some((machine) => isMachine(machine, known))) forget(known.name)
       await unwire(gone.map(bridgeOf), lab)
       for (const name of gone) segments.delete(name)
       await wireSegments(wiring, segments, must(lab))
+      await steer(wiring.routes, routes, lab)
+      routes = wiring.routes
       signal.throwIfAborted()
       const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
       const settings = hostSettings()
@@ -103,16 +117,12 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       try {
         for (const one of started) if (one.status === 'rejected') throw one.reason
         await unwire(
-          fresh.filter(({ name }) => wired.has(name)).map(({ name }) => wireOf(name)),
+          fresh.flatMap(({ name }) => wired.get(name) ?? []),
           lab,
         )
-        for (const { name } of fresh) wired.add(name)
+        for (const machine of fresh) wired.set(machine.name, wiresOf(machine))
         await wireMachines({ wiring, fresh, pidOf, outside: must(lab), on: (name) => must(helperOf(name)) })
-        await portsOpen(
-          fresh.map(({ name }) => wireOf(name)),
-          lab,
-          signal,
-        )
+        await portsOpen(fresh.flatMap(wiresOf), lab, signal)
       } catch (error) {
         // Half a machine is none: the next `up` makes a whole one.
         for (const { name } of fresh) forget(name)
@@ -147,9 +157,10 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       await Promise.all(ends)
       if (prepared === undefined) return
       await prepared
-      await unwire([...[...wired].map(wireOf), ...[...segments.keys()].map(bridgeOf)], lab)
+      await unwire([...[...wired.values()].flat(), ...[...segments.keys()].map(bridgeOf)], lab)
       wired.clear()
       segments.clear()
+      routes = []
       await must(lab)(['umount', '--lazy', template])
       lab.close()
       prepared = undefined
@@ -192,7 +203,9 @@ async function prepare(template: string, o: NetnsOptions, lab: Helper): Promise<
 }
 
 const bridgeOf = (segment: string): string => deviceName('seg-', segment)
-const wireOf = (machine: string): string => deviceName('to-', machine)
+/** The first is named after the machine alone; no name of a machine has a dot. */
+const wireOf = (machine: string, at: number): string => deviceName('to-', at === 0 ? machine : `${machine}.${at}`)
+const wiresOf = ({ name, wires }: Machine): readonly string[] => wires.map((_, at) => wireOf(name, at))
 
 /** Names of machines may be longer than those of devices: such a one is cut and told from others by a hash. */
 function deviceName(prefix: string, name: string): string {
@@ -204,28 +217,32 @@ function deviceName(prefix: string, name: string): string {
  * A bridge per segment in the lab's own namespace, which is also the router between segments and the control plane's machine. Its MAC, and those of
  * machines, follow from their addresses: neighbours remember them, and one that was drawn would be another after every change.
  */
-async function wireSegments(wiring: Wiring, known: Map<string, Segment>, outside: Must): Promise<void> {
+async function wireSegments(wiring: Wiring, known: Map<string, WiredSegment>, outside: Must): Promise<void> {
   const fresh = wiring.segments.filter((segment) => !known.has(segment.name))
   if (fresh.length === 0) return
   if (known.size === 0) {
     await outside(ROUTER_SETTINGS)
   }
-  if (fresh.length === 0) return
-  const lines = fresh.flatMap((segment) => {
-    const dev = bridgeOf(segment.name)
-    return [
-      `link add name ${dev} address ${macOf(segment.gateway)} mtu ${segment.mtu} type bridge`,
-      `addr add ${segment.gateway}/${prefixOf(segment.cidr)} dev ${dev}`,
-      `link set dev ${dev} up`,
-    ]
+  const lines = fresh.flatMap(({ name, cidr, gateway, mtu }) => {
+    const dev = bridgeOf(name)
+    const link = (mac: string): string => `link add name ${dev} ${mac}mtu ${mtu} type bridge`
+    const up = `link set dev ${dev} up`
+    return gateway === undefined ? [link(''), up] : [link(`address ${macOf(gateway)} `), `addr add ${gateway}/${prefixOf(cidr)} dev ${dev}`, up]
   })
   await outside(['ip', '-batch', '-'], ['link set dev lo up', ...lines])
   for (const segment of fresh) known.set(segment.name, segment)
 }
 
-const isAt = (a: Machine, b: Machine): boolean => a.name === b.name && a.ip === b.ip && a.segment === b.segment
-
-const isSame = (a: Segment, b: Segment): boolean => a.name === b.name && a.cidr === b.cidr && a.gateway === b.gateway && a.mtu === b.mtu
+/** The ways of the lab's own router: those no longer wanted go, the others are there, also when a segment was made anew below them. */
+async function steer(wanted: Wiring['routes'], known: Wiring['routes'], lab: Helper): Promise<void> {
+  const gone = known.filter(({ to }) => !wanted.some((route) => route.to === to)).map(({ to, via }) => `route delete ${to} via ${via}\n`)
+  if (gone.length > 0) await lab.run({ argv: ['ip', '-force', '-batch', '-'], stdin: gone.join('') })
+  if (wanted.length > 0)
+    await must(lab)(
+      ['ip', '-batch', '-'],
+      wanted.map(({ to, via }) => `route replace ${to} via ${via}`),
+    )
+}
 
 /** Those that are gone already are as good as taken away. */
 async function unwire(devices: readonly string[], lab: Helper): Promise<void> {
@@ -240,28 +257,25 @@ async function wireMachines(o: {
   readonly on: (machine: string) => Must
 }): Promise<void> {
   if (o.fresh.length === 0) return
-  const wires = o.fresh.flatMap((machine) => {
-    const segment = segmentOf(o.wiring, machine)
-    const dev = wireOf(machine.name)
-    return [
-      `link add name ${dev} mtu ${segment.mtu} type veth peer name eth0 address ${macOf(machine.ip)} mtu ${segment.mtu} netns ${o.pidOf(machine.name)}`,
-      `link set dev ${dev} master ${bridgeOf(segment.name)} up`,
-    ]
-  })
+  const wires = o.fresh.flatMap(({ name, wires }) =>
+    wires.flatMap((wire, at) => {
+      const { mtu } = segmentOf(o.wiring, wire)
+      return [
+        `link add name ${wireOf(name, at)} mtu ${mtu} type veth peer name ${wire.dev} address ${macOf(wire.ip)} mtu ${mtu} netns ${o.pidOf(name)}`,
+        `link set dev ${wireOf(name, at)} master ${bridgeOf(wire.segment)} up`,
+      ]
+    }),
+  )
   await o.outside(['ip', '-batch', '-'], wires)
   await Promise.all(
-    o.fresh.map((machine) => {
-      const segment = segmentOf(o.wiring, machine)
-      return o.on(machine.name)(
-        ['ip', '-batch', '-'],
-        [
-          'link set dev lo up',
-          'link set dev eth0 addrgenmode none',
-          'link set dev eth0 up',
-          `addr add ${machine.ip}/${prefixOf(segment.cidr)} dev eth0`,
-          `route add default via ${segment.gateway} dev eth0`,
-        ],
-      )
+    o.fresh.map(({ name, wires, gateway }) => {
+      const lines = wires.flatMap((wire) => [
+        `link set dev ${wire.dev} addrgenmode none`,
+        `link set dev ${wire.dev} up`,
+        `addr add ${wire.ip}/${prefixOf(segmentOf(o.wiring, wire).cidr)} dev ${wire.dev}`,
+      ])
+      const route = gateway === undefined ? [] : [`route add default via ${gateway} dev ${wires[0]?.dev}`]
+      return o.on(name)(['ip', '-batch', '-'], ['link set dev lo up', ...lines, ...route])
     }),
   )
 }
@@ -288,9 +302,9 @@ const isOpen = ({ operstate, linkinfo }: Port): boolean => operstate === 'UP' &&
 
 const PORTS_MS = 5_000
 
-function segmentOf(wiring: Wiring, machine: Machine): Wiring['segments'][number] {
-  const segment = wiring.segments.find((one) => one.name === machine.segment)
-  if (segment === undefined) throw new Error(`machine ${machine.name} is on an unknown segment ${machine.segment}`)
+function segmentOf(wiring: Wiring, wire: Wire): WiredSegment {
+  const segment = wiring.segments.find((one) => one.name === wire.segment)
+  if (segment === undefined) throw new Error(`a wire leads to an unknown segment ${wire.segment}`)
   return segment
 }
 

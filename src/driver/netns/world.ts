@@ -32,7 +32,6 @@ const ETC = [
   'bash_completion',
   'bash_completion.d',
   'bindresvport.blacklist',
-  'bird',
   'debian_version',
   'default',
   'dpkg',
@@ -89,7 +88,7 @@ const DEVICE_LINKS = [
 const EMPTY_FOLDERS = ['dev', 'etc', 'home', 'mnt', 'media', 'opt', 'proc', 'root', 'run', 'srv', 'sys', 'tmp', 'var', 'app', 'config', 'data']
 
 /** Files of a machine that live in its own /run, so that the template can stay read-only and shared. */
-const OWN_ETC = ['hosts', 'hostname', 'resolv.conf', 'netns', 'cni', 'calico'] as const
+const OWN_ETC = ['hosts', 'hostname', 'resolv.conf', 'netns', 'cni', 'calico', 'bird'] as const
 
 /** Makes the template below `root`, an existing folder, and leaves it read-only. */
 export async function makeTemplate(root: string, fstab: string, programs: Programs, must: Must): Promise<void> {

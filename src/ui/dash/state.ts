@@ -5,12 +5,12 @@ import type { Verdict } from '#probe/probe.ts'
 export type Link = { readonly dev: string; readonly rx: number; readonly tx: number }
 
 export type MachineSeen = {
-  readonly kind: 'node' | 'ext'
+  readonly kind: 'node' | 'router' | 'ext'
   readonly name: string
   readonly ip: string
   readonly segment: string
   readonly podCIDR?: string
-  /** Of a machine outside the cluster nobody says it. */
+  /** Of routers and machines outside the cluster nobody says it. */
   readonly ready?: boolean
   readonly links: readonly Link[]
 }
