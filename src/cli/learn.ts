@@ -91,6 +91,8 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
   let since = 0
   let unwatch = (): void => {}
   let [busy, news, asks, last]: (string | undefined)[] = []
+  /** What the task's probes ask the learner, by id. */
+  let questions: ReadonlyMap<string, string> = new Map()
 
   const task = (): Task => taskOf(exercise, progress)
   const page = face.page
@@ -132,7 +134,9 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
     since = next.fresh ? performance.now() : Number.NEGATIVE_INFINITY
     ;[busy, news, asks] = [undefined, undefined, undefined]
     const at = exercise.tasks.indexOf(task())
-    const [told = ''] = await filledIn(next.state, [task().text])
+    const asked = visible(task()).flatMap((probe) => (probe.kind === 'answer' ? [[probe.id, probe.of.ask] as const] : []))
+    const [told = '', ...filled] = await filledIn(next.state, [task().text, ...asked.map(([, ask]) => ask)])
+    questions = new Map(asked.map(([id], at) => [id, filled[at] ?? '']))
     const count = exercise.tasks.length > 1 ? ` (${at + 1} of ${exercise.tasks.length})` : ''
     say('', ...markdown(`# ${task().title}${count}`, page), '', ...markdown(told, page), '')
     if (!face.live) say(`keys, each with Enter: ${KEYS.map(([key, says]) => `${key} ${says}`).join(', ')}`)
@@ -275,7 +279,7 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
         break
       case 'a': {
         const asked = question()
-        if (asked?.kind === 'answer') asks = `${asked.of.ask}${asked.of.type === 'choice' ? ` (${asked.of.choices.join(', ')})` : ''}`
+        if (asked?.kind === 'answer') asks = `${questions.get(asked.id)}${asked.of.type === 'choice' ? ` (${asked.of.choices.join(', ')})` : ''}`
         else news = 'this task asks no question'
         break
       }

@@ -1,6 +1,6 @@
 /** A lesson on a terminal: what was said stays above and can be scrolled back to, how the task stands moves below. State in, frame out; keys go up. */
 import { Box, render, Static, Text, useInput } from 'ink'
-import { type ReactNode, useState } from 'react'
+import { type ReactNode, useRef, useState } from 'react'
 import { KEYS, type Lesson, SIGNS, WORDS } from '#exercise/lesson.ts'
 import type { Line } from '#exercise/progress.ts'
 
@@ -13,18 +13,25 @@ export type LessonProps = {
 
 export function LessonScreen({ lesson, said, onKey, onLine }: LessonProps): ReactNode {
   const [typed, setTyped] = useState('')
+  /** Keys come faster than they are drawn, and several of them as one text. */
+  const line = useRef('')
+  const write = (text: string): void => {
+    line.current = text
+    setTyped(text)
+  }
+  const end = (text: string): void => {
+    write('')
+    onLine(text)
+  }
   useInput((input, key) => {
     if (key.ctrl && input === 'c') return onKey('ctrl-c')
     if (lesson.asks === undefined) return onKey(key.return ? '' : input.slice(0, 1))
-    if (key.return) {
-      onLine(typed)
-      return setTyped('')
-    }
-    if (key.escape) {
-      onLine('')
-      return setTyped('')
-    }
-    setTyped(key.backspace || key.delete ? typed.slice(0, -1) : typed + (key.ctrl || key.meta ? '' : input))
+    if (key.escape) return end('')
+    if (key.backspace || key.delete) return write(line.current.slice(0, -1))
+    if (key.ctrl || key.meta) return
+    const [text = '', ...more] = (key.return ? '\r' : input).split(/[\r\n]/)
+    write(line.current + text)
+    if (more.length > 0) end(line.current)
   })
   return (
     <>

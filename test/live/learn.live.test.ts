@@ -57,6 +57,43 @@ test('on a terminal: a tick within a second, a hint, a reset, and Ctrl-C leaves 
   expect(await n.ok('ls', '-o', 'name')).toBe('broken-services')
 })
 
+test('an exercise of several tasks: questions are answered, right and wrong, and n leads on to the next task in the same lab', async () => {
+  press('clear', 'Enter')
+  press(`NETLAB_STATE=${n.root} ${home}/netlab learn services-nftables/read-the-map`, 'Enter')
+  await seen(/Whom does a NodePort lead to\? \(1 of 3\)/)
+  press('a')
+  await seen(/Which chain does kube-proxy go to for TCP port 30081\?/)
+  press('-l', 'service-4Z6N3DUC-default/local/tcp/http')
+  press('Enter')
+  await seen(/✗ The chain of NodePort 30081 {2}not yet: .*service-4Z6N3DUC/)
+  press('a')
+  press('-l', 'external-4Z6N3DUC-default/local/tcp/http')
+  press('Enter')
+  await seen(/Whom does a NodePort lead to\?: done, 1 of 4 points/)
+  press('n')
+  await seen(/How many doors has the web Pod of node-2\? \(2 of 3\)/)
+  press('a')
+  await seen(/How many rules of node-1 translate to 10\.244\.1\.2:8080\?$/m)
+  press('4')
+  press('Enter')
+  await seen(/done, 2 of 4 points/)
+  press('l')
+  await seen(/✓ mark[\s\S]*✓ count/)
+  press('n')
+  await seen(/A Service without Pods gets one \(3 of 3\)/)
+  await n.ok(
+    'apply',
+    '--lab',
+    'services-nftables',
+    '-f',
+    join(home, 'labs/services-nftables/exercises/read-the-map/tasks/nobody/solution/manifests/slice.yaml'),
+  )
+  await seen(/A Service without Pods gets one: done, 4 of 4 points/)
+  press('q')
+  await seen(/lab services-nftables still runs/)
+  await n.ok('down', 'services-nftables')
+})
+
 test('it goes on where it was left; reset elsewhere gives it a new lab', async () => {
   const learning = execa(join(home, 'netlab'), ['learn', 'broken-services/coredns-down'], {
     env: { NETLAB_STATE: n.root, NO_COLOR: '1' },
