@@ -20,7 +20,8 @@ const ABOVE: Readonly<Record<string, string>> = {
   policy: 'api kernel model net',
   plan: 'cni dns kernel kubelet model net policy proxy underlay',
   probe: 'api kernel kubelet lab model net report', // its results are Events; kubelet knows where a Pod's resolv.conf is
-  exercise: 'api lab model net probe',
+  fault: 'api model net',
+  exercise: 'api fault lab model net probe',
   report: 'probe',
   grade: 'probe report',
   ui: 'exercise probe report',

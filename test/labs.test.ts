@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { exercisesOf, lintExercise } from '#cli/exercises.ts'
+import { findLab } from '#cli/labs.ts'
 import { settle } from '#controllers/settle.ts'
 import { prose } from '#kernel/text.ts'
 import { issueText } from '#lab/issue.ts'
@@ -53,7 +54,7 @@ describe.each(names)('%s', (name) => {
   })
 
   test('its exercises can be read, and whatever they name exists when they are solved', () => {
-    const place = { file: own('lab.yaml'), dir: join(folder, name), shown: own('lab.yaml') }
+    const place = findLab(join(folder, name), folder)
     const said = exercisesOf(place.dir).flatMap((each) => {
       const exercise = lintExercise(place, each, folder)
       return (exercise.ok ? exercise.value.warnings : exercise.errors).map(issueText)

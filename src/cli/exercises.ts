@@ -3,7 +3,7 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { settle } from '#controllers/settle.ts'
 import { type Exercise, solutionOf } from '#exercise/exercise.ts'
-import { type Read, readExercise } from '#exercise/read.ts'
+import { type Read, type Reading, readExercise } from '#exercise/read.ts'
 import { issueText } from '#lab/issue.ts'
 import type { Files, Issue, Lab } from '#lab/lab.ts'
 import { manifestsOf } from '#lab/manifests.ts'
@@ -57,27 +57,35 @@ function exerciseFiles(dir: string, name: string, cwd: string): { readonly files
   return { files: new Map(files.map((path) => [show(path, cwd), readCapped(path)])), folder: show(folder, cwd) }
 }
 
-/** An exercise as its files say, without a look at its lab. */
-export function readOne(dir: string, name: string, cwd: string, seed = ''): Result<Read, Issue> {
-  const { files, folder } = exerciseFiles(dir, name, cwd)
-  return readExercise(files, folder, { seed })
+/** Which of all the exercises that its files stand for. */
+export type Variant = Pick<Reading, 'seed' | 'fault'>
+
+/** An exercise as its files say, without a look at its lab, unless it draws a fault of it. */
+export function readOne(place: LabPlace, name: string, cwd: string, variant: Variant = {}): Result<Read, Issue> {
+  const { files, folder } = exerciseFiles(place.dir, name, cwd)
+  return readExercise(files, folder, { ...variant, whole: () => clusterWhole(place, cwd) })
+}
+
+function clusterWhole(place: LabPlace, cwd: string): Cluster | undefined {
+  const read = readLab(labFiles(place, cwd), place.shown)
+  return read.ok ? clusterOf(read.value.lab, settle(read.value.lab, { now: NOW })) : undefined
 }
 
 /** @throws a Stop with every mistake. */
-export function exerciseNamed(place: LabPlace, name: string, cwd: string, seed = ''): Exercise {
-  const read = readOne(place.dir, name, cwd, seed)
+export function exerciseNamed(place: LabPlace, name: string, cwd: string, variant: Variant = {}): Exercise {
+  const read = readOne(place, name, cwd, variant)
   if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
   return read.value.exercise
 }
 
 /** Names and places are those of the lab as it is when the exercise is solved. */
-export function lintExercise(place: LabPlace, name: string, cwd: string): Result<Read, Issue> {
-  const read = readOne(place.dir, name, cwd)
+export function lintExercise(place: LabPlace, name: string, cwd: string, variant: Variant = {}): Result<Read, Issue> {
+  const read = readOne(place, name, cwd, variant)
   const lab = readLab(labFiles(place, cwd), place.shown)
   if (!read.ok || !lab.ok) return read
   const { files, folder } = exerciseFiles(place.dir, name, cwd)
   const solved = clusterWhenSolved(lab.value.lab, read.value.exercise)
-  return solved.ok ? readExercise(files, folder, { cluster: solved.value }) : solved
+  return solved.ok ? readExercise(files, folder, { ...variant, cluster: solved.value, whole: () => clusterWhole(place, cwd) }) : solved
 }
 
 /** With the objects of start and solution in the place of those of the same name. */

@@ -22,7 +22,12 @@ export const run: Run = async (args, io) => {
   if (what === 'lint') return lint(word, io)
   const { place, names } = findExercises(word, io.cwd)
   told(place, names, io)
-  return testLab(place, names, { install: !on(args, 'no-install'), json: text(args, 'output') === 'json' }, io)
+  return testLab(
+    place,
+    names,
+    { install: !on(args, 'no-install'), json: text(args, 'output') === 'json', seed: text(args, 'seed'), fault: text(args, 'fault') },
+    io,
+  )
 }
 
 /** Everything that can be said of a lab without starting it. */

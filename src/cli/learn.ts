@@ -1,4 +1,5 @@
 /** `netlab learn`: an exercise's lab with its fault in it, and a look at it again and again until it is mended. */
+import { randomBytes } from 'node:crypto'
 import type { Task } from '#exercise/exercise.ts'
 import { KEYS, type Lesson } from '#exercise/lesson.ts'
 import { allDone, fresh, isDone, latched, lines, nextHint, type Progress, points, taskOf, violations, visible, withHint } from '#exercise/progress.ts'
@@ -7,7 +8,7 @@ import { markdown } from '#report/markdown.ts'
 import { told } from '#report/text.ts'
 import { exerciseNamed, exercisesOf, findExercises } from './exercises.ts'
 import { INTERRUPTED, type Io, isStop, stop, USAGE } from './io.ts'
-import { attach, begin, type Course, courseOf, firstOpen, keep, rebuilt, type Standing } from './learn/course.ts'
+import { attach, begin, type Course, courseOf, firstOpen, keep, rebuilt, type Standing, wantsNewSeed } from './learn/course.ts'
 import { type Face, openFace } from './learn/face.ts'
 import { filledIn, watch } from './learn/watch.ts'
 import { readLearnt } from './learnt.ts'
@@ -16,9 +17,13 @@ import { list, on, type Run, text } from './verb.ts'
 
 export const run: Run = async (args, io) => {
   const found = findExercises(args.words[0] ?? '', io.cwd)
-  const course = courseOf(found.place, exercisesOf(found.place.dir), { seed: text(args, 'seed'), install: !on(args, 'no-install') }, io)
-  const name = found.names.length === 1 ? (found.names[0] ?? '') : firstOpen(course, io)
+  const seed = text(args, 'seed')
+  const again = courseOf(found.place, exercisesOf(found.place.dir), { seed, install: !on(args, 'no-install') }, io)
+  const name = found.names.length === 1 ? (found.names[0] ?? '') : firstOpen(again, io)
+  const course = seed === undefined && wantsNewSeed(again, name, io) ? { ...again, seed: randomBytes(3).toString('hex') } : again
   const standing = await begin(course, name, openProgress(io), io)
+  if (standing.exercise.fault !== undefined)
+    io.err(`seed ${course.seed}: netlab learn ${course.lab}/${name} --seed ${course.seed} gives the same fault again\n`)
   return await lesson(
     course,
     { ...standing, progress: { ...standing.progress, answers: { ...standing.progress.answers, ...answersIn(list(args, 'answer')) } } },
@@ -190,7 +195,7 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
     const after = [...course.names.slice(course.names.indexOf(exercise.name) + 1), ...course.names.slice(0, course.names.indexOf(exercise.name))]
     return after.find((name) => {
       const known = learnt[name]
-      return known === undefined || !allDone(exerciseNamed(course.place, name, io.cwd, course.seed), known)
+      return known === undefined || !allDone(exerciseNamed(course.place, name, io.cwd, { seed: course.seed }), known)
     })
   }
 
@@ -207,7 +212,7 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
       news = 'that was the last exercise of this lab'
       return draw()
     }
-    const following = exerciseNamed(course.place, name, io.cwd, course.seed)
+    const following = exerciseNamed(course.place, name, io.cwd, { seed: course.seed })
     await rebuild(fresh(following), following)
   }
 
@@ -230,7 +235,7 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
   const listed = (): void => {
     const learnt = readLearnt(course.lab, io).exercises
     for (const name of course.names) {
-      const one = name === exercise.name ? exercise : exerciseNamed(course.place, name, io.cwd, course.seed)
+      const one = name === exercise.name ? exercise : exerciseNamed(course.place, name, io.cwd, { seed: course.seed })
       const known = name === exercise.name ? progress : learnt[name]
       const sign = known === undefined ? ' ' : allDone(one, known) ? '✓' : '…'
       say(`${name === exercise.name ? '>' : ' '} ${sign} ${name}  ${one.title}`)

@@ -46,7 +46,7 @@ function known(name: string, io: Io): Omit<Known, 'running'> {
   const value = readYaml(place.shown, readCapped(place.file)).documents[0]?.value as { metadata?: { labels?: Readonly<Record<string, string>> } } | undefined
   const labels = value?.metadata?.labels ?? {}
   const exercises = exercisesOf(place.dir).map((each) => {
-    const read = readOne(place.dir, each, io.cwd)
+    const read = readOne(place, each, io.cwd)
     const own = read.ok ? read.value.exercise.labels : {}
     return {
       name: each,

@@ -1,6 +1,6 @@
 /** An exercise as read: what the learner is told, what is asked of the lab, and the files that break and mend it. */
+import type { Values } from '#lab/params.ts'
 import type { CheckFile, Group, Probe } from '#probe/schema.ts'
-import type { Values } from './params.ts'
 import type { Submission } from './submission.ts'
 
 export type Hint = Probe['hints'][number]
@@ -27,6 +27,8 @@ export type Exercise = {
   readonly title: string
   readonly labels: Readonly<Record<string, string>>
   readonly params: Values
+  /** Of the library, where a param draws one: its names are those of a diagnosis. */
+  readonly fault?: { readonly name: string; readonly where: string /** All that could have been drawn. */; readonly among: readonly string[] }
   readonly tasks: readonly Task[]
   /** Invariants: each passes while what is forbidden does not hold. Their ids are forbid-1, forbid-2 … */
   readonly forbid: readonly Probe[]

@@ -1,12 +1,15 @@
 /** What makes an exercise a fair one (docs/LABS.md §2), beyond what its words mean one by one. */
 import { hint } from '#api/nearest.ts'
 import type { FieldError, Path } from '#api/validate.ts'
+import { FAULT_NAMES } from '#fault/library.ts'
 import { issue } from '#lab/issue.ts'
 import type { Files, Issue } from '#lab/lab.ts'
+import type { Param, Values } from '#lab/params.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { BRACES, nameValue } from '#probe/names.ts'
 import type { Probe } from '#probe/schema.ts'
 import type { Exercise, Task } from './exercise.ts'
+import type { FaultParam } from './mystery.ts'
 import { isNothing } from './submission.ts'
 
 type Written = { readonly tasks: readonly { readonly points?: number | undefined }[] }
@@ -84,17 +87,68 @@ function nounsIn(text: string, key: string): readonly string[] {
 export function textRules(
   { files, folder, cluster }: { readonly files: Files; readonly folder: string; readonly cluster?: Cluster },
   names: readonly string[],
+  values: Values = {},
 ): readonly Issue[] {
   if (cluster === undefined) return []
   return [...new Set(names)].flatMap((name) => {
     const file = `${folder}/${name}`
     return (files.get(file) ?? '').split('\n').flatMap((line, at) =>
       [...line.matchAll(BRACES)].flatMap((found) => {
+        if (Object.hasOwn(values, found[1] ?? '')) return []
         const value = (found[1] ?? '').includes('.') ? nameValue(found[1] ?? '', { cluster, was: {}, nonce: '' }) : undefined
         return value === undefined || value.ok ? [] : [issue(`${file}:${at + 1}:${found.index + 1}`, [], value.errors.join('; '))]
       }),
     )
   })
+}
+
+/** What the shape of params cannot say. */
+export function* paramRules(params: Readonly<Record<string, Param | FaultParam>>): Generator<FieldError> {
+  const faults = Object.keys(params).filter((name) => typeof params[name] === 'object' && 'fault' in params[name])
+  for (const name of faults.slice(1)) yield { path: ['spec', 'params', name], says: `"${faults[0]}" draws a fault already; one is enough` }
+  for (const [name, param] of Object.entries(params)) {
+    const path: Path = ['spec', 'params', name]
+    if (typeof param !== 'object') continue
+    if ('seeded' in param && param.seeded[0] > param.seeded[1])
+      yield { path: [...path, 'seeded'], says: `${param.seeded[0]} is more than ${param.seeded[1]}: the lower end comes first` }
+    if (!('fault' in param) || param.fault === 'any') continue
+    for (const [i, one] of param.fault.entries())
+      if (!FAULT_NAMES.includes(one)) yield { path: [...path, 'fault', i], says: `no fault "${one}" in the library${hint(one, FAULT_NAMES)}` }
+  }
+}
+
+const SECRET = ['name', 'where', 'is', 'why', 'hints']
+
+const secretsOf = (values: Values): RegExp | undefined => {
+  const [param] = Object.keys(values).flatMap((key) => (key.endsWith('.symptom') ? [key.slice(0, key.indexOf('.'))] : []))
+  return param === undefined ? undefined : new RegExp(`\\{\\{\\s*${param}\\.(${SECRET.join('|')})\\s*\\}\\}`)
+}
+const tells = (secret: string): string => `${secret} tells what is to be found out`
+
+/** A title or a question that says what is to be found out. */
+export function secrets(written: unknown, values: Values): readonly FieldError[] {
+  const secret = secretsOf(values)
+  const walk = (at: unknown, path: Path): readonly FieldError[] => {
+    if (typeof at === 'string') {
+      const found = ['title', 'ask'].includes(String(path.at(-1))) ? secret?.exec(at)?.[0] : undefined
+      return found === undefined ? [] : [{ path, says: tells(found) }]
+    }
+    if (typeof at !== 'object' || at === null) return []
+    return Object.entries(at).flatMap(([key, inner]) => walk(inner, [...path, Array.isArray(at) ? Number(key) : key]))
+  }
+  return secret === undefined ? [] : walk(written, [])
+}
+
+/** The same of a text that is read before. */
+export function secretsIn({ files, folder }: { readonly files: Files; readonly folder: string }, names: readonly string[], values: Values): readonly Issue[] {
+  const secret = secretsOf(values)
+  if (secret === undefined) return []
+  return [...new Set(names)].flatMap((name) =>
+    (files.get(`${folder}/${name}`) ?? '').split('\n').flatMap((line, at) => {
+      const found = secret.exec(line)
+      return found === null ? [] : [issue(`${folder}/${name}:${at + 1}:${found.index + 1}`, [], tells(found[0]))]
+    }),
+  )
 }
 
 const VERDICTS = ['pass', 'fail', 'blocked', 'skip']

@@ -108,7 +108,7 @@ test('every mistake is told at once, each at its place', () => {
   )
   expect(read.ok ? [] : read.errors.map(issueText).join('\n')).toMatchInlineSnapshot(`
     "x/two/exercise.yaml:5:3 spec.parms: unknown field "parms"; did you mean "params"?
-    x/two/exercise.yaml:6:18 spec.params.size: expected text or a whole number or an object with seeded … or an object with oneOf …, found an object
+    x/two/exercise.yaml:6:18 spec.params.size: expected text or a whole number or an object with seeded … or an object with oneOf … or an object with fault …, found an object
     x/two/exercise.yaml:10:13 spec.tasks[0].text: there is no file x/two/text/none.md
     x/two/exercise.yaml:13:51 spec.tasks[0].hints[0].say: must not be empty
     x/two/exercise.yaml:15:36 spec.tasks[0].probes[0].ping.from: no Pod "default/clint" with an address; did you mean "client"?

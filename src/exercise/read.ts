@@ -1,8 +1,9 @@
 /** An exercise from its files, or every mistake in them at once. */
-import { shapeErrors } from '#api/structure.ts'
+import { shapeErrors, valueAt } from '#api/structure.ts'
 import type { FieldError } from '#api/validate.ts'
 import { issue, issueAt } from '#lab/issue.ts'
 import type { Files, Issue } from '#lab/lab.ts'
+import { drawn, filled, type Param, type Values } from '#lab/params.ts'
 import { type Document, readYaml } from '#lab/yaml.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { fail, ok, type Result } from '#net/result.ts'
@@ -10,10 +11,10 @@ import { inOrder, readGroups } from '#probe/checks.ts'
 import { fieldOf, isObject, listAt } from '#probe/lint.ts'
 import type { Group } from '#probe/schema.ts'
 import { type Exercise, FORBID, type Task, type Wrong } from './exercise.ts'
-import { rules, textRules, wrongRules } from './lint.ts'
-import { drawn, filled, type Param, type Values } from './params.ts'
+import { paramRules, rules, secrets, secretsIn, textRules, wrongRules } from './lint.ts'
+import { type FaultParam, type Mystery, mysteryOf } from './mystery.ts'
 import { exerciseFile } from './schema.ts'
-import { answersIn, isNothing, NOTHING, type Submission, submissionOf } from './submission.ts'
+import { answersIn, isNothing, joined, NOTHING, type Submission, submissionOf } from './submission.ts'
 
 export type Read = { readonly exercise: Exercise; readonly warnings: readonly Issue[] }
 
@@ -22,6 +23,10 @@ export type Reading = {
   readonly cluster?: Cluster
   /** Params are drawn from it. */
   readonly seed?: string
+  /** The lab when nothing is broken, asked for by an exercise that draws a fault. */
+  readonly whole?: () => Cluster | undefined
+  /** This fault, in the place of the one that the seed draws. */
+  readonly fault?: string
 }
 
 /** `folder` is that of exercise.yaml, as the files are named. */
@@ -42,14 +47,16 @@ export function readExercise(files: Files, folder: string, o: Reading = {}): Res
 type Given = Reading & { readonly files: Files; readonly folder: string }
 
 function read({ value: written, place }: Document, given: Given): { readonly exercise?: Exercise; readonly issues: readonly Issue[] } {
-  const params = exerciseFile.shape.spec.shape.params.safeParse(fieldOf(fieldOf(written, 'spec'), 'params'))
-  const values = params.success ? drawn(params.data as Readonly<Record<string, Param>>, given.seed ?? '') : {}
+  const raw = exerciseFile.shape.spec.shape.params.safeParse(fieldOf(fieldOf(written, 'spec'), 'params'))
+  const { values, mystery, errors: undrawn } = raw.success ? valuesOf(raw.data as Params, given) : { values: {}, mystery: undefined, errors: [] }
   const value = filled(written, values)
   const shape = exerciseFile.safeParse(value)
   const mistakes = shape.success ? [] : shapeErrors(exerciseFile, value, shape.error.issues)
   const { groups, errors } = groupsOf(value, given.cluster)
   const parts = partsOf(given, values)
-  const told = [...mistakes, ...errors].map((error) => issueAt(place, error))
+  // What names between braces would have stood for is not known then.
+  const known = undrawn.length === 0 ? mistakes : mistakes.filter(({ path }) => !/^\{\{.*\}\}$/.test(String(valueAt(value, path))))
+  const told = [...undrawn, ...known, ...(undrawn.length === 0 ? errors : [])].map((error) => issueAt(place, error))
   const texts = textsOf(listAt(fieldOf(value, 'spec'), 'tasks'), given).map((error) => issueAt(place, error))
   if (!shape.success) return { issues: [...told, ...texts, ...parts.issues] }
   const { metadata, spec } = shape.data
@@ -75,10 +82,11 @@ function read({ value: written, place }: Document, given: Given): { readonly exe
     title: spec.title ?? spec.tasks[0]?.title ?? metadata.name,
     labels: metadata.labels,
     params: values,
+    ...(mystery && { fault: { name: mystery.name, where: mystery.where, among: mystery.faults } }),
     tasks,
     forbid: groups[spec.tasks.length]?.probes ?? [],
-    start: parts.start,
-    solution: parts.solution,
+    start: mystery === undefined ? parts.start : joined(parts.start, mystery.start),
+    solution: mystery === undefined ? parts.solution : joined(mystery.solution, parts.solution),
     wrong: parts.wrong,
   }
   const meant = [...rules(exercise, spec, given.folder)].map((error) => issueAt(place, error))
@@ -88,12 +96,36 @@ function read({ value: written, place }: Document, given: Given): { readonly exe
       ...told,
       ...texts,
       ...meant,
-      ...textRules(given, spec.tasks.flatMap(({ text, why: after }) => [text, ...(after === undefined ? [] : [after])]).concat('text/why.md')),
+      ...secrets(written, mystery?.values ?? {}).map((error) => issueAt(place, error)),
+      ...secretsIn(
+        given,
+        spec.tasks.map(({ text }) => text),
+        mystery?.values ?? {},
+      ),
+      ...textRules(given, spec.tasks.flatMap(({ text, why: after }) => [text, ...(after === undefined ? [] : [after])]).concat('text/why.md'), values),
       ...parts.issues,
       ...wrongRules(exercise, given.folder),
     ],
   }
 }
+
+type Params = Readonly<Record<string, Param | FaultParam>>
+type Drawn = { readonly values: Values; readonly mystery: Mystery | undefined; readonly errors: readonly FieldError[] }
+
+/** What the seed makes of the params; one at most draws a fault. */
+function valuesOf(params: Params, { seed = '', whole, fault: choose }: Given): Drawn {
+  const errors = [...paramRules(params)]
+  const plain = Object.fromEntries(Object.entries(params).flatMap(([name, one]) => (isFault(one) ? [] : [[name, one]])))
+  const values = errors.length === 0 ? drawn(plain, seed) : {}
+  const [drawing] = Object.entries(params).flatMap(([name, one]) => (isFault(one) ? [{ name, one }] : []))
+  const cluster = drawing === undefined || errors.length > 0 ? undefined : whole?.()
+  if (drawing === undefined || cluster === undefined) return { values, mystery: undefined, errors }
+  const mystery = mysteryOf(drawing.name, drawing.one, { cluster, seed, choose })
+  if (mystery === undefined) return { values, mystery, errors: [{ path: ['spec', 'params', drawing.name], says: 'this lab can have none of these faults' }] }
+  return { values: { ...values, ...mystery.values }, mystery, errors }
+}
+
+const isFault = (param: Param | FaultParam): param is FaultParam => typeof param === 'object' && 'fault' in param
 
 /** Tasks are groups of a check; what is forbidden is one more, each of it turned around. */
 function groupsOf(value: unknown, cluster: Cluster | undefined): { readonly groups: readonly Group[]; readonly errors: readonly FieldError[] } {

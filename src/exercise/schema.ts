@@ -1,16 +1,14 @@
 /** The shape of exercise.yaml (docs/LABS.md §2). Its probes have the words of a check.yaml. */
 import { z } from 'zod'
+import { PARAM_NAME, param } from '#lab/param-shape.ts'
 import { hint, part, probe } from '#probe/schema.ts'
 
 const text = z.string()
 const word = z.string().min(1)
-const value = z.union([z.string(), z.number()])
 
-const param = z.union([
-  value,
-  z.strictObject({ seeded: z.tuple([z.int(), z.int()]) }).describe('a whole number between these two, both included'),
-  z.strictObject({ oneOf: z.array(value).min(1) }).describe('one of these'),
-])
+const fault = z
+  .strictObject({ fault: z.union([z.literal('any'), z.array(word).min(1)]) })
+  .describe('a fault of the library (src/fault/README.md): any that the lab can have, or one of these')
 
 export const taskShape = z.strictObject({
   id: word.describe('lower-case letters, digits and dashes'),
@@ -33,7 +31,7 @@ export const exerciseFile = z.strictObject({
   spec: z.strictObject({
     title: word.optional(),
     params: z
-      .record(z.string().regex(/^[a-zA-Z]\w*$/), param)
+      .record(z.string().regex(PARAM_NAME), z.union([...param.options, fault]))
       .default({})
       .describe('values drawn from a seed; {{name}} in texts, probes and files'),
     tasks: z.array(taskShape).min(1),

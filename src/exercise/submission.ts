@@ -1,8 +1,8 @@
 /** What is brought into a running lab: manifests, scripts for nodes and Pods, answers (docs/LABS.md §4). Data: whoever brings it in decides how far it may go. */
 import { issue } from '#lab/issue.ts'
 import type { Files, Issue } from '#lab/lab.ts'
+import { filled, type Values } from '#lab/params.ts'
 import { readYaml } from '#lab/yaml.ts'
-import { filled, type Values } from './params.ts'
 
 export type Script = {
   /** As `netlab exec` takes it: `node/node-1`, `pod/default/client`. */
@@ -19,6 +19,12 @@ export type Submission = { readonly manifests: Files; readonly scripts: readonly
 export const NOTHING: Submission = { manifests: new Map(), scripts: [], answers: {} }
 export const isNothing = ({ manifests, scripts, answers }: Submission): boolean =>
   manifests.size === 0 && scripts.length === 0 && Object.keys(answers).length === 0
+
+export const joined = (one: Submission, other: Submission): Submission => ({
+  manifests: new Map([...one.manifests, ...other.manifests]),
+  scripts: [...one.scripts, ...other.scripts],
+  answers: { ...one.answers, ...other.answers },
+})
 
 /** The files below `folder`; params are filled in. Files of other names are mistakes, `known` ones aside. */
 export function submissionOf(

@@ -2,10 +2,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { checksOf } from '#exercise/exercise.ts'
-import { filled, seedOf } from '#exercise/params.ts'
 import { NOTHING, type Submission } from '#exercise/submission.ts'
 import { issueText } from '#lab/issue.ts'
 import type { Files, Issue, Lab } from '#lab/lab.ts'
+import { filled, seedOf } from '#lab/params.ts'
 import { readLab } from '#lab/read.ts'
 import { readChecks } from '#probe/checks.ts'
 import type { CheckFile, Group, Probe } from '#probe/schema.ts'
@@ -63,7 +63,7 @@ function ofLab(place: LabPlace, io: Io): Asked {
 }
 
 function ofExercise(place: LabPlace, { exercise: name, seed }: { readonly exercise: string; readonly seed: string }, io: Io): Asked {
-  const read = readOne(place.dir, name, io.cwd, seed)
+  const read = readOne(place, name, io.cwd, { seed })
   if (!read.ok) throw mistakes(read.errors)
   const { exercise } = read.value
   const hidden = [...hiddenFiles(join(place.dir, 'exercises', name, 'grade'), io)].map(([file, text]) => readChecks(filled(text, exercise.params), file))

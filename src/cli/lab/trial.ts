@@ -13,8 +13,9 @@ import type { Event } from '#report/event.ts'
 import { bringIn } from '../bring.ts'
 import { clientOf } from '../client.ts'
 import { exerciseNamed } from '../exercises.ts'
-import { INTERRUPTED, type Io, isStop, NOT_STARTED, stop, UNDECIDED } from '../io.ts'
+import { INTERRUPTED, type Io, isStop, NOT_STARTED, stop, UNDECIDED, USAGE } from '../io.ts'
 import type { LabPlace } from '../labs.ts'
+import { offer } from '../nearest.ts'
 import { plural } from '../print.ts'
 import { SILENT } from '../progress.ts'
 import { bringUp } from '../session.ts'
@@ -27,13 +28,20 @@ const START_MS = 40_000
 export type Trial = { readonly exercise: string; readonly steps: readonly Step[] }
 type Step = { readonly says: string; readonly faults: Faults; readonly undecided: boolean; readonly ms: number }
 
-export async function testLab(place: LabPlace, names: readonly string[], o: { readonly install: boolean; readonly json: boolean }, outer: Io): Promise<number> {
+export type Testing = {
+  readonly install: boolean
+  readonly json: boolean
+  readonly seed: string | undefined /** Of those that an exercise may draw; all of them when not told. */
+  readonly fault: string | undefined
+}
+
+export async function testLab(place: LabPlace, names: readonly string[], o: Testing, outer: Io): Promise<number> {
   const state = mkdtempSync(join(tmpdir(), 'netlab-lab-test-'))
   const io: Io = { ...outer, err: () => {}, env: { ...outer.env, NETLAB_STATE: state } }
   const trials: Trial[] = []
   try {
-    for (const name of names)
-      trials.push(await tried(place, exerciseNamed(place, name, io.cwd), { io, tell: o.json ? () => {} : outer.out, install: o.install }))
+    for (const exercise of names.flatMap((name) => variantsOf(place, name, o, io)))
+      trials.push(await tried(place, exercise, { io, tell: o.json ? () => {} : outer.out, install: o.install }))
   } finally {
     rmSync(state, { recursive: true, force: true })
   }
@@ -42,15 +50,26 @@ export async function testLab(place: LabPlace, names: readonly string[], o: { re
   if (o.json) outer.out(`${JSON.stringify(trials, null, 2)}\n`)
   else
     outer.out(
-      `${plural(names.length, 'exercise')}, ${plural(steps.length, 'trial')}: ${faults === 0 && open === 0 ? 'all as they should be' : `${faults} with faults, ${open} undecided`}\n`,
+      `${plural(trials.length, 'exercise')}, ${plural(steps.length, 'trial')}: ${faults === 0 && open === 0 ? 'all as they should be' : `${faults} with faults, ${open} undecided`}\n`,
     )
   return open > 0 ? UNDECIDED : faults > 0 ? 1 : 0
 }
 
+/** One that draws a fault is tried with each. */
+function variantsOf(place: LabPlace, name: string, { seed = '', fault: only }: Testing, io: Io): readonly Exercise[] {
+  const exercise = exerciseNamed(place, name, io.cwd, { seed })
+  const among = exercise.fault?.among ?? []
+  if (only !== undefined && !among.includes(only)) throw stop(USAGE, `${name} draws no fault "${only}"${offer(only, among)}`)
+  if (exercise.fault === undefined) return [exercise]
+  return among.filter((fault) => only === undefined || fault === only).map((fault) => exerciseNamed(place, name, io.cwd, { seed, fault }))
+}
+
+const nameOf = ({ name, fault }: Exercise): string => (fault === undefined ? name : `${name}: ${fault.name} at ${fault.where}`)
+
 type Trying = { readonly io: Io; readonly tell: (text: string) => void; readonly install: boolean }
 
 async function tried(place: LabPlace, exercise: Exercise, { io, tell, install }: Trying): Promise<Trial> {
-  tell(`${exercise.name}\n`)
+  tell(`${nameOf(exercise)}\n`)
   const steps: Step[] = []
   const checks = checksOf(exercise, { hidden: true })
   const hasty = capped(checks, WRONG_MS)
@@ -112,7 +131,7 @@ async function tried(place: LabPlace, exercise: Exercise, { io, tell, install }:
           throw thrown
         }),
       )
-  return { exercise: exercise.name, steps }
+  return { exercise: nameOf(exercise), steps }
 }
 
 type Ask = (of: CheckFile) => Promise<readonly ProbeResult[]>

@@ -44,19 +44,31 @@ export function firstOpen({ names, lab, place, seed }: Course, io: Io): string {
   const { exercises } = readLearnt(lab, io)
   const open = names.find((name) => {
     const progress = exercises[name]
-    return progress === undefined || !allDone(exerciseNamed(place, name, io.cwd, seed), progress)
+    return progress === undefined || !allDone(exerciseNamed(place, name, io.cwd, { seed }), progress)
   })
   return open ?? names[0] ?? ''
 }
 
+/** Whoever begins with a drawn fault, or has found the one before, gets another one. */
+export function wantsNewSeed({ lab, place, seed }: Course, name: string, io: Io): boolean {
+  const exercise = exerciseNamed(place, name, io.cwd, { seed })
+  const { current, exercises } = readLearnt(lab, io)
+  const before = exercises[name]
+  return exercise.fault !== undefined && (current?.exercise !== name || before === undefined || allDone(exercise, before))
+}
+
 /** Where the learner left off, when the lab still runs with this exercise in it; else from the task's beginning. */
 export async function begin(course: Course, name: string, screen: Screen, io: Io): Promise<Standing> {
-  const exercise = exerciseNamed(course.place, name, io.cwd, course.seed)
+  const exercise = exerciseNamed(course.place, name, io.cwd, { seed: course.seed })
   const found = attach(course, io)
   if (found !== undefined && found.exercise.name === name) return found
-  const before = readLearnt(course.lab, io).exercises[name]
+  const { current, exercises } = readLearnt(course.lab, io)
+  const another = current !== undefined && current.seed !== course.seed
+  const before = another ? undefined : exercises[name]
   const again = before === undefined || allDone(exercise, before) ? fresh(exercise) : withoutTicks(before, taskOf(exercise, before))
   const running = runningLabs(io).find((lab) => lab.name === course.lab)
+  // What one seed has broken is not to be found in the variant of another.
+  if (another && running?.started === current.lab) return await rebuilt(course, exercise, again, screen, io)
   if (running !== undefined) io.err(`lab ${course.lab} runs already: the exercise is brought into it as it is; netlab reset builds it anew\n`)
   return { ...(await brought(course, exercise, again, screen, io)), fresh: true }
 }
@@ -65,8 +77,8 @@ export async function begin(course: Course, name: string, screen: Screen, io: Io
 export function attach(course: Course, io: Io): Standing | undefined {
   const running = runningLabs(io).find((lab) => lab.name === course.lab && lab.dir === course.place.dir)
   const { current, exercises } = readLearnt(course.lab, io)
-  if (running === undefined || current?.lab !== running.started || !course.names.includes(current.exercise)) return undefined
-  const exercise = exerciseNamed(course.place, current.exercise, io.cwd, course.seed)
+  if (running === undefined || current?.lab !== running.started || current.seed !== course.seed || !course.names.includes(current.exercise)) return undefined
+  const exercise = exerciseNamed(course.place, current.exercise, io.cwd, { seed: course.seed })
   return { state: running, exercise, progress: exercises[current.exercise] ?? fresh(exercise), fresh: false }
 }
 

@@ -50,7 +50,12 @@ Exit code 0: all as it should be; 1: an exercise has faults; 2: mistakes in the 
       { name: 'what', what: 'word', choices: ['new', 'lint', 'test'] },
       { name: 'lab', what: 'lab', optional: true },
     ],
-    flags: [output('json'), install],
+    flags: [
+      { name: 'seed', type: 'text', value: 'TEXT', says: 'test: the variant of this seed' },
+      { name: 'fault', type: 'text', value: 'NAME', says: 'test: of an exercise that draws a fault, this one only' },
+      output('json'),
+      install,
+    ],
     examples: [
       ['netlab lab new mine', 'a folder mine/ to begin with'],
       ['netlab lab lint broken-services', 'a lab and all of its exercises'],

@@ -1,0 +1,12 @@
+/** The shape of params (docs/LABS.md §2), of lab.yaml and of exercise.yaml. */
+import { z } from 'zod'
+
+const value = z.union([z.string(), z.number()])
+
+export const PARAM_NAME = /^[a-zA-Z]\w*$/
+
+export const param = z.union([
+  value,
+  z.strictObject({ seeded: z.tuple([z.int(), z.int()]) }).describe('a whole number between these two, both included'),
+  z.strictObject({ oneOf: z.array(value).min(1) }).describe('one of these'),
+])
