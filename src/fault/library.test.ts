@@ -28,7 +28,7 @@ const flannel = clusterWith({
 })
 const calico = clusterWith({
   objects,
-  cni: { name: 'calico-bgp', blockSize: 26, asn: 64512, routeReflectors: [], bfd: false, gracefulRestart: false },
+  cni: { name: 'calico-bgp', blockSize: 26, asn: 64512, routeReflectors: [], bfd: false, gracefulRestart: false, peers: [] },
 })
 const clusters = [flannel, calico]
 const placed = clusters.flatMap((cluster) => FAULTS.flatMap((fault) => fault.places(cluster).map((place) => ({ cluster, fault: fault.name, place }))))
