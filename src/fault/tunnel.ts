@@ -180,4 +180,4 @@ for ever. TCP on port 179 is fine all the while.`,
   },
 }
 
-const isMesh = ({ cni }: Cluster): boolean => cni.name === 'calico-bgp' && cni.routeReflectors.length === 0
+const isMesh = ({ cni }: Cluster): boolean => cni.name === 'calico-bgp' && cni.routeReflectors.length + cni.peers.length === 0
