@@ -24,6 +24,8 @@ export type Seen = {
   /** It came in by a port of a bridge, and the bridge shows its packets to iptables. */
   readonly isBridged: boolean
   readonly isLocal: (ip: Ip) => boolean
+  /** The device that leads back to its sender. */
+  readonly wayBack: string
   readonly setOf: (name: string) => IpSet
   readonly draw: (probability: number) => boolean
 }
@@ -76,7 +78,7 @@ function optionsOf(text: string): readonly Option[] {
 }
 
 const MATCHES: ReadonlySet<string> = new Set(
-  'tcp udp sctp icmp icmp6 addrtype comment conntrack state mark statistic recent set multiport physdev ipvs limit'.split(' '),
+  'tcp udp sctp icmp icmp6 addrtype comment conntrack state mark statistic recent set multiport physdev ipvs limit rpfilter'.split(' '),
 )
 
 const LONG: Readonly<Record<string, string>> = {
@@ -101,7 +103,7 @@ const LONG: Readonly<Record<string, string>> = {
 const VALUES: Readonly<Record<string, number>> = {
   ...of(1, '-s -d -p -i -o -m -j -g --dport --sport --dports --sports --ports --src-type --dst-type --mark --comment --ctstate'),
   ...of(1, '--mode --probability --name --seconds --hitcount'),
-  ...of(0, '--rcheck --update --set --reap --rsource --physdev-is-in'),
+  ...of(0, '--rcheck --update --set --reap --rsource --physdev-is-in --invert --validmark'),
   ...of(1, '--vaddr --vproto --vport --limit --limit-burst --nflog-group --nflog-prefix'),
   ...of(2, '--match-set'),
   ...of(1, '--to-destination --set-mark --set-xmark --or-mark --and-mark --xor-mark --reject-with'),
@@ -116,7 +118,10 @@ function of(count: number, options: string): Readonly<Record<string, number>> {
 const CHECKS: Readonly<Record<string, (values: readonly string[], rule: Reading) => Check | undefined>> = {
   '-s': ([ranges = ''], rule) => inside(ranges, rule, (seen) => seen.from),
   '-d': ([ranges = ''], rule) => inside(ranges, rule, (seen) => seen.to),
-  '-p': ([proto = ''], rule) => {
+  '-p': ([named = ''], rule) => {
+    // Of protocols that no packet here is of, IP in IP is one that rules ask for.
+    if (named === '4') return () => false
+    const proto = named
     if (!['tcp', 'udp', 'sctp', 'icmp', 'icmpv6', 'ipv6-icmp', 'all'].includes(proto)) refuse(rule.text, `-p ${proto}`)
     return (seen) => proto === 'all' || seen.proto === (proto === 'ipv6-icmp' ? 'icmpv6' : proto)
   },
@@ -145,6 +150,8 @@ const CHECKS: Readonly<Record<string, (values: readonly string[], rule: Reading)
     if (odd !== undefined) refuse(rule.text, `--ctstate ${odd}`)
     return (seen) => wanted.includes(seen.ctstate) || (seen.isTranslated && wanted.includes('DNAT'))
   },
+  /** Of the check on the way back Felix asks one thing: is there none by the device it came in by? */
+  '--validmark': (_, rule) => (seen) => (seen.inDev !== seen.wayBack) === rule.options.some(({ name }) => name === '--invert'),
   '--mode': ([mode = ''], rule) => (mode === 'random' && rule.value('--probability') !== undefined ? undefined : refuse(rule.text, `--mode ${mode}`)),
   '--rcheck': (_, rule) => (seen) => seen.recent.includes(rule.value('--name') ?? 'DEFAULT'),
   '--update': (_, rule) => (seen) => seen.recent.includes(rule.value('--name') ?? 'DEFAULT'),
@@ -244,6 +251,7 @@ function targetOf(rule: Reading): Target | undefined {
   switch (name) {
     case undefined:
     case 'NFLOG':
+    case 'NOTRACK':
       return undefined
     case 'ACCEPT':
       return { does: 'accept' }

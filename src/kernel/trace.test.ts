@@ -195,6 +195,10 @@ const RULES: readonly (readonly [rule: string, matches: boolean, packet?: Partia
   ['-i cni+', true, {}, ROUTES],
   ['-i eth0', true],
   ['-i veth1', true, { inDev: 'veth1' }],
+  ['-m rpfilter --invert --validmark', false],
+  ['-m rpfilter --invert --validmark', true, { inDev: 'veth1' }],
+  ['-m rpfilter --validmark', true],
+  ['-p 4', false],
 ]
 
 test.each(RULES.map(([rule, matches, ...given]) => ({ rule, matches, given })))('$rule matches: $matches', ({ rule, matches, given: [packet, more] }) => {

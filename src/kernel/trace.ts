@@ -90,9 +90,10 @@ function walker(program: NodeProgram, packet: Packet, draw: Draw): Walk {
   const isLocal = (ip: Ip): boolean => isLoopback(ip) || packet.nodeIPs.includes(ip)
   const sets = new Map(program.flatMap((step) => (step.kind === 'ipset' && step.in === undefined ? [[step.name, step] as const] : [])))
   const from = local && packet.nodeIPs.includes(to) && !isLoopback(sender) ? to : sender
-  const inDev = local ? undefined : (packet.inDev ?? deviceTo(program, from, isLocal))
+  const wayBack = deviceTo(program, from, isLocal)
+  const inDev = local ? undefined : (packet.inDev ?? wayBack)
   const seen: Seen = {
-    ...{ from, sport, to, dport, proto, family, ctstate, mark, recent, isLocal, draw, inDev },
+    ...{ from, sport, to, dport, proto, family, ctstate, mark, recent, isLocal, draw, inDev, wayBack },
     ...{ remembered: [], virtual: undefined, isTranslated: false, outDev: undefined },
     isBridged: program.some((step) => step.kind === 'bridge' && step.in === undefined && step.dev === inDev),
     setOf: (name) => sets.get(name) ?? unknown(`a rule asks the set ${name}, which is not planned`),

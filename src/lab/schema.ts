@@ -6,7 +6,7 @@ import { type FieldError, type Path, without } from '#api/validate.ts'
 
 const API_VERSION = 'netlab.dev/v1'
 const CNI_NAMES = ['flannel-vxlan', 'host-gw', 'calico-bgp', 'calico-vxlan', 'none'] as const
-const POLICY_ENGINES = ['none', 'kube-router', 'kube-router-nftables'] as const
+const POLICY_ENGINES = ['none', 'calico', 'kube-router', 'kube-router-nftables'] as const
 const PROXY_MODES = ['iptables', 'nftables', 'ipvs', 'none'] as const
 
 const MTU_MIN = 576
@@ -78,7 +78,10 @@ const labFile = z.strictObject({
       serviceCIDR: range.default('10.96.0.0/12').describe('addresses of Services'),
       cni: z.union([cniName, cniOptions]).default('flannel-vxlan').describe('who connects the Pods'),
       proxy: z.union([proxyMode, proxyOptions]).default('iptables').describe('who leads Service addresses to Pods'),
-      policy: z.enum(POLICY_ENGINES).default('none').describe('who enforces NetworkPolicies'),
+      policy: z
+        .enum(POLICY_ENGINES)
+        .optional()
+        .describe('who enforces NetworkPolicies; calico where it is the network (kube-router with proxy ipvs), else none'),
       dns: z.enum(['coredns', 'none']).default('coredns').describe('who answers names of the cluster'),
       nameservers: z.array(address).default([]).describe("whom the machines' /etc/resolv.conf names, and so CoreDNS asks for names outside the cluster"),
       loadBalancer: z

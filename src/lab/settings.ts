@@ -4,7 +4,7 @@ import { dnsLabel } from '#api/names.ts'
 import type { Path } from '#api/validate.ts'
 import { type Cidr, cidr, type Ip, parseCidr } from '#net/net.ts'
 import { cniOf, isCalico } from './cni.ts'
-import type { KubeProxy, Lab, LabHost, LabNode } from './lab.ts'
+import type { Cni, KubeProxy, Lab, LabHost, LabNode, PolicyEngine } from './lab.ts'
 import { defaultSegments, hostsOf, type Machine, nodesOf, oneName, onOneSegment, placed, segmentsOf } from './machines.ts'
 import { poolsApart, poolsOf } from './pools.ts'
 import { addressOf, apart, type Judging, type Range, rangeOf, roomForNodes, roomForServices } from './ranges.ts'
@@ -57,11 +57,12 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
   if (serviceCIDR !== undefined) yield* roomForServices(serviceCIDR)
   const nameservers = yield* nameserversOf(spec.nameservers)
   const proxy = yield* proxyOf(spec.proxy)
+  const policy = yield* policyOf(spec.policy, cni, proxy)
   if (cni.name === 'calico-bgp' && cni.peers.length > 0) yield* inARack(cni.peers, nodes, underlay)
   else if (cni.name === 'host-gw' || cni.name === 'calico-bgp') yield* onOneSegment(cni.name, nodes, segments)
   const known = { nodes, ...(serviceCIDR === undefined ? {} : { serviceCIDR }) }
   if (metadata.name === undefined || podCIDR === undefined || serviceCIDR === undefined) return known
-  const { policy, dns, driver, kernel } = spec
+  const { dns, driver, kernel } = spec
   const needs = [
     ...new Set([...spec.needs, ...(proxy.mode === 'ipvs' ? IPVS_NEEDS : []), ...(cni.name === 'calico-bgp' || routers.length > 0 ? ['bird'] : [])]),
   ]
@@ -69,6 +70,14 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
   const places = { nodes: nodes.flatMap(machine), hosts: hosts.flatMap(host), underlay }
   const names = { dns, nameservers, balancerPools: pools.map((pool) => pool.pool) }
   return { ...known, settings: { name, labels: own, ...places, podCIDR, nodePrefix, serviceCIDR, cni, proxy, policy, ...names, needs, driver, kernel } }
+}
+
+/** Calico's rules know Pods by their cables. IPVS hands packets from the node's INPUT to its OUTPUT, where these rules take them for the node's own. */
+function* policyOf(given: Spec['policy'], cni: Cni, proxy: KubeProxy): Judging<PolicyEngine> {
+  const path = ['spec', 'policy']
+  if (given === 'calico' && !isCalico(cni)) yield { path, says: `calico enforces policies where it is the network, and cni is ${cni.name}: take kube-router` }
+  else if (given === 'calico' && proxy.mode === 'ipvs') yield { path, says: 'calico does not see what IPVS forwards: with proxy ipvs take kube-router' }
+  return given ?? (!isCalico(cni) ? 'none' : proxy.mode === 'ipvs' ? 'kube-router' : 'calico')
 }
 
 /** Resolver libraries read no more of resolv.conf. */

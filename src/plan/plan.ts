@@ -11,6 +11,7 @@ import type { Component, NodeProgram, Step } from '#kernel/step.ts'
 import { say } from '#kernel/text.ts'
 import { kubelet } from '#kubelet/kubelet.ts'
 import type { Cluster, Node } from '#model/cluster.ts'
+import { calicoPolicy } from '#policy/calico/calico.ts'
 import { kubeRouter } from '#policy/kube-router/kube-router.ts'
 import { kubeProxyIptables } from '#proxy/iptables/iptables.ts'
 import { kubeProxyIpvs } from '#proxy/ipvs/ipvs.ts'
@@ -30,6 +31,7 @@ export const components: readonly Component[] = [
   kubeProxyNftables,
   kubeProxyIpvs,
   kubeRouter,
+  calicoPolicy,
 ]
 
 /** What every machine of the lab should hold: nodes, routers, the hosts outside. */

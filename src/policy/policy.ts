@@ -5,7 +5,7 @@
 import type { NetworkPolicy } from '#api/kinds.ts'
 import type { Cluster, Pod } from '#model/cluster.ts'
 import { type Cidr, cidr, network } from '#net/net.ts'
-import { type PodIndex, podIndex } from './pods.ts'
+import { type PodIndex, podIndex, type Where } from './pods.ts'
 
 export type Direction = 'ingress' | 'egress'
 export const DIRECTIONS: readonly Direction[] = ['ingress', 'egress']
@@ -27,7 +27,7 @@ export type Rule = { readonly peers: 'all' | readonly Peer[]; readonly ports: 'a
 
 export type Peer =
   /** `selector` is canonical text: two peers with the same text mean the same Pods. */
-  | { readonly kind: 'pods'; readonly selector: string; readonly pods: readonly Pod[] }
+  | { readonly kind: 'pods'; readonly where: Where; readonly selector: string; readonly pods: readonly Pod[] }
   | { readonly kind: 'block'; readonly cidr: Cidr; readonly except: readonly Cidr[] }
 
 export type Port =
@@ -100,7 +100,8 @@ const ruleOf = (peers: Said['from'] = [], ports: Said['ports'] = [], namespace: 
 function peerOf({ podSelector, namespaceSelector, ipBlock }: NonNullable<Said['from']>[number], namespace: string, index: PodIndex): Peer {
   if (ipBlock !== undefined) return { kind: 'block', cidr: network(cidr(ipBlock.cidr)), except: (ipBlock.except ?? []).map((hole) => network(cidr(hole))) }
   const pods = podSelector ?? {}
-  return { kind: 'pods', ...index.select(namespaceSelector === undefined ? { namespace, pods } : { namespaces: namespaceSelector, pods }) }
+  const where = namespaceSelector === undefined ? { namespace, pods } : { namespaces: namespaceSelector, pods }
+  return { kind: 'pods', where, ...index.select(where) }
 }
 
 function portOf({ protocol, port, endPort }: NonNullable<Said['ports']>[number]): Port {

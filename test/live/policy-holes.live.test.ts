@@ -11,7 +11,11 @@ const STREAM = `use IO::Socket::INET; use IO::Select; my ($to, $end, $wait) = ($
 while (time < $end) { my $s = IO::Socket::INET->new(Proto => "udp", PeerAddr => $to, PeerPort => $ARGV[3]) or die; $s->send("hostname"); $asked++;
 if (IO::Select->new($s)->can_read($wait)) { my $b; $answered++ if defined $s->recv($b, 512) && length $b } } print "$asked $answered"`
 
-describe.each(['kube-router', 'kube-router-nftables'])('policy %s', (engine) => {
+describe.each([
+  { engine: 'kube-router', cni: 'flannel-vxlan' },
+  { engine: 'kube-router-nftables', cni: 'flannel-vxlan' },
+  { engine: 'calico', cni: 'calico-bgp' },
+])('policy $engine', ({ engine, cni }) => {
   const n = netlab()
   const folder = mkdtempSync(join(tmpdir(), 'netlab-holes-'))
   let target = ''
@@ -19,7 +23,7 @@ describe.each(['kube-router', 'kube-router-nftables'])('policy %s', (engine) => 
   beforeAll(async () => {
     const lab = join(folder, 'lab')
     cpSync(join(home, 'test/support/labs/policy'), lab, { recursive: true })
-    writeFileSync(join(lab, 'lab.yaml'), readFileSync(join(lab, 'lab.yaml'), 'utf8').replace('policy: kube-router', `policy: ${engine}`))
+    writeFileSync(join(lab, 'lab.yaml'), readFileSync(join(lab, 'lab.yaml'), 'utf8').replace('policy: kube-router', `policy: ${engine}\n  cni: ${cni}`))
     await n.ok('up', lab)
     target = (await n.json('pod', 'a', '-n', 'x')).status.podIP
   }, 60_000)

@@ -10,13 +10,16 @@ import { CASES, inNamespaces, type Json, policies, thePod } from '../support/pol
 /** Every engine beside each kube-proxy that a lab may have; the first two meet all cases, the others those that the two could disagree about. */
 const SOME = ['default deny all ingress and all egress traffic', 'named ports in and out', 'policies add up']
 const ENGINES = [
-  { engine: 'kube-router', proxy: 'iptables', cases: Object.keys(CASES) },
-  { engine: 'kube-router-nftables', proxy: 'nftables', cases: Object.keys(CASES) },
-  { engine: 'kube-router', proxy: 'nftables', cases: SOME },
-  { engine: 'kube-router-nftables', proxy: 'iptables', cases: SOME },
+  { engine: 'kube-router', cni: 'flannel-vxlan', proxy: 'iptables', cases: Object.keys(CASES) },
+  { engine: 'kube-router-nftables', cni: 'flannel-vxlan', proxy: 'nftables', cases: Object.keys(CASES) },
+  { engine: 'calico', cni: 'calico-bgp', proxy: 'iptables', cases: Object.keys(CASES) },
+  { engine: 'kube-router', cni: 'flannel-vxlan', proxy: 'nftables', cases: SOME },
+  { engine: 'kube-router-nftables', cni: 'flannel-vxlan', proxy: 'iptables', cases: SOME },
+  { engine: 'calico', cni: 'calico-vxlan', proxy: 'nftables', cases: SOME },
+  { engine: 'kube-router', cni: 'calico-bgp', proxy: 'iptables', cases: SOME },
 ] as const
 
-describe.each(ENGINES)('policy $engine, proxy $proxy', ({ engine, proxy, cases }) => {
+describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni, proxy, cases }) => {
   const n = netlab()
   const folder = mkdtempSync(join(tmpdir(), 'netlab-policies-'))
   const file = join(folder, 'objects.json')
@@ -25,7 +28,7 @@ describe.each(ENGINES)('policy $engine, proxy $proxy', ({ engine, proxy, cases }
     const lab = join(folder, 'lab')
     cpSync(join(home, 'test/support/labs/policy'), lab, { recursive: true })
     const yaml = readFileSync(join(lab, 'lab.yaml'), 'utf8')
-    writeFileSync(join(lab, 'lab.yaml'), yaml.replace('policy: kube-router', `policy: ${engine}\n  proxy: ${proxy}`))
+    writeFileSync(join(lab, 'lab.yaml'), yaml.replace('policy: kube-router', `policy: ${engine}\n  cni: ${cni}\n  proxy: ${proxy}`))
     await n.ok('up', lab)
   }, 60_000)
   afterAll(async () => {
@@ -62,7 +65,7 @@ describe.each(ENGINES)('policy $engine, proxy $proxy', ({ engine, proxy, cases }
   })
 
   // The hole is one in iptables: nftables' own chains would refuse all the same.
-  if (engine === 'kube-router')
+  if (engine !== 'kube-router-nftables')
     test('a hole made by hand is seen by measuring', { timeout: 30_000 }, async () => {
       const { status } = await n.json('pod', 'b', '-n', 'y')
       const hole = ['FORWARD', '-s', status.podIP, '-j', 'ACCEPT']
@@ -124,7 +127,7 @@ describe.each(ENGINES)('policy $engine, proxy $proxy', ({ engine, proxy, cases }
     await apply(policies(CASES['policies add up'] ?? []))
     expect((await n.run('drift')).err).toBe('every kernel holds what the plan says')
     await forget()
-    const rules = engine === 'kube-router' ? 'iptables-save -t filter; ipset list -n' : 'nft list table ip kube-router-filter-ipv4'
-    expect((await n.sh('node-1', rules)).match(/KUBE-NWPLCY-[A-Z0-9]{16}|KUBE-(SRC|DST)-\w+/g)).toBe(null)
+    const rules = engine === 'kube-router-nftables' ? 'nft list table ip kube-router-filter-ipv4' : 'iptables-save -t filter; ipset list -n'
+    expect((await n.sh('node-1', rules)).match(/KUBE-NWPLCY-[A-Z0-9]{16}|KUBE-(SRC|DST)-\w+|cali-[pg][io]-\S+|cali40[sn]:\S+/g)).toBe(null)
   })
 })

@@ -1,0 +1,32 @@
+/** NetworkPolicies enforced as Calico's agent Felix does, for networks whose Pods hang on cables of their own (`cali…`). */
+import type { Component } from '#kernel/step.ts'
+import { familyOf } from '#net/net.ts'
+import { DIRECTIONS, policiesOf } from '../policy.ts'
+import { dispatchSteps } from './dispatch.ts'
+import { endpointSteps } from './endpoints.ts'
+import { by } from './names.ts'
+import { policySteps } from './policies.ts'
+import { staticSteps } from './static.ts'
+
+export const calicoPolicy: Component = {
+  name: by,
+  wanted: ({ policy }) => policy === 'calico',
+  steps: (cluster, node) => {
+    const family = familyOf(cluster.podCIDR)
+    const local = cluster.pods.filter((pod) => pod.node === node.name && pod.sandbox !== undefined)
+    const chosen = policiesOf(cluster).filter(({ pods }) => pods.some((pod) => pod.node === node.name))
+    const policies = chosen.flatMap((policy) =>
+      DIRECTIONS.flatMap((direction) => (policy[direction] === undefined ? [] : policySteps(cluster, policy, direction, family))),
+    )
+    return [
+      // Policies that ask the same Pods share a set.
+      ...new Set(policies),
+      ...endpointSteps(cluster, local, family),
+      ...dispatchSteps(
+        local.map(({ hostDev }) => hostDev),
+        family,
+      ),
+      ...staticSteps(cluster, family),
+    ]
+  },
+}

@@ -1,0 +1,114 @@
+/**
+ * A workload's two chains: `cali-tw-…` judges what goes to it, `cali-fw-…` what comes from it.
+ *
+ *     replies pass, what fits no connection does not
+ *     policies isolate it here    each in turn; the first that lets the packet pass ends the chain; in the end it is dropped
+ *     none does                   its profiles: that of the namespace lets everything pass
+ *
+ * To return with the mark `accept` means to let pass: another workload of the node may have to be asked yet.
+ */
+import type { Step } from '#kernel/step.ts'
+import type { Cluster, Pod } from '#model/cluster.ts'
+import { type Family, familyOf } from '#net/net.ts'
+import { DIRECTIONS, type Direction, isolating, type Policy } from '../policy.ts'
+import { endpointChainName, groupChainName, policyChainName, profileChainName } from './names.ts'
+import { chain, clearMark, isClear, isSet, jump, MARK, notClear, type Rule, setMark } from './rules.ts'
+import { ownSelector } from './selectors.ts'
+
+/** Chains of Pods of one node, with the groups of policies and the profiles they ask. */
+export function endpointSteps(cluster: Cluster, local: readonly Pod[], family: Family): readonly Step[] {
+  const groups = local.flatMap((pod) =>
+    DIRECTIONS.flatMap((direction) =>
+      groupsOf(cluster, pod, direction)
+        .filter(isChain)
+        .map((group) => groupChain(group, direction, family)),
+    ),
+  )
+  const profiles = [...new Set(local.flatMap(profilesOf))].flatMap((profile) => DIRECTIONS.map((direction) => profileChain(profile, direction, family)))
+  return [...new Set([...groups, ...profiles]), ...local.flatMap((pod) => DIRECTIONS.map((direction) => endpointChain(cluster, pod, direction)))]
+}
+
+/** Policies in a row that select the same Pods. */
+type Group = { readonly selector: string; readonly policies: readonly Policy[] }
+
+/** All are of one order, 1000, and then by name. */
+function groupsOf(cluster: Cluster, pod: Pod, direction: Direction): readonly Group[] {
+  const groups: { readonly selector: string; readonly policies: Policy[] }[] = []
+  for (const policy of isolating(cluster, pod, direction).toSorted((a, b) => (`${a.name}/` < `${b.name}/` ? -1 : 1))) {
+    const selector = ownSelector(policy)
+    const last = groups.at(-1)
+    if (last?.selector === selector) last.policies.push(policy)
+    else groups.push({ selector, policies: [policy] })
+  }
+  return groups
+}
+
+/** One alone needs no chain of its own. */
+const isChain = ({ policies }: Group): boolean => policies.length > 1
+
+/** Asked after so many policies: has one decided? */
+const STRIDE = 5
+
+function groupChain({ selector, policies }: Group, direction: Direction, family: Family): Step {
+  const rules = policies.flatMap((policy, at): readonly Rule[] => {
+    const does = jump(policyChainName(policy, direction))
+    if (at % STRIDE > 0) return [{ match: isClear(MARK.accept | MARK.pass), does }]
+    return [...(at > 0 ? [{ comment: 'Return on verdict', match: notClear(MARK.accept | MARK.pass), does: jump('RETURN') }] : []), { does }]
+  })
+  const why = `policies for the same Pods: ${policies.map(({ namespace, name }) => `${namespace}/${name}`).join(', ')}`
+  return chain(groupChainName(selector, policies, direction), why, rules, { family })
+}
+
+const namespaceProfile = ({ namespace }: Pod): string => `kns.${namespace}`
+const accountProfile = ({ namespace, object }: Pod): string => `ksa.${namespace}.${object.spec.serviceAccountName ?? 'default'}`
+const profilesOf = (pod: Pod): readonly string[] => [namespaceProfile(pod), accountProfile(pod)]
+
+/** A namespace's lets everything pass: that is what "no policy" means. A ServiceAccount's has labels and no rules. */
+function profileChain(profile: string, direction: Direction, family: Family): Step {
+  const comment = `Profile ${profile} ${direction}`
+  const isOpen = profile.startsWith('kns.')
+  const why = isOpen ? `Pods of namespace ${profile.slice(4)} that no policy isolates are open` : 'a ServiceAccount lets nothing pass by itself'
+  return chain(profileChainName(profile, direction), why, [{ comment, ...(isOpen ? { does: setMark(MARK.accept) } : {}) }], { family })
+}
+
+/** What a workload wraps itself would pass policies unseen. */
+const encapsulated = ({ cni }: Cluster): readonly Rule[] => [
+  {
+    comment: 'Drop VXLAN encapped packets originating in workloads',
+    match: `-p 17 -m multiport --destination-ports ${cni.name === 'calico-vxlan' ? cni.port : VXLAN_PORT}`,
+    does: jump('DROP'),
+  },
+  { comment: 'Drop IPinIP encapped packets originating in workloads', match: '-p 4', does: jump('DROP') },
+]
+const VXLAN_PORT = 4789
+
+function endpointChain(cluster: Cluster, pod: Pod, direction: Direction): Step {
+  const who = `${pod.namespace}/${pod.name}`
+  const groups = groupsOf(cluster, pod, direction)
+  const rules: readonly Rule[] = [
+    { match: '-m conntrack --ctstate RELATED,ESTABLISHED', does: jump('ACCEPT') },
+    { match: '-m conntrack --ctstate INVALID', does: jump('DROP') },
+    { does: clearMark(MARK.accept | MARK.pass) },
+    ...(direction === 'egress' ? encapsulated(cluster) : []),
+    ...(groups.length === 0 ? [] : tier(groups, direction)),
+    ...profilesOf(pod).flatMap((profile) => [{ does: jump(profileChainName(profile, direction)) }, returnIf('profile')]),
+    { comment: 'Drop if no profiles matched', does: jump('DROP') },
+  ]
+  const why =
+    direction === 'ingress'
+      ? `what goes to ${who} is judged here, by the policies that select it`
+      : `what comes from ${who} is judged here, by the policies that select it`
+  return chain(endpointChainName(pod.hostDev, direction), why, rules, { family: familyOf(pod.ip) })
+}
+
+const tier = (groups: readonly Group[], direction: Direction): readonly Rule[] => [
+  { comment: 'Start of tier default', does: clearMark(MARK.pass) },
+  ...groups.flatMap((group): readonly Rule[] => {
+    const [only] = group.policies
+    const name = isChain(group) || only === undefined ? groupChainName(group.selector, group.policies, direction) : policyChainName(only, direction)
+    return [{ match: isClear(MARK.pass), does: jump(name) }, returnIf('policy')]
+  }),
+  { comment: 'End of tier default. Drop if no policies passed packet', match: isClear(MARK.pass), does: jump('DROP') },
+]
+
+const returnIf = (who: 'policy' | 'profile'): Rule => ({ comment: `Return if ${who} accepted`, match: isSet(MARK.accept), does: jump('RETURN') })
