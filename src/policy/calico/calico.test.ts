@@ -7,7 +7,7 @@ import type { Cni } from '#lab/lab.ts'
 import { clusterWith, object, pod } from '#model/build.ts'
 import { calicoPolicy } from './calico.ts'
 
-const BGP: Cni = { name: 'calico-bgp', blockSize: 26, asn: 64512, routeReflectors: [], bfd: false, gracefulRestart: false }
+const BGP: Cni = { name: 'calico-bgp', blockSize: 26, asn: 64512, routeReflectors: [], peers: [], bfd: false, gracefulRestart: false }
 
 const web = pod('web', {
   node: 'node-1',
