@@ -38,6 +38,7 @@ type Told = { readonly says: string; readonly failed?: boolean; readonly next?: 
 /** @returns whether the lab stands; a fresh lab that does not is to be taken down. */
 export async function bringUp({ engine, lab, made, standing, wait, emit, signal, clock }: UpOptions): Promise<boolean> {
   const begun = clock()
+  const wasWhole = engine.off().size === 0
   const isSameLab = same({ ...engine.lab(), objects: [] }, { ...lab, objects: [] })
   const work: Readonly<Record<(typeof PHASES)[number]['id'], () => Promise<Told>>> = {
     objects: async () => {
@@ -55,7 +56,7 @@ export async function bringUp({ engine, lab, made, standing, wait, emit, signal,
       await engine.settled()
       return { says: `${steps(engine)} steps` }
     },
-    pods: () => podsReady(engine, signal),
+    pods: () => podsReady(engine, lab, signal),
     dns: () => dnsAnswers(engine, signal),
   }
   const phases = PHASES.filter(({ id }) => (wait || (id !== 'pods' && id !== 'dns')) && (id !== 'dns' || hasNames(lab)))
@@ -70,7 +71,7 @@ export async function bringUp({ engine, lab, made, standing, wait, emit, signal,
       const told = id === 'dns' && failed.length > 0 ? { says: 'not asked: Pods are not ready', failed: true } : await work[id]()
       emit({ kind: 'phase', id, state: told.failed ? 'fail' : 'done', ms: clock() - from, says: told.says })
       if (told.failed) failed.push(told)
-      if (id === 'objects') unchanged = isSameLab && told.says === 'unchanged'
+      if (id === 'objects') unchanged = isSameLab && wasWhole && told.says === 'unchanged'
     } catch (error) {
       const says = signal.aborted ? 'interrupted' : (error as Error).message
       emit({ kind: 'phase', id, state: 'fail', ms: clock() - from, says })
@@ -103,13 +104,15 @@ const counted = (count: number, name: string): string => `${count} ${name}${coun
 const some = (count: number, name: string): readonly string[] => (count === 0 ? [] : [counted(count, name)])
 const steps = (engine: Engine): number => [...engine.programs().values()].reduce((sum, program) => sum + program.length, 0)
 
-/** Waits for every Pod that can still become ready. */
-async function podsReady(engine: Engine, signal: AbortSignal): Promise<Told> {
+/** Waits for every Pod that can still become ready. Those of the lab that left a node while it was silent are made anew. */
+async function podsReady(engine: Engine, lab: Lab, signal: AbortSignal): Promise<Told> {
   const deadline = Date.now() + READY_MS * engine.slowness
   for (;;) {
+    if (own(engine, lab).some((pod) => pod === undefined)) engine.declare(lab)
+    const leaving = own(engine, lab).some((pod) => pod?.metadata.deletionTimestamp !== undefined)
     const late = notReady(engine)
     const over = Date.now() > deadline
-    if (over || (late.every(({ hopeless }) => hopeless) && replicasThere(engine, late))) {
+    if (over || (!leaving && late.every(({ hopeless }) => hopeless) && replicasThere(engine, late))) {
       const [first] = late
       if (first === undefined) return { says: counted(engine.cluster().pods.length, 'Pod') }
       const says = `${counted(late.length, 'Pod')} not ready: ${late.map((pod) => `${pod.namespace}/${pod.name} (${pod.why})`).join(', ')}`
@@ -119,6 +122,10 @@ async function podsReady(engine: Engine, signal: AbortSignal): Promise<Told> {
     await turn(engine, 100)
   }
 }
+
+/** The Pods that the lab's files name, as far as they are there. */
+const own = ({ store }: Engine, { objects }: Lab): readonly (PodObject | undefined)[] =>
+  objects.filter(({ kind }) => kind === 'Pod').map(({ metadata: { namespace, name } }) => store.get('Pod', namespace, name))
 
 type Late = { readonly namespace: string; readonly name: string; readonly why: string; readonly hopeless: boolean }
 

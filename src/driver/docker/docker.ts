@@ -3,6 +3,7 @@
  * Docker's are drawn from its pools and used by nobody, so that no lab takes a range from this host, from another network or from another lab. The
  * networks have no address on the host either. A machine lives as long as the stream between its first program and this process.
  */
+import { userInfo } from 'node:os'
 import { type Duplex, PassThrough } from 'node:stream'
 import Docker from 'dockerode'
 import { type Ip, macOf, prefixOf } from '#net/net.ts'
@@ -13,8 +14,8 @@ import { containerArgv, containerEnd } from '../netns/container.ts'
 import { MACHINE_ENV } from '../netns/launcher.ts'
 import { ROUTER_SETTINGS } from '../router.ts'
 import { type Agent, openAgent } from './agent.ts'
-import type { Endpoint } from './endpoint.ts'
-import { labels, MACHINE, type Mark, removeContainer, removeNetwork, SEGMENT, statusOf, sweep } from './mark.ts'
+import { type Endpoint, unreachable } from './endpoint.ts'
+import { labels, MACHINE, type Mark, networksOf, removeContainer, removeNetwork, SEGMENT, statusOf, sweep } from './mark.ts'
 
 export type DockerOptions = {
   readonly endpoint: Endpoint
@@ -118,6 +119,13 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
     )
   }
 
+  /** With no machine left on it, a network can be removed by anybody. */
+  const forgetLost = async (): Promise<void> => {
+    if (networks.size === 0) return
+    const there = new Set((await networksOf(docker, o.mark)).map(({ Id }) => Id))
+    for (const { name, id } of networks.values()) if (!there.has(id)) networks.delete(name)
+  }
+
   const enter: NodeDriver['enter'] = (name, inside = {}) => {
     const inner =
       inside.pid !== undefined
@@ -128,33 +136,37 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
     return ['sh', '-c', TERMINAL, 'docker', ...o.endpoint.flags, 'exec', '--', machineOf(name).id, ...inner]
   }
 
+  const up: NodeDriver['up'] = async (wiring, signal) => {
+    signal.throwIfAborted()
+    const gone = [...networks.values()].filter((known) => !wiring.segments.some((segment) => isSegment(segment, known))).map(({ name }) => name)
+    const leaving = [...machines.values()].filter(
+      (known) => known.wires.some(({ segment }) => gone.includes(segment)) || !wiring.machines.some((machine) => isMachine(machine, known)),
+    )
+    await Promise.all(leaving.map(({ name }) => forget(name)))
+    await removeSegments(gone)
+    signal.throwIfAborted()
+    const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
+    if (fresh.length > 0) await forgetLost()
+    const segments = wiring.segments.filter(({ name }) => !networks.has(name))
+    await Promise.all(segments.map(async (segment) => networks.set(segment.name, await makeNetwork(docker, segment, o.mark))))
+    signal.throwIfAborted()
+    const routed = [...networks.values()].flatMap(({ gateway, ...network }) => (gateway === undefined ? [] : [{ ...network, gateway }]))
+    const unrouted = router === undefined ? routed : routed.filter(({ name }) => segments.some((one) => one.name === name))
+    const done = await Promise.allSettled([route(unrouted).then(() => steer(wiring.routes)), ...fresh.map(addMachine)])
+    try {
+      for (const one of done) if (one.status === 'rejected') throw one.reason
+      signal.throwIfAborted()
+    } catch (error) {
+      // Half a machine is none: the next `up` makes a whole one.
+      await Promise.all(fresh.map(({ name }) => forget(name)))
+      throw error
+    }
+    return fresh.map(({ name }) => name)
+  }
+
   return {
-    async up(wiring, signal) {
-      signal.throwIfAborted()
-      const gone = [...networks.values()].filter((known) => !wiring.segments.some((segment) => isSegment(segment, known))).map(({ name }) => name)
-      const leaving = [...machines.values()].filter(
-        (known) => known.wires.some(({ segment }) => gone.includes(segment)) || !wiring.machines.some((machine) => isMachine(machine, known)),
-      )
-      await Promise.all(leaving.map(({ name }) => forget(name)))
-      await removeSegments(gone)
-      signal.throwIfAborted()
-      const segments = wiring.segments.filter(({ name }) => !networks.has(name))
-      await Promise.all(segments.map(async (segment) => networks.set(segment.name, await makeNetwork(docker, segment, o.mark))))
-      signal.throwIfAborted()
-      const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
-      const routed = [...networks.values()].flatMap(({ gateway, ...network }) => (gateway === undefined ? [] : [{ ...network, gateway }]))
-      const unrouted = router === undefined ? routed : routed.filter(({ name }) => segments.some((one) => one.name === name))
-      const done = await Promise.allSettled([route(unrouted).then(() => steer(wiring.routes)), ...fresh.map(addMachine)])
-      try {
-        for (const one of done) if (one.status === 'rejected') throw one.reason
-        signal.throwIfAborted()
-      } catch (error) {
-        // Half a machine is none: the next `up` makes a whole one.
-        await Promise.all(fresh.map(({ name }) => forget(name)))
-        throw error
-      }
-      return fresh.map(({ name }) => name)
-    },
+    up: (wiring, signal) =>
+      up(wiring, signal).catch((error: unknown) => Promise.reject(isLost(error) ? new Error(unreachable(o.endpoint, error, userInfo().username)) : error)),
 
     async run(name, command, options) {
       const { agent, helper } = machineOf(name)
@@ -211,6 +223,9 @@ done
 exec docker "$@"`
 
 const spaceArgv = (space: string | undefined): readonly string[] => (space === undefined ? [] : ['nsenter', `--net=/run/netns/${space}`, '--'])
+
+/** Docker does not listen any more, or went away in the middle; what it refuses has a status. */
+const isLost = (error: unknown): boolean => statusOf(error) === undefined && /^E(?!RR_)[A-Z]+$/.test(`${(error as NodeJS.ErrnoException).code}`)
 
 function networkOf(networks: ReadonlyMap<string, Network>, segment: string): Network {
   const network = networks.get(segment)

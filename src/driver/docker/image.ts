@@ -140,12 +140,13 @@ async function build(docker: Docker, made: NodeImage, o: { readonly name: string
     writeFileSync(join(context, 'bin/netlab-launch'), LAUNCH_SCRIPT, { mode: 0o755 })
     const tar = spawn('tar', ['--create', '--dereference', '--directory', context, '.'], { stdio: ['ignore', 'pipe', 'ignore'] })
     const steps: string[] = []
-    const options = { t: o.name, buildargs: { BASE: o.base }, forcerm: true, labels: { [IMAGE]: 'node' } }
+    const options = { t: o.name, buildargs: { BASE: o.base }, forcerm: true }
     try {
       await finished((await docker.buildImage(tar.stdout, options)) as unknown as Readable, o.signal, ({ stream }) => {
         if (stream?.trim()) steps.push(stream.trim())
       })
     } catch (error) {
+      await docker.pruneImages({ filters: { dangling: ['true'], label: [`${IMAGE}=node`] } }).catch(() => {})
       const last = steps.slice(-8).map((line) => `  ${line}`)
       throw new Error([`${o.name} could not be built: ${(error as Error).message}`, ...last].join('\n'))
     } finally {

@@ -41,6 +41,8 @@ export async function sweep(docker: Docker, keeper: string): Promise<number> {
   return containers.length + networks.length
 }
 
+export const networksOf = (docker: Docker, { keeper }: Mark) => listNetworks(docker, `${KEEPER}=${keeper}`)
+
 const listContainers = (docker: Docker, label: string) => docker.listContainers({ all: true, filters: { label: [label] } })
 const listNetworks = (docker: Docker, label: string) => docker.listNetworks({ filters: { label: [label] } })
 
