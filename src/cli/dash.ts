@@ -8,6 +8,7 @@ import type { Look, Seen } from '#ui/dash/state.ts'
 import { placeAndDevice } from './capture.ts'
 import { clientOf } from './client.ts'
 import { type Capture, openCapture } from './dash/capture.ts'
+import { openLesson } from './dash/lesson.ts'
 import { listing, type Places, places, watchObjects } from './dash/objects.ts'
 import { linksOf, type Samples, sampled, steady } from './dash/rates.ts'
 import { tableCommand, tableFailure, tableLines } from './dash/tables.ts'
@@ -169,6 +170,18 @@ export const run: Run = async (args, io) => {
     if (look.place !== place || look.table !== name) void readTable()
   }
 
+  const lesson = openLesson(lab, io, showLesson)
+  const checks = seen.tasks
+  function showLesson(): void {
+    // A learner may go on without an exercise.
+    const tasks = lesson.seen() ?? (seen.tasks.title === 'tasks' ? checks : seen.tasks)
+    if (JSON.stringify(tasks) !== JSON.stringify(seen.tasks)) know({ tasks })
+    draw()
+  }
+  const lookAtLesson = async (): Promise<void> => {
+    if (seen.gone === undefined) await lesson.look().then(showLesson, () => {})
+  }
+
   // --- what is asked for ---
 
   function onPress(pressed: Press): void {
@@ -200,8 +213,10 @@ export const run: Run = async (args, io) => {
         return note('info', `✓ packets are in ${intent.file}; tcpdump -nr ${intent.file} reads them`)
       case 'check':
         return check(intent.only)
-      case 'hint':
-        return note('error', 'no exercise runs here')
+      case 'hint': {
+        const says = await lesson.hint()
+        return says === undefined ? await lookAtLesson() : note('info', says)
+      }
       default:
         return intent satisfies never
     }
@@ -246,6 +261,7 @@ export const run: Run = async (args, io) => {
 
   let checking = false
   async function check(only: string | undefined): Promise<void> {
+    if (seen.tasks.title === 'tasks') return note('info', 'an exercise runs: its probes are asked all the time')
     const file = checkFile(lab.dir, io.cwd)
     if (file === undefined) return note('error', 'this lab has no checks')
     if (checking) return note('error', 'a check runs already')
@@ -273,16 +289,23 @@ export const run: Run = async (args, io) => {
   process.on('SIGHUP', interrupt)
   io.signal.addEventListener('abort', interrupt)
   stdin.on('end', leave)
-  const timers = [setInterval(tick, every), setInterval(() => void readTable(), TABLE_MS), setInterval(() => learning(), AGES_MS)]
+  const timers = [
+    setInterval(tick, every),
+    setInterval(() => void readTable(), TABLE_MS),
+    setInterval(() => void lookAtLesson(), TABLE_MS),
+    setInterval(() => learning(), AGES_MS),
+  ]
   try {
     draw()
     watchObjects(client, signal, { changed: learning, ended })
     learning()
+    void lookAtLesson()
     await new Promise<void>((done) => signal.addEventListener('abort', () => done()))
   } finally {
     for (const timer of timers) clearInterval(timer)
     guest?.kill('SIGHUP')
     capture?.stop()
+    lesson.close()
     for (const watcher of watchers.values()) watcher.close()
     await screen.close()
   }

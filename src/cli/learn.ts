@@ -216,7 +216,7 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
     await rebuild(fresh(following), following)
   }
 
-  const hint = (): void => {
+  const hint = async (): Promise<void> => {
     const next = nextHint(task(), progress, results)
     if (next === undefined) {
       news = task().hints.length === 0 ? 'this task has no hints' : 'there are no more hints'
@@ -229,7 +229,22 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
     }
     save(withHint(progress, task().id, next.at))
     last = undefined
-    say(...markdown(`**Hint:** ${next.hint.say}`, page))
+    await sayHint(next.hint.say)
+  }
+
+  const sayHint = async (words: string): Promise<void> => {
+    const [told = words] = standing === undefined ? [] : await filledIn(standing.state, [words])
+    say(...markdown(`**Hint:** ${told}`, page))
+  }
+
+  /** Hints may be given elsewhere too: in `netlab dash`. */
+  const lookForHints = async (): Promise<void> => {
+    const given = readLearnt(course.lab, io).exercises[exercise.name]?.hints[task().id] ?? []
+    const own = progress.hints[task().id] ?? []
+    for (const at of given.filter((one) => !own.includes(one))) {
+      save(withHint(progress, task().id, at))
+      await sayHint(task().hints[at]?.say ?? '')
+    }
   }
 
   const listed = (): void => {
@@ -274,7 +289,7 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
         else news = 'r again builds the lab anew as this task begins; shells inside it end'
         break
       case 'h':
-        hint()
+        await hint()
         break
       case 'l':
         listed()
@@ -329,7 +344,9 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
           break
         case 'look':
           await lookForLab()
-          if (standing !== undefined) await latch()
+          if (standing === undefined) break
+          await lookForHints()
+          await latch()
           break
         default:
           return one satisfies never

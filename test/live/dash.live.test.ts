@@ -180,6 +180,23 @@ test('without a terminal nothing is drawn, and it is said what else there is', a
   expect([code, out, /this is none/.test(err)]).toEqual([2, '', true])
 })
 
+test('the tasks of an exercise that is learnt beside it stand in place of the checks, and h gives a hint to both', async () => {
+  await open()
+  const learning = execa(join(import.meta.dirname, '../../netlab'), ['learn', `${LAB}/no-masquerade`], {
+    env: { NETLAB_STATE: n.root, NO_COLOR: '1' },
+    stdin: 'ignore',
+    reject: false,
+    timeout: 100_000,
+  })
+  await t.shows(/2 tasks[\s\S]*no-masquerade: 0 of 3 points[\s\S]*✗ fail +client reaches the machine outside/)
+  await t.keys('h')
+  await t.shows('hint: Ask and listen at the other end:')
+  await n.ok('exec', 'node-1', '--', 'iptables', '-t', 'nat', '-A', 'POSTROUTING', '-m', 'comment', '--comment', 'flanneld masq', '-j', 'FLANNEL-POSTRTG')
+  await t.shows(/no-masquerade: 3 of 3 points[\s\S]*✓ pass +client reaches the machine outside/)
+  const { exitCode, stdout } = await learning
+  expect([exitCode, /Hint: Ask and listen at the other end[\s\S]*done, 3 of 3 points/.test(stdout)]).toEqual([0, true])
+})
+
 test('a lab that goes down while it is watched is told', async () => {
   await open()
   await n.ok('down', LAB)

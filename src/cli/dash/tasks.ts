@@ -12,7 +12,7 @@ export const tasksOf = ({ groups }: CheckFile): readonly Task[] =>
   )
 
 /** From where to where a probe goes, for those that go somewhere. */
-function pathOf({ of }: Probe | What): Task['path'] {
+export function pathOf({ of }: Probe | What): Task['path'] {
   if (Array.isArray(of)) return of.length === 1 ? pathOf(of[0] as What) : undefined
   const { from, to, url } = of as { readonly from?: unknown; readonly to?: unknown; readonly url?: unknown }
   if (typeof from !== 'string') return undefined
