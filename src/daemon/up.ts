@@ -12,12 +12,17 @@ const PHASES = [
   { id: 'objects', title: 'objects' },
   { id: 'machines', title: 'machines and wires' },
   { id: 'kernel', title: 'interfaces, routes and rules' },
+  { id: 'bgp', title: 'BGP sessions' },
   { id: 'pods', title: 'Pods ready' },
   { id: 'dns', title: 'DNS answers' },
 ] as const
 
 /** How long Pods may take to be ready, and DNS to answer. */
 const READY_MS = 30_000
+/** Sessions stand a second after both ends have begun; one that was refused tries again every second. */
+const BGP_MS = 10_000
+/** Nobody waits for one that is switched off, only for the others. */
+const BGP_OFF_MS = 2_000
 
 export type UpOptions = {
   readonly engine: Engine
@@ -56,10 +61,11 @@ export async function bringUp({ engine, lab, made, standing, wait, emit, signal,
       await engine.settled()
       return { says: `${steps(engine)} steps` }
     },
+    bgp: () => bgpStands(engine, signal),
     pods: () => podsReady(engine, lab, signal),
     dns: () => dnsAnswers(engine, signal),
   }
-  const phases = PHASES.filter(({ id }) => (wait || (id !== 'pods' && id !== 'dns')) && (id !== 'dns' || hasNames(lab)))
+  const phases = PHASES.filter(({ id }) => (wait || !WAITS.has(id)) && (id !== 'dns' || hasNames(lab)) && (id !== 'bgp' || speaksBgp(lab)))
   emit({ kind: 'begin', verb: 'up', lab: lab.name, phases })
   const failed: Told[] = []
   let unchanged = false
@@ -67,8 +73,8 @@ export async function bringUp({ engine, lab, made, standing, wait, emit, signal,
     const from = clock()
     emit({ kind: 'phase', id, state: 'start', ms: 0 })
     try {
-      // Names cannot be answered while their servers are not ready: that is said once, by the Pods.
-      const told = id === 'dns' && failed.length > 0 ? { says: 'not asked: Pods are not ready', failed: true } : await work[id]()
+      // Names cannot be answered while their servers, or the ways to them, are not ready: that is said once, by these.
+      const told = id === 'dns' && failed.length > 0 ? { says: 'not asked: what names need is not ready', failed: true } : await work[id]()
       emit({ kind: 'phase', id, state: told.failed ? 'fail' : 'done', ms: clock() - from, says: told.says })
       if (told.failed) failed.push(told)
       if (id === 'objects') unchanged = isSameLab && wasWhole && told.says === 'unchanged'
@@ -103,6 +109,28 @@ const hasNames = ({ dns, proxy, cni }: Lab): boolean => dns !== 'none' && proxy.
 const counted = (count: number, name: string): string => `${count} ${name}${count === 1 ? '' : 's'}`
 const some = (count: number, name: string): readonly string[] => (count === 0 ? [] : [counted(count, name)])
 const steps = (engine: Engine): number => [...engine.programs().values()].reduce((sum, program) => sum + program.length, 0)
+
+const WAITS: ReadonlySet<string> = new Set(['bgp', 'pods', 'dns'])
+const speaksBgp = ({ cni, nodes, underlay: { routers } }: Lab): boolean => (cni.name === 'calico-bgp' && nodes.length > 1) || routers.length > 0
+
+/** Waits until every session stands and every node has the blocks of the others. */
+async function bgpStands(engine: Engine, signal: AbortSignal): Promise<Told> {
+  const { missingOfBgp } = await import('./bgp.ts')
+  const begun = Date.now()
+  for (;;) {
+    const missing = await missingOfBgp(engine, signal)
+    const [first] = missing
+    if (first === undefined) return { says: 'every one stands, and every node was told of the others’ Pods' }
+    if (signal.aborted) throw new Error('interrupted')
+    // Of a session that somebody switched off the other end goes on trying.
+    const ms = (missing.some(({ hopeless }) => hopeless) ? BGP_OFF_MS : BGP_MS) * engine.slowness
+    if (Date.now() - begun > ms) {
+      const says = `not within ${ms / 1000} s: ${missing.map((one) => `${one.machine}: ${one.says}`).join('; ')}`
+      return { failed: true, says, next: `netlab exec ${first.machine} -- ${first.ask}` }
+    }
+    await turn(engine, 50)
+  }
+}
 
 /** Waits for every Pod that can still become ready. Those of the lab that left a node while it was silent are made anew. */
 async function podsReady(engine: Engine, lab: Lab, signal: AbortSignal): Promise<Told> {

@@ -142,7 +142,8 @@ const asked = {
     /** What the kernel would do with such a packet. */
     lookup: z.strictObject({ dst: word, from: word.optional(), iif: word.optional() }).optional(),
     dev: word.optional(),
-    via: word.optional(),
+    /** A list: all of several next hops, and no others. */
+    via: z.union([word, z.array(word).min(1)]).optional(),
     src: word.optional(),
     onlink: z.boolean().optional(),
     absent,

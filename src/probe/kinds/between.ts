@@ -29,7 +29,7 @@ export function everywhere(at: string, scene: Scene, question: (spot: Spot) => I
 
 /** The addresses a text stands for: a place's, or the text itself. */
 export function addressesOf(text: string, scene: Scene): readonly string[] {
-  const spots = isPlace(text) || scene.cluster.nodes.some((node) => node.name === text) ? spotsAt(text, scene) : undefined
+  const spots = isPlace(text) || [...scene.cluster.nodes, ...scene.cluster.routers].some(({ name }) => name === text) ? spotsAt(text, scene) : undefined
   return spots?.ok ? spots.value.map((spot) => spot.ip) : [text]
 }
 /** Whether `host` must be looked up by the source. */

@@ -20,13 +20,20 @@ Mesh_192_168_0_12 BGP        ---        start  06:18:30.235  Active        Socke
   BGP state:          Active
     Neighbor address: 192.168.0.12
     Neighbor AS:      64513
+    Last error:       Socket: Connection refused
+
+Mesh_192_168_0_13 BGP        ---        down   06:18:31.235
+  BGP state:          Down
+    Neighbor address: 192.168.0.13
+    Neighbor AS:      64512
 `
 
 test('sessions are those of BGP, with the peer and the state of each', () => {
   expect([readSessions(said(PROTOCOLS)), readSessions(said('Unable to connect', 1)), readSessions(said('BIRD 2.0.12 ready.\n'))]).toEqual([
     [
-      { name: 'Mesh_192_168_0_11', peer: '192.168.0.11', as: 64512, state: 'Established' },
-      { name: 'Mesh_192_168_0_12', peer: '192.168.0.12', as: 64513, state: 'Active' },
+      { name: 'Mesh_192_168_0_11', peer: '192.168.0.11', as: 64512, state: 'Established', off: false },
+      { name: 'Mesh_192_168_0_12', peer: '192.168.0.12', as: 64513, state: 'Active', off: false, error: 'Socket: Connection refused' },
+      { name: 'Mesh_192_168_0_13', peer: '192.168.0.13', as: 64512, state: 'Down', off: true },
     ],
     undefined,
     [],

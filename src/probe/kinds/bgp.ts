@@ -49,15 +49,26 @@ export const bgpRoute = (of: Specs['bgp-route'], scene: Scene): Inquiry =>
     })
   })
 
-type Session = { readonly name: string; readonly peer: string; readonly as: number; readonly state: string }
+type Session = {
+  readonly name: string
+  readonly peer: string
+  readonly as: number
+  readonly state: string
+  /** Somebody has disabled it. */
+  readonly off: boolean
+  /** Why it was given up last. */
+  readonly error?: string
+}
 
 /** Each protocol begins at the line's start with its name and kind; what is known of it is indented. */
 export function readSessions({ code, stdout }: Output): readonly Session[] | undefined {
   if (code !== 0 || !GREETING.test(stdout)) return undefined
   return stdout.split(/\n(?=\S)/).flatMap((block) => {
-    const name = /^(\S+)\s+BGP\s/.exec(block)?.[1]
-    const fact = (key: string): string => new RegExp(`^\\s+${key}:\\s+(\\S+)`, 'm').exec(block)?.[1] ?? ''
-    return name === undefined ? [] : [{ name, peer: fact('Neighbor address'), as: Number(fact('Neighbor AS')), state: fact('BGP state') }]
+    const [, name, status] = /^(\S+)\s+BGP\s+\S+\s+(\S+)/.exec(block) ?? []
+    const fact = (key: string): string => new RegExp(`^\\s+${key}:\\s+(.+?)\\s*$`, 'm').exec(block)?.[1] ?? ''
+    const error = fact('Last error')
+    const known = { peer: fact('Neighbor address'), as: Number(fact('Neighbor AS')), state: fact('BGP state'), ...(error === '' ? {} : { error }) }
+    return name === undefined ? [] : [{ name, ...known, off: status === 'down' }]
   })
 }
 

@@ -33,7 +33,7 @@ export type Watch = { readonly tcpdump: Run; readonly mark: Run; readonly expect
 
 export function watch(of: Capture, scene: Scene): Result<Watch, string> {
   const [, node, own] = /^([^/]+)\/([^/]+)$/.exec(of.at) ?? []
-  const bare = node !== undefined && scene.cluster.nodes.some((one) => one.name === node)
+  const bare = node !== undefined && [...scene.cluster.nodes, ...scene.cluster.routers].some(({ name }) => name === node)
   const spot = spotAt(bare ? node : of.at, scene)
   if (!spot.ok) return spot
   const dev = of.dev ?? (bare ? own : undefined) ?? 'eth0'

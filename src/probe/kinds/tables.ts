@@ -64,12 +64,21 @@ export const route = (of: Specs['route'], scene: Scene): Inquiry => {
       select: (entries) => (lookup === undefined ? entries.filter((entry) => String(entry['dst']) === shortest(dst)) : entries),
       facts: (entry) => [
         ['dev', of.dev, entry['dev'] ?? entry['type']],
-        ['via', of.via, entry['gateway'] ?? (entry['via'] as Entry | undefined)?.['host'] ?? 'none'],
+        ['via', of.via === undefined ? undefined : [of.via].flat().toSorted().join(' and '), hopsOf(entry)],
         ['src', of.src, entry['prefsrc']],
         ['onlink', of.onlink, listAt(entry, 'flags').includes('onlink')],
       ],
     }),
   )
+}
+
+/** Who comes next; of a way that is several, all of them. */
+const hopsOf = (entry: Entry): string => {
+  const hops = (entry['nexthops'] as readonly Entry[] | undefined) ?? [entry]
+  return hops
+    .map((hop) => String(hop['gateway'] ?? (hop['via'] as Entry | undefined)?.['host'] ?? 'none'))
+    .toSorted()
+    .join(' and ')
 }
 
 export const neigh = (of: Specs['neigh'], scene: Scene): Inquiry =>
