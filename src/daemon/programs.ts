@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 export function broughtPrograms(home: string, env: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
   const coredns = env['NETLAB_COREDNS'] ?? onPath('coredns', env['PATH'] ?? '') ?? packaged(home)
   return {
+    'netlab-agent': join(home, 'images/agent/netlab-agent'),
     'netlab-echo': join(home, 'images/echo/netlab-echo'),
     'netlab-kube-proxy': join(home, 'images/kube-proxy/netlab-kube-proxy'),
     'netlab-nginx': join(home, 'images/nginx/netlab-nginx'),

@@ -10,7 +10,7 @@ import { ensureImage } from '#driver/docker/image.ts'
 import { KEEPER } from '#driver/docker/mark.ts'
 import { runProcess } from '#driver/netns/run.ts'
 import { kernelState } from './kernel-state.ts'
-import type { World } from './world.ts'
+import { AGENT, type World } from './world.ts'
 
 const home = join(import.meta.dirname, '../..')
 const endpoint = endpointOf({ HOME: homedir(), ...process.env })
@@ -24,7 +24,7 @@ export const whyNoDocker = (): Promise<string | undefined> =>
   )
 
 export async function dockerWorld(): Promise<World> {
-  const image = await ensureImage(docker, { home, programs: {} }, { say: () => {}, signal: new AbortController().signal })
+  const image = await ensureImage(docker, { home, programs: { 'netlab-agent': AGENT } }, { say: () => {}, signal: new AbortController().signal })
   const mark = { lab: 'laws', folder: 'none', keeper: `laws ${process.pid} ${worlds++}` }
   const label = [`${KEEPER}=${mark.keeper}`]
   const driver = dockerDriver({ endpoint, mark, image })

@@ -106,6 +106,26 @@ export const runLaws: readonly Law[] = [
     },
   },
   {
+    says: 'a text for perl is done as perl does it, whoever does it: its words, its stdin, its end, its last words',
+    needs: ['programs'],
+    async keep(world) {
+      await up(world, a)
+      await ask(world, 'a', ['ip', 'netns', 'add', 'p'])
+      const text = 'use strict; my @lines = <STDIN>; sub end { print "@ARGV|", scalar @lines, "|$ENV{HOME}"; warn "said\n"; exit 7 } end()'
+      for (const way of WAYS)
+        for (const how of [way, { ...way, in: 'p' }]) {
+          assert.deepEqual(await run(world, 'a', ['perl', '-e', text, 'two words', 'x'], { ...how, stdin: 'a\nb\n' }), {
+            code: 7,
+            stdout: 'two words x|2|/root',
+            stderr: 'said\n',
+          })
+          const { code, stdout, stderr } = await run(world, 'a', ['perl', '-e', 'print "so far"; die "no more"'], how)
+          assert.deepEqual([code === 0, stdout, stderr], [false, 'so far', 'no more at -e line 1.\n'])
+          assert.deepEqual(await run(world, 'a', ['perl', '-e', 'print $x = 1; kill 9, $$'], how), await run(world, 'a', ['sh', '-c', 'kill -9 $$'], how))
+        }
+    },
+  },
+  {
     says: 'what cannot be given to a program at all is an answer too',
     needs: ['programs'],
     async keep(world) {

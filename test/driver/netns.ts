@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { netnsDriver } from '#driver/netns/netns.ts'
 import { runProcess } from '#driver/netns/run.ts'
 import { kernelState } from './kernel-state.ts'
-import type { World } from './world.ts'
+import { AGENT, type World } from './world.ts'
 
 export async function netnsWorld(parent: string, lacks: World['lacks'] = []): Promise<World> {
-  const driver = netnsDriver({ folder: mkdtempSync(join(parent, 'law-')), programs: {} })
+  const driver = netnsDriver({ folder: mkdtempSync(join(parent, 'law-')), programs: { 'netlab-agent': AGENT } })
   const outside: World['outside'] = (argv) => runProcess(argv)
   const world: World = {
     driver,

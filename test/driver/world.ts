@@ -1,5 +1,6 @@
 /** What the laws of drivers are asked of: a driver, and eyes on it from without. */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import type { Machine, NodeDriver, RunOptions, WiredSegment, Wiring } from '#driver/driver.ts'
 import { applyProgram } from '#engine/wheel.ts'
 import type { Output, Run } from '#kernel/command.ts'
@@ -29,6 +30,9 @@ export const SLOWNESS = Number(process.env['NETLAB_SLOWNESS'] ?? 1)
 
 /** The program as far as the kernel has room for it. */
 export const holdable = ({ lacks }: World, program: NodeProgram): NodeProgram => program.filter(({ kind }) => !lacks.includes(kind))
+
+/** A program that every driver's machines have. */
+export const AGENT = join(import.meta.dirname, '../../images/agent/netlab-agent')
 
 export type Law = { readonly says: string; readonly needs?: readonly Need[]; readonly keep: (world: World) => Promise<void> }
 

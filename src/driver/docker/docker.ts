@@ -7,13 +7,13 @@ import { userInfo } from 'node:os'
 import { type Duplex, PassThrough } from 'node:stream'
 import Docker from 'dockerode'
 import { type Ip, macOf, prefixOf } from '#net/net.ts'
+import { type Agent, openAgent } from '../agent.ts'
 import { isMachine, isSegment, type Machine, type NodeDriver, type WiredSegment, type Wiring } from '../driver.ts'
 import { type Helper, openHelper, systemCalls } from '../helper.ts'
 import { HELPER_SCRIPT } from '../helper-script.ts'
 import { containerArgv, containerEnd } from '../netns/container.ts'
 import { MACHINE_ENV } from '../netns/launcher.ts'
 import { ROUTER_SETTINGS } from '../router.ts'
-import { type Agent, openAgent } from './agent.ts'
 import { type Endpoint, unreachable } from './endpoint.ts'
 import { labels, MACHINE, type Mark, networksOf, removeContainer, removeNetwork, SEGMENT, statusOf, sweep } from './mark.ts'
 
@@ -174,15 +174,15 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
       const { argv, stdin = '', in: space, view } = command
       // What may have to be stopped, or is to see a container's files, gets a process of its own.
       if (options === undefined && view === undefined && !argv.some((word) => word.includes('\0'))) return helper.run(command)
-      const way = view !== undefined ? ['nsenter', '-t', `${view}`, '-m', '-n', '-u', '-p', '--'] : spaceArgv(space)
-      return agent.run({ argv: [...way, ...argv], env: MACHINE_ENV, stdin }, options)
+      if (view === undefined) return agent.run({ argv, env: MACHINE_ENV, stdin, in: space }, options)
+      return agent.run({ argv: ['nsenter', '-t', `${view}`, '-m', '-n', '-u', '-p', '--', ...argv], env: MACHINE_ENV, stdin }, options)
     },
 
     async spawn(name, program, log) {
       const { agent } = machineOf(name)
       let complaint = ''
       const text = { O: new TextDecoder(), S: new TextDecoder() }
-      const asked = { argv: [...spaceArgv(program.in), ...containerArgv(program)], env: { ...MACHINE_ENV, ...program.env }, fed: program.stdin === true }
+      const asked = { argv: containerArgv(program), env: { ...MACHINE_ENV, ...program.env }, in: program.in, fed: program.stdin === true }
       const spawned = await agent.spawn(asked, (bytes, from) => {
         if (from === 'T') complaint += bytes.toString()
         // A letter of several bytes may come in two pieces.
@@ -221,8 +221,6 @@ while [ $n -gt 0 ]; do
   if [ "$w" = -- ] && [ "$t" != done ]; then set -- "$@" -i $t; t=done; else set -- "$@" "$w"; fi
 done
 exec docker "$@"`
-
-const spaceArgv = (space: string | undefined): readonly string[] => (space === undefined ? [] : ['nsenter', `--net=/run/netns/${space}`, '--'])
 
 /** Docker does not listen any more, or went away in the middle; what it refuses has a status. */
 const isLost = (error: unknown): boolean => statusOf(error) === undefined && /^E(?!RR_)[A-Z]+$/.test(`${(error as NodeJS.ErrnoException).code}`)

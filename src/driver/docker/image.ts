@@ -28,14 +28,12 @@ const READ_MOST = 1 << 20
 
 export function imageName({ home, programs }: NodeImage): string {
   const hash = createHash('sha256')
-  for (const file of [...RECIPE.map((name) => join(home, 'images/node', name)), ...Object.values(filesOf({ home, programs }))]) {
+  for (const file of [...RECIPE.map((name) => join(home, 'images/node', name)), ...Object.values(programs)]) {
     const { size } = statSync(file)
     hash.update(size > READ_MOST ? `${size}` : readFileSync(file))
   }
   return `netlab-node:${hash.update(LAUNCH_SCRIPT).digest('hex').slice(0, 12)}`
 }
-
-const filesOf = ({ home, programs }: NodeImage): Readonly<Record<string, string>> => ({ ...programs, 'netlab-agent': join(home, 'images/agent/netlab-agent') })
 
 /** @throws with what was tried and how it ended, when there is no image and none can be made. */
 export async function ensureImage(
@@ -136,7 +134,7 @@ async function build(docker: Docker, made: NodeImage, o: { readonly name: string
   try {
     mkdirSync(join(context, 'bin'))
     for (const name of RECIPE) symlinkSync(join(made.home, 'images/node', name), join(context, name))
-    for (const [name, file] of Object.entries(filesOf(made))) symlinkSync(file, join(context, 'bin', name))
+    for (const [name, file] of Object.entries(made.programs)) symlinkSync(file, join(context, 'bin', name))
     writeFileSync(join(context, 'bin/netlab-launch'), LAUNCH_SCRIPT, { mode: 0o755 })
     const tar = spawn('tar', ['--create', '--dereference', '--directory', context, '.'], { stdio: ['ignore', 'pipe', 'ignore'] })
     const steps: string[] = []

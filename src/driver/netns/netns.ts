@@ -2,22 +2,11 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Output, Run } from '#kernel/command.ts'
 import { IF_NAME_MAX, macOf, prefixOf } from '#net/net.ts'
-import {
-  isMachine,
-  isSegment,
-  type Limits,
-  type Machine,
-  type NodeDriver,
-  type Running,
-  type RunOptions,
-  type Wire,
-  type WiredSegment,
-  type Wiring,
-} from '../driver.ts'
+import { isMachine, isSegment, type Limits, type Machine, type NodeDriver, type Running, type Wire, type WiredSegment, type Wiring } from '../driver.ts'
 import { type Helper, type HelperProcess, openHelper, startHelper } from '../helper.ts'
 import { ROUTER_SETTINGS } from '../router.ts'
+import { agentOn, type Standing } from './agent.ts'
 import { spawnContainer } from './container.ts'
 import { MACHINE_ENV } from './launcher.ts'
 import { type MachineProcess, startMachine } from './machine.ts'
@@ -36,6 +25,7 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
   const template = join(o.folder, 'root')
   const machines = new Map<string, Machine & MachineProcess>()
   const helpers = new Map<string, Helper>()
+  const agents = new Map<string, Standing>()
   const segments = new Map<string, WiredSegment>()
   /** The wires that machines have or had: those of a dead one hang about for a moment after it. */
   const wired = new Map<string, readonly string[]>()
@@ -44,17 +34,13 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
   let prepared: Promise<void> | undefined = prepare(template, o, lab)
   let routes: Wiring['routes'] = []
 
-  const pidOf = (name: string): number => {
-    const machine = machines.get(name)
-    if (machine === undefined) throw new Error(`no machine named ${name}`)
-    return machine.pid
+  const of = <T>(all: ReadonlyMap<string, T>, name: string): T => {
+    const one = all.get(name)
+    if (one === undefined) throw new Error(`no machine named ${name}`)
+    return one
   }
-
-  const helperOf = (name: string): Helper => {
-    const helper = helpers.get(name)
-    if (helper === undefined) throw new Error(`no machine named ${name}`)
-    return helper
-  }
+  const pidOf = (name: string): number => of(machines, name).pid
+  const helperOf = (name: string): Helper => of(helpers, name)
 
   /** A machine dies before anybody here is told. Whoever killed its helper only finds another one there. */
   const lives = async (name: string): Promise<boolean> => {
@@ -64,9 +50,11 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
 
   const keep = (machine: Machine, started: MachineProcess): void => {
     machines.set(machine.name, { ...machine, ...started })
+    const onto = ['nsenter', '-t', `${started.pid}`, '-m', '-n', '-u', '-p', '--']
+    agents.set(machine.name, agentOn(onto))
     let first: HelperProcess | undefined = started.helper
     const next = (): HelperProcess => {
-      const helper = first ?? startHelper(['nsenter', '-t', `${started.pid}`, '-m', '-n', '-u', '-p', '--'], MACHINE_ENV)
+      const helper = first ?? startHelper(onto, MACHINE_ENV)
       first = undefined
       return helper
     }
@@ -81,6 +69,8 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     machines.delete(name)
     helpers.get(name)?.close()
     helpers.delete(name)
+    agents.get(name)?.close()
+    agents.delete(name)
   }
 
   const enter: NodeDriver['enter'] = (name, inside = {}) => {
@@ -133,9 +123,11 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
 
     async run(name, command, options) {
       if (command.kind === 'write') return helperOf(name).run(command)
-      // What may have to be stopped, or is to see a container's files, gets a process of its own.
-      if (options === undefined && command.view === undefined && !command.argv.some(hasZero)) return helperOf(name).run(command)
-      return runOn(pidOf(name), command, options)
+      const { argv, stdin = '', view } = command
+      if (view !== undefined) return runProcess(['nsenter', '-t', `${view}`, '-m', '-n', '-u', '-p', '--', ...argv], { ...options, stdin })
+      // The helper waits for what it runs: what may have to be stopped is for the agent.
+      if (options === undefined && !argv.some(hasZero)) return helperOf(name).run(command)
+      return of(agents, name).run({ argv, env: MACHINE_ENV, stdin, in: command.in }, options)
     },
 
     async spawn(name, program, log) {
@@ -306,14 +298,4 @@ function segmentOf(wiring: Wiring, wire: Wire): WiredSegment {
   const segment = wiring.segments.find((one) => one.name === wire.segment)
   if (segment === undefined) throw new Error(`a wire leads to an unknown segment ${wire.segment}`)
   return segment
-}
-
-async function runOn(pid: number, { argv, stdin = '', view, in: netns }: Run, options: RunOptions = {}): Promise<Output> {
-  if (view !== undefined) return runProcess(['nsenter', '-t', `${view}`, '-m', '-n', '-u', '-p', '--', ...argv], { ...options, stdin })
-  try {
-    const { flag, close } = openSpace(pid, netns)
-    return await runProcess(['nsenter', '-t', `${pid}`, '-m', '-u', '-p', flag, '--', ...argv], { ...options, stdin }).finally(close)
-  } catch (error) {
-    return { code: 1, stdout: '', stderr: (error as Error).message }
-  }
 }

@@ -6,6 +6,8 @@ export const COMMON = String.raw`
 use strict; use warnings; use Socket qw(:all); use Errno; use Fcntl; use POSIX ();
 # Seconds since some moment, in hundredths: perl-base brings no finer clock.
 sub now { (POSIX::times())[0] / 100 }
+# How long to wait for anything to happen, until the first of some moments: to look around without need costs a slow kernel more than all the rest.
+sub wait_until { my ($first) = sort { $a <=> $b } @_; my $left = $first - now(); return $left > 0.01 ? $left : 0.01 }
 sub task { my @lines = map { chomp; [split ' ', $_, -1] } <STDIN>; return @lines }
 sub errname { my $n = 0 + shift; local $! = $n; for (sort keys %!) { return $_ if $!{$_} && $_ !~ /^(EWOULDBLOCK|EDEADLOCK|ENOTSUP)$/ } return "errno $n" }
 sub outcome {

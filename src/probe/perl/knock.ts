@@ -39,7 +39,7 @@ while (now() < $until) {
   for (@calls, @own) { next if $_->{done} || !defined $_->{next} || now() < $_->{next}; leave($_); knock($_) }
   my ($r, $w) = ('', ''); vec($r, $_, 1) = 1 for keys %tcp, keys %udp, keys %open;
   for (values %open) { vec($w, fileno $_->{s}, 1) = 1 if $_->{proto} eq 'tcp' }
-  select($r, $w, undef, 0.02) > 0 or next;
+  select($r, $w, undef, wait_until($until, map { $_->{done} ? () : $_->{next} // () } @calls, @own)) > 0 or next;
   for (grep { vec($r, $_, 1) } keys %tcp) { while (accept(my $s, $tcp{$_})) { push @kept, $s; shift @kept if @kept > 200 } }
   for (grep { vec($r, $_, 1) } keys %udp) { while (my $from = recv($udp{$_}, my $text, 2000, 0)) { send $udp{$_}, $text, 0, $from } }
   for my $c (values %open) {

@@ -30,8 +30,8 @@ sub call {
   return missed($c, $!) if !connect($s, $found[0]{addr}) && !$!{EINPROGRESS};
   $open{fileno $s} = $c;
 }
-# The other may not listen yet: call again until time is up.
-sub missed { my ($c, $e) = @_; $c->{errno} = errname($e); $c->{outcome} = outcome($e); leave($c); $c->{next} = now() + 0.03 }
+# The other may not listen yet: call again, at longer and longer intervals, until time is up.
+sub missed { my ($c, $e) = @_; $c->{errno} = errname($e); $c->{outcome} = outcome($e); leave($c); my $pause = 0.03 * 1.5 ** $c->{missed}++; $c->{next} = now() + ($pause < 0.3 ? $pause : 0.3) }
 sub leave { my $c = shift; if ($c->{s}) { delete $open{fileno $c->{s}}; close $c->{s}; delete $c->{s} } }
 sub answered { my $c = shift; my ($line) = $c->{in} =~ /^(.*)\n/ or return;
   return if length($c->{in}) < length($line) + 1 + $bulk;
@@ -52,7 +52,7 @@ while (now() < $until) {
   for (@calls) { call($_) if !$_->{done} && !$_->{s} && now() >= ($_->{next} // 0) }
   my ($r, $w) = ('', ''); vec($r, fileno $_, 1) = 1 for @servers;
   for (values %open) { vec($r, fileno $_->{s}, 1) = 1; vec($w, fileno $_->{s}, 1) = 1 if length $_->{out} }
-  select($r, $w, undef, 0.02) > 0 or next;
+  select($r, $w, undef, wait_until($until, map { $_->{done} || $_->{s} ? () : $_->{next} } @calls)) > 0 or next;
   for my $l (@servers) { next unless vec($r, fileno $l, 1); while (accept(my $s, $l)) { nonblocking($s); $open{fileno $s} = { s => $s, in => '', out => '', server => 1 } } }
   for my $c (values %open) {
     my $fd = fileno $c->{s};

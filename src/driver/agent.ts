@@ -1,18 +1,20 @@
 /**
- * The daemon's side of images/agent/netlab-agent, the first program of a node's container: it runs programs there over the one stream that the
- * container's stdin and stdout are, so that a command costs no call of Docker's. When the stream ends, so does the container.
+ * The daemon's side of images/agent/netlab-agent, which stands on a machine: it runs programs there, many at a time, over the one stream that its stdin
+ * and stdout are. In a container, whose first program it is, a command costs no call of Docker's, and when the stream ends, so does the container.
  */
 import { constants } from 'node:os'
 import { Duplex, PassThrough, Writable } from 'node:stream'
 import type { Output } from '#kernel/command.ts'
-import type { RunOptions } from '../driver.ts'
-import type { HelperProcess } from '../helper.ts'
-import { FLOOD, OUTPUT_MAX } from '../output.ts'
+import type { RunOptions } from './driver.ts'
+import type { HelperProcess } from './helper.ts'
+import { FLOOD, OUTPUT_MAX } from './output.ts'
 
 export type Asked = {
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly stdin?: string
+  /** A network namespace of the machine. */
+  readonly in?: string | undefined
 }
 
 /** A long-lived program; `hear` is told what it prints: O stdout, S stderr, T what those said that made its namespaces. */
@@ -61,11 +63,11 @@ export function openAgent(send: (bytes: Buffer) => void): { readonly agent: Agen
     const bytes = Buffer.from(text)
     for (let at = 0; at < bytes.length; at += CHUNK) frame(id, 'I', bytes.subarray(at, at + CHUNK))
   }
-  const begin = (how: 'run' | 'spawn', { argv, env }: Asked, fed: boolean, hear: Hear): number => {
+  const begin = (how: 'run' | 'spawn', { argv, env, in: space = '' }: Asked, fed: boolean, hear: Hear): number => {
     const id = ++last
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
     listeners.set(id, hear)
-    frame(id, 'R', [how, fed ? '1' : '', `${variables.length}`, ...variables, ...argv].map((word) => `${word}\0`).join(''))
+    frame(id, 'R', [how, fed ? '1' : '', space, `${variables.length}`, ...variables, ...argv].map((word) => `${word}\0`).join(''))
     if (over) hear('X', LOST)
     return id
   }
