@@ -1,9 +1,9 @@
 /** How long a connection to a Service takes, by the number of Services, in each mode of kube-proxy: where rules are asked one by one, and where a table is looked into. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Chart, svgChart, textChart } from './chart.ts'
 import type { Mode } from './crowd.ts'
-import { type Chapter, home, inFolder, table, times, toldInKeeper } from './measure.ts'
+import { type Chapter, hasGuest, home, inFolder, table, times, toldInGuest, toldInKeeper } from './measure.ts'
 
 type Kernel = 'host' | 'uml'
 type Curve = { readonly mode: Mode; readonly kernel: Kernel; readonly counts: readonly number[]; readonly connections: number }
@@ -27,7 +27,7 @@ export async function connect(): Promise<Chapter> {
   const all: { curve: Curve; seen: readonly Seen[] }[] = []
   const skipped: string[] = []
   for (const curve of CURVES) {
-    if (curve.kernel === 'uml' && !existsSync('/usr/bin/linux.uml')) skipped.push(`${nameOf(curve)}: user-mode-linux is not installed`)
+    if (curve.kernel === 'uml' && !hasGuest) skipped.push(`${nameOf(curve)}: user-mode-linux is not installed`)
     else all.push({ curve, seen: await inFolder((folder) => measure(curve, folder)) })
   }
   const chart: Chart = {
@@ -65,7 +65,6 @@ export async function connect(): Promise<Chapter> {
 function measure({ mode, kernel, counts, connections }: Curve, folder: string): readonly Seen[] {
   const inside = join(import.meta.dirname, 'inside')
   const program = [process.execPath, join(inside, 'connect.ts'), mode, counts.join(','), `${connections}`]
-  // Inside, only /run can be written to.
-  if (kernel === 'uml') return toldInKeeper([process.execPath, join(inside, 'guest.ts'), `${GUEST_MB}`, folder, ...program, '/run/netlab/lab'])
+  if (kernel === 'uml') return toldInGuest([...program, '/run/netlab/lab'], { folder, megabytes: GUEST_MB })
   return toldInKeeper([...program, folder])
 }

@@ -1,6 +1,6 @@
 /** What the figures are made of: programs run to their end, medians of turns taken in one run, tables. */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -47,6 +47,13 @@ export function onlyInKeeper(): void {
 export function toldInKeeper<T>(argv: readonly string[]): T {
   return JSON.parse(timed(kept(argv), { limit: KEEPER_LIMIT_MS }).out.trim().split('\n').at(-1) ?? '') as T
 }
+
+/** Whether there can be a kernel of one's own. */
+export const hasGuest = existsSync('/usr/bin/linux.uml')
+
+/** The same on user-mode Linux, where it can write to /run only. */
+export const toldInGuest = <T>(argv: readonly string[], { folder, megabytes }: { readonly folder: string; readonly megabytes: number }): T =>
+  toldInKeeper<T>([process.execPath, join(import.meta.dirname, 'inside/guest.ts'), `${megabytes}`, folder, ...argv])
 
 /** A program in a keeper that stays, once it has printed its line: what it said, and how long the keeper takes to be gone when its pid 1 is killed. */
 export async function heldInKeeper<T>(argv: readonly string[]): Promise<{ said: T; downMs: number }> {

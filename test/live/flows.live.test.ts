@@ -67,7 +67,7 @@ describe.each(['iptables', 'nftables', 'ipvs'] as const)('%s', (mode) => {
   /** From one place to all its targets at a time. */
   async function knock(from: From, flows: readonly Flow[]): Promise<readonly (readonly [Flow, string])[]> {
     const wanted = ({ fate }: Flow): number => (fate === 'drop' || fate === 'none' ? 0 : fate.split(' ').length)
-    const targets = flows.map((flow) => `${targetOf(flow).join(':')}/${wanted(flow)}`)
+    const targets = flows.map((flow) => `${flow.proto}:${targetOf(flow).join(':')}/${wanted(flow)}`)
     const answers = (await n.ok('exec', PLACE[from], '--', 'perl', '-e', KNOCK, ...targets)).split('\n')
     return flows.map((flow, at) => [flow, told(flow, (answers[at] ?? '').split(' '))])
   }

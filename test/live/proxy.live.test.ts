@@ -5,6 +5,34 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { home, netlab, until } from '../support/netlab.ts'
 
+/**
+ * SCTP by hand, for not every kernel has it: `answer` waits for an INIT (1) and sends the INIT ACK (2) back, an address and a port send an INIT and wait a second.
+ * Its checksum is CRC-32C.
+ */
+const SCTP = `
+use strict; use Socket;
+sub sum { my $c = 0xffffffff; for (unpack 'C*', shift) { $c ^= $_; $c = $c & 1 ? $c >> 1 ^ 0x82f63b78 : $c >> 1 for 1 .. 8 } $c ^ 0xffffffff }
+socket my $s, PF_INET, SOCK_RAW, 132 or die $!;
+sub say_to {
+  my ($to, $from_port, $to_port, $tag, $type) = @_;
+  my $text = pack 'nnNN CCn NNnnN', $from_port, $to_port, $tag, 0, $type, 0, 20, 77, 65536, 1, 1, 1;
+  substr $text, 8, 4, pack 'V', sum($text);
+  send $s, $text, 0, pack_sockaddr_in(0, $to) or die $!;
+}
+sub hear { recv $s, my $text, 999, 0; my $at = 4 * (ord($text) & 15); (unpack('x12 a4 a4', $text), unpack "x$at nn x8 C", $text) }
+if ($ARGV[0] eq 'answer') {
+  my ($from, $to, $sport, $dport, $type) = hear();
+  say_to($from, $dport, $sport, 77, 2);
+  print "$type to ", inet_ntoa($to), ":$dport";
+  exit;
+}
+say_to(inet_aton($ARGV[0]), 4000 + $$ % 1000, $ARGV[1], 0, 1);
+vec(my $r = '', fileno $s, 1) = 1;
+exit unless select $r, undef, undef, 1;
+my ($from, $to, $sport, $dport, $type) = hear();
+print inet_ntoa($from), ":$sport says $type";
+`
+
 describe.each(['iptables', 'nftables'])('%s', (mode) => {
   const n = netlab()
   const folder = mkdtempSync(join(tmpdir(), 'netlab-manifests-'))
@@ -82,6 +110,28 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
   test('connections are remembered as long as kube-proxy wants it', async () => {
     const keys = ['established', 'close_wait'].map((state) => `net.netfilter.nf_conntrack_tcp_timeout_${state}`)
     expect(await sh('node-1', `sysctl -n ${keys.join(' ')}`)).toBe('86400\n3600')
+  })
+
+  test('SCTP goes through a Service and back, to a named port that is another', async () => {
+    const ip = (await n.json('pod', 'stays')).status.podIP
+    await n.apply(
+      JSON.stringify({
+        ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'stream' } },
+        spec: { clusterIP: '10.96.1.9', ports: [{ name: 'data', port: 9, protocol: 'SCTP' }] },
+      }),
+    )
+    await n.apply(
+      JSON.stringify({
+        ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'stream-a', labels: { 'kubernetes.io/service-name': 'stream' } } },
+        ...{ addressType: 'IPv4', ports: [{ name: 'data', port: 7, protocol: 'SCTP' }], endpoints: [{ addresses: [ip] }] },
+      }),
+    )
+    const server = n.ok('exec', 'stays', '--', 'perl', '-e', SCTP, 'answer')
+    const answer = await until(
+      () => n.ok('exec', 'client', '--', 'perl', '-e', SCTP, '10.96.1.9', '9'),
+      (text) => text !== '',
+    )
+    expect({ answer, heard: await server }).toEqual({ answer: '10.96.1.9:9 says 2', heard: `1 to ${ip}:7` })
   })
 
   const asked = (url: string) => sh('outside', `curl -s -m 3 -w '\\n%{http_code} %header{x-load-balancing-endpoint-weight}' ${url} || true`)

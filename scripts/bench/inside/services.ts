@@ -110,13 +110,33 @@ async function changes() {
     made.push({
       turn: whole,
       apply,
-      bare: await taken(() => Promise.all(lines.map(({ machine, command }) => bare(machine, command)))),
+      bare: await again(lines),
       plan: clusterMs + programsMs + changeMs,
       lines: lines.reduce((sum, { command }) => sum + (command.stdin ?? '').split('\n').length, 0) / nodes,
       processes: ran.length / nodes,
     })
   }
   return { declare, first, changes: made }
+}
+
+/** The same lines once more, by bare programs, on all nodes at once. What ipvsadm cannot say twice is taken back before. */
+async function again(lines: readonly Ran[]): Promise<number> {
+  const machines = [...Map.groupBy(lines, ({ machine }) => machine)]
+  const each = (of: (command: Run) => readonly Run[]) =>
+    Promise.all(
+      machines.map(async ([machine, some]) => {
+        for (const command of some.flatMap((one) => of(one.command))) await bare(machine, command)
+      }),
+    )
+  await each(takenBack)
+  return taken(() => each((command) => [command]))
+}
+
+function takenBack(command: Run): readonly Run[] {
+  if (command.argv[0] !== 'ipvsadm') return []
+  const servers = (command.stdin ?? '').split('\n').filter((line) => /^-[ad] /.test(line))
+  const text = servers.map((line) => (line.startsWith('-a') ? line.replace('-a', '-d').replace(/ -m .*/, '') : `${line.replace('-d', '-a')} -m -w 1`))
+  return text.length === 0 ? [] : [{ ...command, stdin: text.map((line) => `${line}\n`).join('') }]
 }
 
 /** The first endpoint of a Service in the middle gets an address that it did not have before. */

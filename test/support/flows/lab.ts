@@ -57,7 +57,12 @@ export const labFiles = (mode: Mode): ReadonlyMap<string, string> =>
     ['manifests/all.yaml', [...PODS, ...services.flatMap(objectsOf)].map((object) => JSON.stringify(object)).join('\n---\n')],
   ])
 
-const echo = { name: 'echo', image: 'netlab/echo', args: ['netexec', '--http-port=8080'] }
+const echo = { name: 'echo', image: 'netlab/echo', args: ['netexec', '--http-port=8080', '--udp-port=8080'] }
+/** The Services have every port for both. */
+const PORTS = [
+  { name: 'tcp', protocol: 'TCP' },
+  { name: 'udp', protocol: 'UDP' },
+]
 const pod = (name: string, nodeName: string) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { nodeName, containers: [echo] } })
 const PODS = [pod('client', 'node-1'), pod('near', 'node-1'), pod('far', 'node-2')]
 
@@ -75,7 +80,7 @@ function objectsOf(service: Service): readonly object[] {
       ...{ apiVersion: 'v1', kind: 'Service', metadata: { name } },
       spec: {
         ...{ clusterIP: at.clusterIP[0], internalTrafficPolicy: inside },
-        ports: [{ port: 80, targetPort: 8080, ...(outside === undefined ? {} : { nodePort: at.nodePort[1] }) }],
+        ports: PORTS.map((one) => ({ ...one, port: 80, targetPort: 8080, ...(outside === undefined ? {} : { nodePort: at.nodePort[1] }) })),
         ...(affinity === undefined ? {} : { sessionAffinity: 'ClientIP' }),
         ...(outside === undefined ? {} : external),
       },
@@ -84,7 +89,7 @@ function objectsOf(service: Service): readonly object[] {
       ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' },
       metadata: { name: `${name}-by-hand`, labels: { 'kubernetes.io/service-name': name } },
       addressType: 'IPv4',
-      ports: [{ port: 8080, protocol: 'TCP' }],
+      ports: PORTS.map((one) => ({ ...one, port: 8080 })),
       endpoints: Object.entries(ENDPOINTS[endpoints]).map(([who, standing]) => ({
         addresses: [ENDPOINT[who as keyof typeof ENDPOINT]],
         nodeName: who === 'near' ? 'node-1' : 'node-2',

@@ -210,18 +210,28 @@ export type Service = {
   readonly affinity?: true
 }
 
-export type Flow = { readonly service: Service; readonly from: From; readonly to: To; readonly fate: string }
+/** The same for both, but that UDP has no connection that could be refused: an ICMP message says so. */
+const PROTOCOLS = ['tcp', 'udp'] as const
+
+export type Flow = {
+  readonly proto: (typeof PROTOCOLS)[number]
+  readonly service: Service
+  readonly from: From
+  readonly to: To
+  readonly fate: string
+}
+type Said = Omit<Flow, 'proto'>
 
 const POLICIES: readonly Policy[] = ['Cluster', 'Local']
 const EXTERNAL = ['nodePort', 'externalIP', 'balancer'] as const satisfies readonly To[]
 
-const said: readonly Flow[] = [
+const said: readonly Said[] = [
   ...POLICIES.flatMap((inside) =>
     POLICIES.flatMap((outside) =>
       (Object.keys(ENDPOINTS) as Endpoints[]).flatMap((endpoints) => {
         const name = [inside === 'Local' ? 'in-' : '', outside === 'Local' ? 'out-' : '', endpoints.replace(' ', '-')].join('')
         const service: Service = { name, inside, outside, endpoints }
-        return SENDERS.flatMap((from, at): readonly Flow[] => [
+        return SENDERS.flatMap((from, at): readonly Said[] => [
           { service, from, to: 'clusterIP', fate: INSIDE[inside][endpoints][at] ?? '' },
           ...EXTERNAL.map((to) => ({ service, from, to, fate: OUTSIDE[outside][endpoints][at] ?? '' })),
         ])
@@ -234,9 +244,11 @@ const said: readonly Flow[] = [
 export const services: readonly Service[] = [...new Set(said.map(({ service }) => service))]
 
 export const flowsIn = (mode: Mode): readonly Flow[] =>
-  said.map((flow) => ({ ...flow, fate: UNLIKE.findLast((one) => one.mode === mode && isAbout(one, flow))?.fate ?? flow.fate }))
+  PROTOCOLS.flatMap((proto) =>
+    said.map((flow) => ({ ...flow, proto, fate: UNLIKE.findLast((one) => one.mode === mode && isAbout(one, flow))?.fate ?? flow.fate })),
+  )
 
-const isAbout = (where: Where, { service, from, to }: Flow): boolean =>
+const isAbout = (where: Where, { service, from, to }: Said): boolean =>
   (where.service ?? service.name) === service.name &&
   (where.from ?? [from]).includes(from) &&
   (where.to ?? [to]).includes(to) &&
@@ -245,5 +257,5 @@ const isAbout = (where: Where, { service, from, to }: Flow): boolean =>
   (where.external === undefined || service.outside !== undefined) &&
   (where.endpoints ?? [service.endpoints]).includes(service.endpoints)
 
-/** `in-out-both: world to nodePort` */
-export const nameOf = ({ service, from, to }: Flow): string => `${service.name}: ${from} to ${to}`
+/** `in-out-both: world to nodePort udp` */
+export const nameOf = ({ proto, service, from, to }: Flow): string => `${service.name}: ${from} to ${to} ${proto}`
