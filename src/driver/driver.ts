@@ -27,7 +27,8 @@ export type Machine = {
 export type Wire = { readonly dev: IfName; readonly ip: Ip; readonly segment: string }
 
 /** Whether what stands there is what is wanted. */
-export const isSegment = (a: WiredSegment, b: WiredSegment): boolean => a.name === b.name && a.cidr === b.cidr && a.gateway === b.gateway && a.mtu === b.mtu
+export const isSegment = (a: WiredSegment, b: WiredSegment): boolean =>
+  a.name === b.name && a.cidr === b.cidr && a.gateway === b.gateway && a.mtu === b.mtu && a.carries === b.carries
 export const isMachine = (a: Machine, b: Machine): boolean =>
   a.name === b.name &&
   a.gateway === b.gateway &&

@@ -115,7 +115,15 @@ export type LabRouter = {
   readonly peers: readonly string[]
 }
 /** One layer-2 network; its gateway is an address of a router or, where none has it, of the lab's own router, which also carries the control plane. */
-export type Segment = { readonly name: string; readonly cidr: Cidr; readonly gateway: Ip; readonly mtu: number }
+export type Segment = {
+  readonly name: string
+  readonly cidr: Cidr
+  readonly gateway: Ip
+  /** What its machines take for the largest packet. */
+  readonly mtu: number
+  /** The largest that really passes, where that is less: a larger one vanishes, and nobody is told. */
+  readonly carries?: number
+}
 
 /** A mistake of the author's, with its place. */
 export type Issue = {

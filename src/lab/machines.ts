@@ -68,7 +68,7 @@ export type Wire = { readonly segment: Segment; readonly label: string; readonly
 export function* segmentsOf(given: Spec['underlay']['segments']): Judging<readonly Wire[] | undefined> {
   if (given === undefined) return undefined
   const read: Wire[] = []
-  for (const [i, { mtu, ...item }] of given.entries()) {
+  for (const [i, { mtu, carries, ...item }] of given.entries()) {
     const path = ['spec', 'underlay', 'segments', i]
     const name = yield* nameOf(item.name, path)
     if (name !== undefined && read.some((other) => other.segment.name === name)) yield { path: [...path, 'name'], says: `there is a segment "${name}" already` }
@@ -80,7 +80,9 @@ export function* segmentsOf(given: Spec['underlay']['segments']): Judging<readon
     }
     const gateway = item.gateway === undefined ? nthIp(range, 1) : yield* addressOf(item.gateway, [...path, 'gateway'])
     if (gateway !== undefined) yield* usable(gateway, range, [...path, 'gateway'])
-    const segment = { name: name ?? '', cidr: range, gateway: gateway ?? nthIp(range, 1), mtu }
+    if (carries !== undefined && carries >= mtu)
+      yield { path: [...path, 'carries'], says: `a segment whose mtu is ${mtu} carries that much anyway; expected less` }
+    const segment = { name: name ?? '', cidr: range, gateway: gateway ?? nthIp(range, 1), mtu, ...(carries === undefined ? {} : { carries }) }
     read.push({ segment, label: `segment "${segment.name}"`, path: [...path, 'cidr'] })
   }
   return read

@@ -59,7 +59,13 @@ const dnsServer = z.strictObject({ zones: z.record(text, z.array(record)).descri
 const pool = z.strictObject({ name: name.optional(), addresses: z.array(range).min(1) }).meta({ required: ['name', 'addresses'] })
 
 const segment = z
-  .strictObject({ name: name.optional(), cidr: range.optional(), gateway: address.optional(), mtu: z.int().min(MTU_MIN).max(MTU_MAX).default(1500) })
+  .strictObject({
+    name: name.optional(),
+    cidr: range.optional(),
+    gateway: address.optional(),
+    mtu: z.int().min(MTU_MIN).max(MTU_MAX).default(1500),
+    carries: z.int().min(MTU_MIN).max(MTU_MAX).optional().describe('the largest packet that really passes, where that is less than mtu: larger ones vanish'),
+  })
   .meta({ required: ['name', 'cidr'] })
 
 const router = z

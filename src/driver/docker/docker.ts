@@ -326,6 +326,8 @@ async function createContainer(docker: Docker, o: Start): Promise<Docker.Contain
 const SPARE = Array.from({ length: 64 }, (_, third) => `10.213.${third}.0/24`)
 
 async function makeNetwork(docker: Docker, segment: WiredSegment, mark: Mark): Promise<Network> {
+  if (segment.carries !== undefined)
+    throw new Error(`segment ${segment.name} is to carry less than its MTU, and the wires of containers are Docker's: up with --driver netns`)
   const options = {
     // Docker allows two networks of one name, and then takes neither.
     CheckDuplicate: true,

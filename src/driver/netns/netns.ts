@@ -215,10 +215,11 @@ async function wireSegments(wiring: Wiring, known: Map<string, WiredSegment>, ou
   if (known.size === 0) {
     await outside(ROUTER_SETTINGS)
   }
-  const lines = fresh.flatMap(({ name, cidr, gateway, mtu }) => {
+  const lines = fresh.flatMap(({ name, cidr, gateway, mtu, carries }) => {
     const dev = bridgeOf(name)
     const link = (mac: string): string => `link add name ${dev} ${mac}mtu ${mtu} type bridge`
-    const up = `link set dev ${dev} up`
+    // Told its own MTU, a bridge no longer takes over that of its smallest port.
+    const up = `link set dev ${dev}${carries === undefined ? '' : ` mtu ${mtu}`} up`
     return gateway === undefined ? [link(''), up] : [link(`address ${macOf(gateway)} `), `addr add ${gateway}/${prefixOf(cidr)} dev ${dev}`, up]
   })
   await outside(['ip', '-batch', '-'], ['link set dev lo up', ...lines])
@@ -241,6 +242,19 @@ async function unwire(devices: readonly string[], lab: Helper): Promise<void> {
   if (devices.length > 0) await lab.run({ argv: ['ip', '-force', '-batch', '-'], stdin: devices.map((dev) => `link delete dev ${dev}\n`).join('') })
 }
 
+/** A port drops what is larger than its MTU and the tag of a VLAN that might be there. */
+const VLAN_TAG = 4
+const portMtu = ({ mtu, carries }: WiredSegment): number => (carries === undefined ? mtu : carries - VLAN_TAG)
+
+/**
+ * What vanishes must vanish where a real one does: behind the sender's back. A run of packets in one piece, as TCP hands them down, would pass any port, so
+ * each goes by itself; and a queue, which every real network card has, is told of no loss behind it.
+ */
+async function behindItsBack(machine: Must, dev: string): Promise<void> {
+  await machine(['ip', 'link', 'set', 'dev', dev, 'gso_max_segs', '1'])
+  await machine(['tc', 'qdisc', 'add', 'dev', dev, 'root', 'pfifo_fast'])
+}
+
 async function wireMachines(o: {
   readonly wiring: Wiring
   readonly fresh: readonly Machine[]
@@ -251,23 +265,24 @@ async function wireMachines(o: {
   if (o.fresh.length === 0) return
   const wires = o.fresh.flatMap(({ name, wires }) =>
     wires.flatMap((wire, at) => {
-      const { mtu } = segmentOf(o.wiring, wire)
+      const segment = segmentOf(o.wiring, wire)
       return [
-        `link add name ${wireOf(name, at)} mtu ${mtu} type veth peer name ${wire.dev} address ${macOf(wire.ip)} mtu ${mtu} netns ${o.pidOf(name)}`,
+        `link add name ${wireOf(name, at)} mtu ${portMtu(segment)} type veth peer name ${wire.dev} address ${macOf(wire.ip)} mtu ${segment.mtu} netns ${o.pidOf(name)}`,
         `link set dev ${wireOf(name, at)} master ${bridgeOf(wire.segment)} up`,
       ]
     }),
   )
   await o.outside(['ip', '-batch', '-'], wires)
   await Promise.all(
-    o.fresh.map(({ name, wires, gateway }) => {
+    o.fresh.map(async ({ name, wires, gateway }) => {
+      for (const wire of wires) if (segmentOf(o.wiring, wire).carries !== undefined) await behindItsBack(o.on(name), wire.dev)
       const lines = wires.flatMap((wire) => [
         `link set dev ${wire.dev} addrgenmode none`,
         `link set dev ${wire.dev} up`,
         `addr add ${wire.ip}/${prefixOf(segmentOf(o.wiring, wire).cidr)} dev ${wire.dev}`,
       ])
       const route = gateway === undefined ? [] : [`route add default via ${gateway} dev ${wires[0]?.dev}`]
-      return o.on(name)(['ip', '-batch', '-'], ['link set dev lo up', ...lines, ...route])
+      await o.on(name)(['ip', '-batch', '-'], ['link set dev lo up', ...lines, ...route])
     }),
   )
 }

@@ -1,0 +1,1 @@
+ip link set dev flannel.1 mtu 1400
