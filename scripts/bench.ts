@@ -8,7 +8,7 @@ import { dash } from './bench/dash.ts'
 import { drivers } from './bench/drivers.ts'
 import { lab } from './bench/lab.ts'
 import { learning } from './bench/learning.ts'
-import { type Chapter, home } from './bench/measure.ts'
+import { type Chapter, home, progress } from './bench/measure.ts'
 import { scale } from './bench/scale.ts'
 import { services, servicesHuge } from './bench/services.ts'
 
@@ -30,7 +30,7 @@ if (unknown.length > 0) {
 
 for (const [name, measure] of Object.entries(parts)) {
   if (!chosen.includes(name)) continue
-  process.stderr.write(`${name} …\n`)
+  progress(`${name} …`)
   const chapter = await measure()
   process.stdout.write(`## ${chapter.title}\n\n${chapter.text}\n\n`)
   keep(chapter)

@@ -1,6 +1,6 @@
 /** What the figures are made of: programs run to their end, medians of turns taken in one run, tables. */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -35,8 +35,18 @@ export function timed(
   return { ms, out: stdout }
 }
 
-/** A lab's own kind of keeper around another program. */
-export const kept = (argv: readonly string[]): readonly string[] => keeperArgv(argv, { root: process.getuid?.() === 0, range: true })
+/** A lab's own kind of keeper around another program. It ends with this one, whatever ends this one. */
+export const kept = (argv: readonly string[]): readonly string[] => [
+  'setpriv',
+  '--pdeathsig',
+  'KILL',
+  ...keeperArgv(argv, { root: process.getuid?.() === 0, range: true }),
+]
+
+/** How far it is, on stderr: stdout is for the figures. */
+export const progress = (line: string): void => {
+  process.stderr.write(`${line}\n`)
+}
 
 /** Called by programs that make links and settings: outside of a keeper they would make them on this machine. */
 export function onlyInKeeper(): void {
@@ -44,8 +54,8 @@ export function onlyInKeeper(): void {
 }
 
 /** What a program in a keeper says of itself in its last line of JSON. */
-export function toldInKeeper<T>(argv: readonly string[]): T {
-  return JSON.parse(timed(kept(argv), { limit: KEEPER_LIMIT_MS }).out.trim().split('\n').at(-1) ?? '') as T
+export function toldInKeeper<T>(argv: readonly string[], limit = KEEPER_LIMIT_MS): T {
+  return JSON.parse(timed(kept(argv), { limit }).out.trim().split('\n').at(-1) ?? '') as T
 }
 
 /** Whether there can be a kernel of one's own. */
@@ -88,38 +98,49 @@ export async function inFolder<T>(work: (folder: string) => Promise<T> | T): Pro
   }
 }
 
-const SPACES_SPARE = 40
-const SETTLE_MS = 60_000
-const atFirst = namespaces()
+const SETTLE_MS = 20_000
+const LOOKS = 3
+const LOOK_MS = 30
 
 /**
- * The kernel takes namespaces down for seconds after their last process has gone, and holds the lock that every change of a link needs.
- * Root can see how many are left; anyone else waits a while.
+ * The kernel takes namespaces down for seconds after their last process has gone, and holds the lock that every change of a link needs. The thread of
+ * its that is at it says so in its name. How many namespaces /proc/slabinfo counts says nothing: it counts those that are free and kept for later too.
  */
 export async function kernelSettled(): Promise<void> {
-  if (atFirst === undefined) return pause(10_000)
+  if (!seesKernel()) return pause(SETTLE_MS / 4)
   const deadline = Date.now() + SETTLE_MS
-  while ((namespaces() ?? 0) > atFirst + SPACES_SPARE && Date.now() < deadline) await pause(100)
-  await pause(100)
-}
-
-function namespaces(): number | undefined {
-  try {
-    return Number(/^net_namespace +(\d+)/m.exec(readFileSync('/proc/slabinfo', 'utf8'))?.[1])
-  } catch {
-    return undefined
+  for (let quiet = 0; quiet < LOOKS; quiet = takesDown() ? 0 : quiet + 1) {
+    if (Date.now() > deadline) return progress(`the kernel still takes namespaces down after ${SETTLE_MS / 1000} s: somebody else's labs?`)
+    await pause(LOOK_MS)
   }
 }
 
-/** The contenders take turns, so that a machine's moods meet all of them alike; who waits is told of each. */
-export async function turns<K extends string>(rounds: number, contenders: Readonly<Record<K, () => Promise<number> | number>>): Promise<Record<K, number[]>> {
+/** In a pid namespace of one's own the kernel's threads are not to be seen. */
+const seesKernel = (): boolean => nameOf('2') === 'kthreadd'
+/** A worker's name ends with what it is at, behind a plus, or with what it did last, behind a minus. */
+const takesDown = (): boolean => readdirSync('/proc').some((pid) => /^\d+$/.test(pid) && nameOf(pid).endsWith('+netns'))
+
+function nameOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
+
+/** One may sit a round out. */
+type Contender = (round: number) => Promise<number | undefined> | number | undefined
+
+/** The contenders take turns, so that a machine's moods meet all of them alike; who waits is told of each, `saying` what it is about. */
+export async function turns<K extends string>(rounds: number, contenders: Readonly<Record<K, Contender>>, saying = ''): Promise<Record<K, number[]>> {
   const names = Object.keys(contenders) as K[]
   const taken = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<K, number[]>
   for (let round = 0; round < rounds; round += 1)
     for (const name of names) {
-      const value = await contenders[name]()
-      taken[name].push(value)
-      process.stderr.write(`${round + 1}/${rounds} ${name} ${ms(value)}\n`)
+      const took = await contenders[name](round)
+      if (took === undefined) continue
+      taken[name].push(took)
+      progress(`${saying}${round + 1}/${rounds} ${name} ${ms(took)}`)
     }
   return taken
 }
