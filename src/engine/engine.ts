@@ -191,6 +191,16 @@ export function createEngine(o: EngineOptions): Engine {
     for (const [, reason] of failed) throw reason
   }
 
+  /** While machines come to be, controllers decide and the plan is made: the first turn finds all of it known. What goes wrong is that turn's to say. */
+  const foresee = (making: Promise<unknown>): void => {
+    // It may fail while nobody waits for it yet.
+    making.catch(() => {})
+    try {
+      settleControllers(store, { lab, now: o.now })
+      programsOf(clusterOf(lab, objectsIn(store)))
+    } catch {}
+  }
+
   const applyTo = async (machine: string, program: NodeProgram, look: boolean): Promise<void> => {
     const kernel = program.filter((step) => step.kind !== 'process')
     const before = applied.get(machine) ?? []
@@ -353,7 +363,9 @@ export function createEngine(o: EngineOptions): Engine {
           serves.delete(machine)
           void supervisor.sync(machine, [])
         }
-        const made = await o.driver.up(wires, signal)
+        const making = o.driver.up(wires, signal)
+        if (!before) foresee(making)
+        const made = await making
         for (const machine of made) if (off.has(machine)) rising.add(machine)
         off = new Set([...off].filter((machine) => stopped.has(machine)))
         for (const machine of made) {

@@ -12,11 +12,13 @@ const [, , nodes, pods, folder = '', hold] = process.argv
 const { lab, objects } = bare(Number(nodes), Number(pods))
 
 const begin = performance.now()
+const driver = netnsDriver({ folder, programs: {} })
 const cluster = clusterOf(lab, objects)
+const up = driver.up(wiring(cluster), AbortSignal.timeout(60_000))
+const starting = performance.now()
 const programs = programsOf(cluster)
 const planned = performance.now()
-const driver = netnsDriver({ folder, programs: {} })
-await driver.up(wiring(cluster), AbortSignal.timeout(60_000))
+await up
 const wired = performance.now()
 const cpu = process.cpuUsage()
 await Promise.all(
@@ -24,7 +26,7 @@ await Promise.all(
 )
 const applied = performance.now()
 const { user, system } = process.cpuUsage(cpu)
-const said = { ms: applied - begin, plan: planned - begin, machines: wired - planned, kernel: applied - wired, daemonCpu: (user + system) / 1000 }
+const said = { ms: applied - begin, plan: planned - starting, machines: wired - begin, kernel: applied - wired, daemonCpu: (user + system) / 1000 }
 process.stdout.write(`${JSON.stringify({ ...said, rss: process.memoryUsage().rss })}\n`)
 if (hold === undefined) process.exit(0)
 setInterval(() => {}, 60_000)

@@ -43,7 +43,10 @@ const SCRIPT = String.raw`use strict;
 ";
     # A working folder elsewhere would keep the host's files in reach.
     chdir '/';
-    $must->('unshare', syscall $UNSHARE, $NEWNET | $NEWNS | $NEWPID | $NEWUTS);
+    $must->('unshare', syscall $UNSHARE, $NEWNET | $NEWPID | $NEWUTS);
+    # The template is there.
+    exit 1 if !defined <STDIN>;
+    $must->('unshare', syscall $UNSHARE, $NEWNS);
     pipe my $heard, my $told or die "pipe: $!
 ";
     my $init = fork // die "fork: $!
@@ -109,6 +112,8 @@ const SCRIPT = String.raw`use strict;
 export type Start = {
   readonly name: string
   readonly template: string
+  /** Resolves when the template is there: what needs it not is done meanwhile. */
+  readonly ready: Promise<void>
   /** Of /proc, to be read-only. */
   readonly settings: readonly string[]
   /** How large each folder that can be written to may grow, in MiB; as the kernel has it when not told. */
@@ -116,7 +121,7 @@ export type Start = {
 }
 
 /** @throws with what the set-up printed when it fails. */
-export function startMachine({ name, template, settings, disk }: Start, signal: AbortSignal): Promise<MachineProcess> {
+export function startMachine({ name, template, ready, settings, disk }: Start, signal: AbortSignal): Promise<MachineProcess> {
   const keeper = spawn(
     'perl',
     ['-e', `${SCRIPT}${HELPER_SCRIPT}`, '--', ...systemCalls(), template, name, disk === undefined ? '' : `,size=${disk}m`, ...settings],
@@ -137,6 +142,14 @@ export function startMachine({ name, template, settings, disk }: Start, signal: 
     }
     const ended = Promise.all([stdout, stderr].map((output) => new Promise((closed) => output.once('close', closed)))).then(() => undefined)
     signal.addEventListener('abort', stop, { once: true })
+    stdin.on('error', () => {})
+    ready.then(
+      () => stdin.write('\n'),
+      (error) => {
+        stop()
+        reject(error)
+      },
+    )
     stderr.on('data', hear)
     ;(keeper.stdio[3] as Readable).once('data', (chunk: Buffer) => {
       signal.removeEventListener('abort', stop)

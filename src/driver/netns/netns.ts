@@ -1,6 +1,6 @@
 /** Machines as plain Linux namespaces, inside the namespaces of the lab's keeper. Needs no root and no Docker. */
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { IF_NAME_MAX, macOf, prefixOf } from '#net/net.ts'
 import { isMachine, isSegment, type Limits, type Machine, type NodeDriver, type Running, type Wire, type WiredSegment, type Wiring } from '../driver.ts'
@@ -31,7 +31,7 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
   const wired = new Map<string, readonly string[]>()
   /** Stands outside the machines, where the wires come together. */
   let lab = openLab()
-  let prepared: Promise<void> | undefined = prepare(template, o, lab)
+  let prepared: Promise<void> | undefined = prepare(template, o.programs)
   let routes: Wiring['routes'] = []
 
   const of = <T>(all: ReadonlyMap<string, T>, name: string): T => {
@@ -85,9 +85,9 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     async up(wiring, signal) {
       if (prepared === undefined) {
         lab = openLab()
-        prepared = prepare(template, o, lab)
+        prepared = prepare(template, o.programs)
       }
-      await prepared
+      const ready = prepared
       signal.throwIfAborted()
       await Promise.all([...machines.values()].map(async ({ name, keeper }) => (await lives(name)) || machines.get(name)?.keeper !== keeper || forget(name)))
       const gone = [...segments.values()].filter((known) => !wiring.segments.some((segment) => isSegment(segment, known))).map(({ name }) => name)
@@ -102,7 +102,7 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
       const settings = hostSettings()
       const started = await Promise.allSettled(
-        fresh.map(async (machine) => keep(machine, await startMachine({ name: machine.name, template, settings, disk: o.limits?.disk }, signal))),
+        fresh.map(async (machine) => keep(machine, await startMachine({ name: machine.name, template, ready, settings, disk: o.limits?.disk }, signal))),
       )
       try {
         for (const one of started) if (one.status === 'rejected') throw one.reason
@@ -188,10 +188,12 @@ function refuseHost(): void {
 
 const openLab = (): Helper => openHelper(() => startHelper([], MACHINE_ENV))
 
-async function prepare(template: string, o: NetnsOptions, lab: Helper): Promise<void> {
+/** Begins at once; that it failed is told to who wants machines. */
+function prepare(template: string, programs: Programs): Promise<void> {
   refuseHost()
-  mkdirSync(template, { recursive: true })
-  await makeTemplate(template, join(o.folder, 'machine.fstab'), o.programs, must(lab))
+  const made = makeTemplate(template, programs)
+  made.catch(() => {})
+  return made
 }
 
 const bridgeOf = (segment: string): string => deviceName('seg-', segment)

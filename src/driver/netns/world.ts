@@ -1,24 +1,12 @@
 /**
  * The root file system every machine of a lab sees: the host's programs read-only, an /etc without secrets, empty home folders.
  * It is made once as a tree of mounts in the lab's own mount namespace; a machine copies that namespace, adds its own /run, /tmp, /var, /proc and /sys, and pivots into it.
+ * What is in it is said here as a list of parts, made by one perl program with system calls: the daemon has better things to do meanwhile.
  */
-import {
-  accessSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fstabText } from './fstab.ts'
+import { accessSync, constants, existsSync, lstatSync, readlinkSync } from 'node:fs'
+import { systemCalls } from '../helper.ts'
 import { HOST_SETTINGS, LAUNCH_SCRIPT, LAUNCHER } from './launcher.ts'
-import type { Must } from './run.ts'
+import { runProcess } from './run.ts'
 
 /** Programs netlab brings along, at /opt/netlab/bin on every machine: name there → file on the host. */
 export type Programs = Readonly<Record<string, string>>
@@ -90,105 +78,146 @@ const EMPTY_FOLDERS = ['dev', 'etc', 'home', 'mnt', 'media', 'opt', 'proc', 'roo
 /** Files of a machine that live in its own /run, so that the template can stay read-only and shared. */
 const OWN_ETC = ['hosts', 'hostname', 'resolv.conf', 'netns', 'cni', 'calico', 'bird'] as const
 
-/** Makes the template below `root`, an existing folder, and leaves it read-only. */
-export async function makeTemplate(root: string, fstab: string, programs: Programs, must: Must): Promise<void> {
-  await must(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'netlab-root', root])
-  for (const folder of EMPTY_FOLDERS) mkdirSync(join(root, folder))
-  const etcMounts = fillEtc(join(root, 'etc'))
-  mkdirSync(join(root, 'opt/netlab/bin'), { recursive: true })
-  writeFileSync(join(root, LAUNCHER), LAUNCH_SCRIPT, { mode: 0o755 })
-  for (const name of Object.keys(programs)) writeFileSync(join(root, 'opt/netlab/bin', name), '')
-  const programMounts = Object.entries(programs).map(([name, file]) => bindMount(file, join(root, 'opt/netlab/bin', name)))
-  await mountAll([...systemMounts(root), ...etcMounts, ...deviceMounts(root), ...programMounts], fstab, must)
-  await mountAll(
-    mountsOf(root).map(({ point, flags }) => `none ${point} none remount,bind,ro,${flags} 0 0`),
-    fstab,
-    must,
-  )
+/** A part of the template, by its path there. A bind shows a file or folder of the host; `rbind` all that is mounted in it too. */
+type Part =
+  | readonly ['folder', path: string]
+  | readonly ['file', path: string, mode: string, text: string]
+  | readonly ['link', path: string, to: string]
+  | readonly ['bind' | 'rbind', path: string, from: string]
+  | readonly ['mount', path: string, type: string, options: string]
+  /** Copied from the host as far as everybody may read it; shown when it is a folder of much that everybody may. */
+  | readonly ['copy', path: string, from: string]
+
+/** Makes the template below `root`, which need not be there, and leaves it read-only. @throws with what went wrong. */
+export async function makeTemplate(root: string, programs: Programs): Promise<void> {
+  const parts: readonly Part[] = [
+    ...EMPTY_FOLDERS.map((name) => ['folder', name] as const),
+    ...ETC.map((name) => ['copy', `etc/${name}`, `/etc/${name}`] as const),
+    ...OWN_ETC.map((name) => ['link', `etc/${name}`, `/run/netlab/etc/${name}`] as const),
+    ['link', 'etc/mtab', '/proc/self/mounts'],
+    ['file', LAUNCHER.slice(1), '755', LAUNCH_SCRIPT],
+    ...SYSTEM_FOLDERS.filter((name) => existsSync(`/${name}`)).map(systemPart),
+    ...['pts', 'shm', 'net'].map((name) => ['folder', `dev/${name}`] as const),
+    ...DEVICE_LINKS.map(([name, to]) => ['link', `dev/${name}`, to] as const),
+    ['mount', 'dev/pts', 'devpts', 'newinstance,ptmxmode=0666,mode=0620'],
+    ...DEVICES.filter((name) => existsSync(`/dev/${name}`)).map((name) => ['bind', `dev/${name}`, `/dev/${name}`] as const),
+    ...Object.entries(programs).map(([name, file]) => ['bind', `opt/netlab/bin/${name}`, file] as const),
+  ]
+  const stdin = parts.map(([kind, path, a = '', b = '']) => `${kind}\0${path}\0${a}\0${b}\0`).join('')
+  const { code, signal, stderr } = await runProcess(['perl', '-e', SCRIPT, '--', ...systemCalls(), root], { stdin })
+  if (code !== 0) throw new Error(`the machines’ file system could not be made (${signal ?? code}): ${stderr.trim()}`)
 }
+
+function systemPart(name: string): Part {
+  const host = `/${name}`
+  return lstatSync(host).isSymbolicLink() ? ['link', name, readlinkSync(host)] : ['rbind', name, host]
+}
+
+/**
+ * As arguments come the system calls and the root, on stdin the parts, four texts each. At the end all is made read-only but the terminals: the host's
+ * devices can be written to all the same, but no longer be given to another owner (tcpdump -w /dev/null does that). A remount repeats the flags that a
+ * mount has: in a user namespace they are locked.
+ */
+const SCRIPT = String.raw`use strict;
+my ($MOUNT, $root) = (0 + $ARGV[2], $ARGV[8]);
+my ($MS_RDONLY, $MS_REMOUNT, $MS_BIND, $MS_REC) = (0x1, 0x20, 0x1000, 0x4000);
+my %FLAG = (nosuid => 0x2, nodev => 0x4, noexec => 0x8, noatime => 0x400, nodiratime => 0x800, relatime => 0x200000);
+my ($READABLE, $MANY) = (04, 20);
+
+sub mounted {
+    my ($from, $to, $type, $flags, $options) = @_;
+    syscall($MOUNT, $from, $to, $type, $flags, $options) == 0 or die "mount $from on $to: $!\n";
+}
+
+sub folder {
+    my ($path) = @_;
+    return if -d $path;
+    folder($path =~ s{/[^/]*$}{}r);
+    mkdir $path or die "$path: $!\n";
+}
+
+sub file {
+    my ($path, $mode, $text) = @_;
+    folder($path =~ s{/[^/]*$}{}r);
+    open my $file, '>', $path or die "$path: $!\n";
+    print $file $text;
+    close $file or die "$path: $!\n";
+    chmod oct $mode, $path or die "$path: $!\n";
+}
+
+sub names { opendir my $folder, $_[0] or return; return grep { $_ ne '.' && $_ ne '..' } readdir $folder }
+
+# Also when root asks: what not everybody may read can hold a secret.
+sub readable { return ((lstat $_[0])[2] // 0) & $READABLE }
+
+# How much is in a folder, at all depths; undefined where something in it is not for everybody. What a link leads to is judged there.
+sub open_entries {
+    my ($folder) = @_;
+    readable($folder) or return undef;
+    my $count = 0;
+    for my $path (map { "$folder/$_" } names($folder)) {
+        readable($path) or return undef;
+        $count++;
+        next if -l _ or !-d _;
+        my $below = open_entries($path) // return undef;
+        $count += $below;
+    }
+    return $count;
+}
+
+# What cannot be copied is what no program of the lab can need.
+sub copy {
+    my ($from, $to) = @_;
+    if (defined(my $target = readlink $from)) { symlink $target, $to; return }
+    my $mode = (lstat $from)[2];
+    $mode & $READABLE or return;
+    if (-d _) { mkdir $to; copy("$from/$_", "$to/$_") for names($from) }
+    elsif (-f _ and open my $in, '<', $from) {
+        local $/;
+        file($to, sprintf('%o', $mode & 07777), scalar <$in> // '');
+    }
+}
+
+umask 022;
+binmode STDIN;
+my @parts = do { local $/; split /\0/, <STDIN>, -1 };
+folder($root);
+mounted('netlab-root', $root, 'tmpfs', 0, 'mode=755');
+while (@parts > 1) {
+    my ($kind, $path, $from, $options) = splice @parts, 0, 4;
+    my $to = "$root/$path";
+    if ($kind eq 'copy') {
+        -e $from or next;
+        my $open = !-l $from && -d $from ? open_entries($from) : undef;
+        $kind = 'bind' if ($open // 0) >= $MANY;
+    }
+    if ($kind eq 'folder') { folder($to) }
+    elsif ($kind eq 'file') { file($to, $from, $options) }
+    elsif ($kind eq 'link') { symlink $from, $to or die "$to: $!\n" }
+    elsif ($kind eq 'mount') { mounted($from, $to, $from, 0, $options) }
+    elsif ($kind eq 'copy') { folder($to =~ s{/[^/]*$}{}r); copy($from, $to) }
+    else {
+        -d $from ? folder($to) : file($to, '644', '');
+        mounted($from, $to, 'none', $MS_BIND | ($kind eq 'rbind' ? $MS_REC : 0), '');
+    }
+}
+
+open my $mounts, '<', '/proc/self/mountinfo' or die "/proc/self/mountinfo: $!\n";
+my %flags;
+while (<$mounts>) {
+    my ($point, $options) = (split ' ')[4, 5];
+    $point =~ s/\\([0-7]{3})/chr oct $1/ge;
+    $flags{$point} = $options if index("$point/", "$root/") == 0 and $point ne "$root/dev/pts";
+}
+for my $point (keys %flags) {
+    my $flags = $MS_REMOUNT | $MS_BIND | $MS_RDONLY;
+    $flags |= $FLAG{$_} // 0 for split /,/, $flags{$point};
+    mounted('none', $point, 'none', $flags, '');
+}
+`
 
 /** Root may write these, user namespaces may not: outside of one they are shown read-only. */
 export const hostSettings = (): readonly string[] => (isWritable(`${HOST_SETTINGS[0]}/core_pattern`) ? HOST_SETTINGS.filter((path) => existsSync(path)) : [])
-
-function systemMounts(root: string): string[] {
-  return SYSTEM_FOLDERS.flatMap((name) => {
-    const host = `/${name}`
-    if (!existsSync(host)) return []
-    if (lstatSync(host).isSymbolicLink()) {
-      symlinkSync(readlinkSync(host), join(root, name))
-      return []
-    }
-    mkdirSync(join(root, name))
-    return [bindMount(host, join(root, name), 'rbind')]
-  })
-}
-
-function deviceMounts(root: string): string[] {
-  const dev = join(root, 'dev')
-  for (const folder of ['pts', 'shm', 'net']) mkdirSync(join(dev, folder))
-  for (const [name, to] of DEVICE_LINKS) symlinkSync(to, join(dev, name))
-  const devices = DEVICES.filter((name) => existsSync(join('/dev', name)))
-  for (const name of devices) writeFileSync(join(dev, name), '')
-  return [
-    `devpts ${fstabText(dev)}/pts devpts newinstance,ptmxmode=0666,mode=0620 0 0`,
-    ...devices.map((name) => bindMount(join('/dev', name), join(dev, name))),
-  ]
-}
-
-/** Folders of many files are mounted: copying them would take longer than all the rest. @returns the mounts */
-function fillEtc(etc: string): string[] {
-  const mounts: string[] = []
-  for (const name of ETC) {
-    const [from, to] = [join('/etc', name), join(etc, name)]
-    if (!existsSync(from)) continue
-    if (isOpenFolder(from)) {
-      mkdirSync(to, { recursive: true })
-      mounts.push(bindMount(from, to))
-      continue
-    }
-    mkdirSync(dirname(to), { recursive: true })
-    copyReadable(from, to)
-  }
-  for (const name of OWN_ETC) symlinkSync(`/run/netlab/etc/${name}`, join(etc, name))
-  symlinkSync('/proc/self/mounts', join(etc, 'mtab'))
-  return mounts
-}
-
-/** A folder of nothing but what everybody may read, and of enough of it. */
-const isOpenFolder = (path: string): boolean => lstatSync(path).isDirectory() && openEntries(path) >= MANY
-
-/** How much is in a folder, at all depths; minus infinity where something in it is not for everybody. What a link leads to is judged there. */
-function openEntries(folder: string): number {
-  if (!readable(folder)) return Number.NEGATIVE_INFINITY
-  let count = 0
-  for (const one of readdirSync(folder, { withFileTypes: true })) {
-    const path = `${folder}/${one.name}`
-    count += one.isDirectory() ? 1 + openEntries(path) : one.isSymbolicLink() || readable(path) ? 1 : Number.NEGATIVE_INFINITY
-    if (count < 0) break
-  }
-  return count
-}
-
-/** Files, folders and links that everybody may read. A few of them: Node's own way of copying takes twice as long to look around. */
-function copyReadable(from: string, to: string): void {
-  const found = lstatSync(from)
-  try {
-    if (found.isSymbolicLink()) symlinkSync(readlinkSync(from), to)
-    else if ((found.mode & constants.S_IROTH) === 0) return
-    else if (found.isFile()) copyFileSync(from, to)
-    else if (found.isDirectory()) {
-      mkdirSync(to, { recursive: true })
-      for (const name of readdirSync(from)) copyReadable(`${from}/${name}`, `${to}/${name}`)
-    }
-  } catch {
-    // A file that cannot be copied is one a program of the lab cannot need.
-  }
-}
-
-const MANY = 20
-
-/** Also when root asks: what not everybody may read can hold a secret. */
-const readable = (path: string): boolean => (lstatSync(path).mode & constants.S_IROTH) !== 0
 
 function isWritable(path: string): boolean {
   try {
@@ -197,30 +226,4 @@ function isWritable(path: string): boolean {
   } catch {
     return false
   }
-}
-
-/**
- * What of the template is to be read only: all but its terminals. The host's devices can be written to all the same, but no longer be given to
- * another owner (tcpdump -w /dev/null does that). The flags are those each mount has: in a user namespace they are locked, and a remount must repeat them.
- */
-function mountsOf(root: string): { readonly point: string; readonly flags: string }[] {
-  const at = `${fstabText(root)}/`
-  const mounts = new Map(
-    readFileSync('/proc/self/mountinfo', 'utf8')
-      .split('\n')
-      .map((line) => line.split(' '))
-      .map(([, , , , point = '', options = '']) => [point, options.split(',').filter((flag) => LOCKED.has(flag))] as const),
-  )
-  return [...mounts]
-    .filter(([point]) => `${point}/`.startsWith(at) && point !== `${at}dev/pts`)
-    .map(([point, flags]) => ({ point, flags: flags.join(',') || 'relatime' }))
-}
-
-const LOCKED = new Set(['nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime', 'relatime'])
-
-const bindMount = (from: string, to: string, how: 'bind' | 'rbind' = 'bind'): string => `${fstabText(from)} ${fstabText(to)} none ${how} 0 0`
-
-async function mountAll(lines: readonly string[], fstab: string, must: Must): Promise<void> {
-  writeFileSync(fstab, `${lines.join('\n')}\n`)
-  await must(['mount', '--all', '--fstab', fstab])
 }
