@@ -1,5 +1,6 @@
 /** The Kubernetes REST API over a store: paths and verbs in, Responses out; web standards only, so that any server can carry it. */
 import { discovered } from './discovery.ts'
+import { fieldName } from './field.ts'
 import {
   type Address,
   BadBody,
@@ -25,7 +26,7 @@ import { apiVersionOf, resources } from './resources.ts'
 import { badRequest, methodNotAllowed, noSuchPath, notFound, success } from './status.ts'
 import type { DeleteOptions, Selection, Store } from './store.ts'
 import { watchStream } from './stream.ts'
-import { fieldName, withoutUnknown } from './validate.ts'
+import { withoutUnknown } from './validate.ts'
 import { wireOf } from './wire.ts'
 
 type Options = {

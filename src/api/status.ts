@@ -1,8 +1,10 @@
 /** Refusals in the API server's own words (metav1.Status), so that kubectl prints what it always prints. */
+
+import { fieldName } from './field.ts'
 import type { Kind } from './kinds.ts'
 import { resourceOf } from './resources.ts'
 import type { Status } from './store.ts'
-import { type FieldError, fieldName } from './validate.ts'
+import type { FieldError } from './validate.ts'
 
 type Refusal = { readonly ok: false; readonly status: Status }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { fieldName, readObject } from './validate.ts'
+import { fieldName } from './field.ts'
+import { readObject } from './validate.ts'
 
 const says = (input: unknown): readonly string[] => {
   const read = readObject(input)

@@ -46,10 +46,6 @@ export function withoutUnknown(input: object, as: object = {}): { readonly value
   }
 }
 
-/** `spec.ports[0].port`, as the API server writes a field. */
-export const fieldName = (path: Path): string =>
-  path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`), '')
-
 function kindOf(input: unknown): Result<Kind, FieldError> {
   if (typeof input !== 'object' || input === null || Array.isArray(input))
     return fail({ path: [], says: 'expected an object with apiVersion, kind and metadata' })

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { describe } from './describe.ts'
+import { fieldName } from './field.ts'
 import type { Kind } from './kinds.ts'
 import { createStore } from './store.ts'
 import { printTable, tableOf } from './table.ts'
-import { fieldName, readObject } from './validate.ts'
+import { readObject } from './validate.ts'
 
 const NOW = '2026-01-01T00:05:00Z'
 const labels = { app: 'web' }

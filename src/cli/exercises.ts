@@ -1,5 +1,5 @@
 /** The exercises of labs: where they are, and what they say. */
-import { existsSync, lstatSync, readdirSync } from 'node:fs'
+import { lstatSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { settle } from '#controllers/settle.ts'
 import { type Exercise, solutionOf } from '#exercise/exercise.ts'
@@ -13,17 +13,8 @@ import { clusterOf } from '#model/model.ts'
 import { fail, ok, type Result } from '#net/result.ts'
 import { stop, USAGE } from './io.ts'
 import { NOW } from './lab-given.ts'
-import { findLab, type LabPlace, labFiles, readCapped, show } from './labs.ts'
+import { exercisesOf, findLab, type LabPlace, labFiles, readCapped, show } from './labs.ts'
 import { offer } from './nearest.ts'
-
-/** Names of the folders below exercises/ that hold one, sorted. */
-export function exercisesOf(dir: string): readonly string[] {
-  const folder = join(dir, 'exercises')
-  if (!existsSync(folder)) return []
-  return readdirSync(folder)
-    .filter((name) => existsSync(join(folder, name, 'exercise.yaml')))
-    .sort()
-}
 
 /** `LAB` or `LAB/EXERCISE`; a path to a lab's folder may stand for its name, one to an exercise's folder for both. */
 export function findExercises(word: string, cwd: string): { readonly place: LabPlace; readonly names: readonly string[] } {

@@ -26,6 +26,15 @@ export const knownLabs = (): readonly string[] => {
     .sort()
 }
 
+/** Names of the folders below exercises/ that hold one, sorted. */
+export function exercisesOf(dir: string): readonly string[] {
+  const folder = join(dir, 'exercises')
+  if (!existsSync(folder)) return []
+  return readdirSync(folder)
+    .filter((name) => existsSync(join(folder, name, 'exercise.yaml')))
+    .sort()
+}
+
 export function findLab(word: string, cwd: string): LabPlace {
   const isPath = word.includes('/') || word === '.' || word === '..' || /\.ya?ml$/.test(word)
   const named = join(home, 'labs', word, 'lab.yaml')

@@ -1,6 +1,5 @@
-import { exercisesOf } from './exercises.ts'
 import { stop, USAGE } from './io.ts'
-import { findLab } from './labs.ts'
+import { exercisesOf, findLab } from './labs.ts'
 import { attach, courseOf, rebuilt } from './learn/course.ts'
 import { offer } from './nearest.ts'
 import { openProgress } from './progress.ts'

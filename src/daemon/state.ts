@@ -2,7 +2,6 @@
  * Where running labs are found: one folder per lab under the user's runtime directory, with a state file, the daemon's socket and its log.
  * A lab lives as long as its keeper process (`unshare`); a folder whose keeper is gone is only litter, and is swept by the next command.
  */
-import { spawn } from 'node:child_process'
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -127,7 +126,10 @@ export function readLabState(root: string, name: string, crashed: (says: string)
 
 /** A lab whose keeper was killed too: nobody waits for this. */
 function sweepLater({ argv: [program = '', ...rest], env }: Extract<LabDriver, { kind: 'docker' }>['sweep']): void {
-  spawn(program, rest, { env, detached: true, stdio: 'ignore', cwd: '/' })
+  // Few labs need it, and loading it takes longer than listing them.
+  process
+    .getBuiltinModule('node:child_process')
+    .spawn(program, rest, { env, detached: true, stdio: 'ignore', cwd: '/' })
     .on('error', () => {})
     .unref()
 }
@@ -136,7 +138,7 @@ function sweepLater({ argv: [program = '', ...rest], env }: Extract<LabDriver, {
 export const LEFT_OVER = 'left-over'
 
 /** What a lab leaves in its folder. */
-const LEFT = /^(left-over|lab\.json|api\.sock|api|guest\.sock|guest\.json|kernel\.log|crashed|daemon\.log|snapshot\.json|machine\.fstab|root)(\.tmp)?$/
+const LEFT = /^(left-over|lab\.json|api\.sock|api|guest\.sock|guest\.json|kernel\.log|crashed|daemon\.log|snapshot\.json|root)(\.tmp)?$/
 
 /** A folder with anything else in it is somebody's own: the state folder may be one that was in use before. */
 export function isLitter(folder: string): boolean {

@@ -63,6 +63,26 @@ test('a rule too many, one lacking, and another order are told apart', () => {
   ])
 })
 
+test('packets that no rule decides pass: another policy of a built-in chain is told by who has a jump there, and only it is put back', () => {
+  const own = { by: 'proxy', why: 'x', family: 4, table: 'filter' } as const
+  const program: NodeProgram = [
+    { ...own, kind: 'chain', chain: 'C', rules: [] },
+    { ...own, by: 'cni', kind: 'jump', chain: 'FORWARD', rule: '-j C', place: 'last' },
+  ]
+  const saved = (forward: string, input: string): Output =>
+    answer(`*filter\n:INPUT ${input} [0:0]\n:FORWARD ${forward} [7:90]\n:C - [0:0]\n-A FORWARD -j C\nCOMMIT\n`)
+  const seen = (found: Output) => drift(program, [answer('[]\n[]\n[]\n'), found, saved('ACCEPT', 'ACCEPT')])
+  const told = (found: Output) => seen(found).map(({ step, what, wanted, found: is }) => [step.by, what, wanted, is])
+  expect([saved('ACCEPT', 'ACCEPT'), saved('DROP', 'ACCEPT'), saved('ACCEPT', 'DROP')].map(told)).toEqual([
+    [],
+    [['cni', 'changed', 'filter FORWARD: policy ACCEPT', 'policy DROP']],
+    [['proxy', 'changed', 'filter INPUT: policy ACCEPT', 'policy DROP']],
+  ])
+  expect(repair(program, seen(saved('DROP', 'ACCEPT')))).toEqual([
+    { kind: 'run', argv: ['iptables-restore', '--noflush', '--wait'], stdin: '*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n', does: [program[1]] },
+  ])
+})
+
 test('rules are flushed when a canary is gone: then all of its owner’s are made anew, and nobody else’s', () => {
   const chain = (by: string, name: string, rest: object = {}): Step => ({
     by,

@@ -13,6 +13,7 @@ import {
   type Route,
   readFiles,
   readForwarding,
+  readPolicies,
   readRules,
   readSets,
   readSettings,
@@ -22,9 +23,12 @@ import {
 import { ETHERNET_MTU, speaksIpv6 } from './lines.ts'
 import { type NftState, readTables, stateKey } from './nft.ts'
 import { type Question, questions } from './observe.ts'
-import { isJump } from './rules.ts'
+import { FAMILIES, isChain, isJump, restoreArgv } from './rules.ts'
 import type { NodeProgram, Step } from './step.ts'
 import { say } from './text.ts'
+
+/** As the restore programs take it. */
+type Policy = { readonly table: string; readonly chain: string; readonly is: string }
 
 export type Drift = {
   readonly step: Step
@@ -35,17 +39,30 @@ export type Drift = {
   readonly lacks?: readonly string[]
   /** A device or set that can be mended; without it a changed one is made anew with all that stands on it. */
   readonly inPlace?: boolean
+  /** Of a built-in chain that holds what `step` says: what becomes of packets that no rule decides. The rest of it is as wanted. */
+  readonly policy?: Policy
 }
 
 /** `outputs` are those of `observe(program)`, in its order. @throws StepFailed when a machine cannot be read. */
 export function drift(program: NodeProgram, outputs: readonly Output[], machine = 'machine'): readonly Drift[] {
   const state = read(questions(program), outputs, machine)
-  return program.flatMap((step) => differs(step, state) ?? [])
+  return [...program.flatMap((step) => differs(step, state) ?? []), ...policies(state)]
 }
 
 /** Puts back what drifted, and what goes or comes with it. */
-export const repair = (program: NodeProgram, drifts: readonly Drift[]): readonly Command[] =>
-  commandsOf(difference(program, program, foundBy(drifts)), speaksIpv6(program))
+export const repair = (program: NodeProgram, drifts: readonly Drift[]): readonly Command[] => [
+  ...commandsOf(difference(program, program, foundBy(drifts.filter(({ policy }) => policy === undefined))), speaksIpv6(program)),
+  ...drifts.flatMap(({ step, policy }) => (policy === undefined ? [] : [restorePolicy(step, policy)])),
+]
+
+/** A built-in chain that is declared with --noflush keeps its rules. */
+const restorePolicy = (step: Step, { table, chain, is }: Policy): Command => ({
+  kind: 'run',
+  argv: restoreArgv('family' in step && step.family === 6 ? 6 : 4),
+  ...(step.in === undefined ? {} : { in: step.in }),
+  stdin: `*${table}\n:${chain} ${is} [0:0]\nCOMMIT\n`,
+  does: [step],
+})
 
 const foundBy = (drifts: readonly Drift[]): Found =>
   new Map(
@@ -86,6 +103,7 @@ type Seen = {
   readonly 'nft plan'?: NftState
   readonly rules?: Readonly<Partial<Record<4 | 6, Rules>>>
   readonly plan?: Readonly<Partial<Record<4 | 6, Rules>>>
+  readonly policies?: Readonly<Partial<Record<`${'rules' | 'plan'}${4 | 6}`, ReadonlyMap<string, string>>>>
 }
 type State = { readonly bySpace: ReadonlyMap<string | undefined, Seen>; readonly program: readonly Step[] }
 type Difference = Omit<Drift, 'step'>
@@ -131,7 +149,10 @@ function readAnswer(question: Question, output: Output, machine: string, known: 
       return { [question.about]: readTables(output.stdout) }
     case 'rules':
     case 'plan':
-      return { [question.about]: { ...known[question.about], [question.family]: readRules(output.stdout) } }
+      return {
+        [question.about]: { ...known[question.about], [question.family]: readRules(output.stdout) },
+        policies: { ...known.policies, [`${question.about}${question.family}`]: readPolicies(output.stdout) },
+      }
     default:
       return question satisfies never
   }
@@ -288,6 +309,27 @@ function compareChain(step: StepOf<'chain'>, seen: Seen): Difference | undefined
   const found = seen.rules?.[step.family]?.get(name)
   if (found === undefined) return missing(step)
   return wanted.join('\n') === found.join('\n') ? undefined : { what: 'changed', ...strangers(wanted, found, say(step)) }
+}
+
+/**
+ * No component wants a policy: packets pass that no rule decides, as in a kernel that nobody has touched, which is what the plan was read back from. Told by
+ * who has a jump in that chain, else by who has anything in that table.
+ */
+function policies(state: State): readonly Drift[] {
+  return [...state.bySpace].flatMap(([space, seen]) =>
+    FAMILIES.flatMap((family) =>
+      [...(seen.policies?.[`plan${family}`] ?? [])].flatMap(([name, is]): readonly Drift[] => {
+        const found = seen.policies?.[`rules${family}`]?.get(name)
+        if (found === undefined || found === is) return []
+        const [table = '', chain = ''] = name.split(' ')
+        const own = state.program.filter((one) => (isJump(one) || isChain(one)) && one.in === space && one.family === family && one.table === table)
+        const step = own.find((one) => isJump(one) && one.chain === chain) ?? own[0]
+        return step === undefined
+          ? []
+          : [{ step, what: 'changed', wanted: `${table} ${chain}: policy ${is}`, found: `policy ${found}`, policy: { table, chain, is } }]
+      }),
+    ),
+  )
 }
 
 function compareNft(step: StepOf<'nft'>, seen: Seen): Difference | undefined {

@@ -116,6 +116,18 @@ export function readRules(stdout: string): ReadonlyMap<string, readonly string[]
   return chains
 }
 
+/** Of the output of iptables-save: what becomes of packets that no rule of a built-in chain decides, by table and chain. */
+export function readPolicies(stdout: string): ReadonlyMap<string, string> {
+  const policies = new Map<string, string>()
+  let table = ''
+  for (const line of stdout.split('\n')) {
+    if (line.startsWith('*')) table = line.slice(1)
+    const [, chain, policy] = /^:(\S+) ([A-Z]+) /.exec(line) ?? []
+    if (chain !== undefined && policy !== undefined) policies.set(`${table} ${chain}`, policy)
+  }
+  return policies
+}
+
 /** The output of ipset save: the type and the members of each set. */
 export function readSets(stdout: string): ReadonlyMap<string, { readonly type: string; readonly members: readonly string[] }> {
   const sets = new Map<string, { type: string; members: string[] }>()

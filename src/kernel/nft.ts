@@ -40,14 +40,18 @@ export function nftText(program: NodeProgram, remark: (step: Step) => readonly s
 /** Declares everything before anything refers to it. */
 const fill = (steps: readonly Nft[]): readonly NftLine[] => [...declare(steps), ...content(steps)]
 
-const declare = (steps: readonly Nft[]): readonly NftLine[] => [steps.filter(isTable), steps.filter(isChain), steps.filter(isSet)].flat().map(declared)
+const declare = (steps: readonly Nft[]): readonly NftLine[] =>
+  [steps.filter(isTable), steps.filter(isChain), steps.filter(isSet)].flat().map((step) => declared(step))
 
 const content = (steps: readonly Nft[]): readonly NftLine[] => [
   ...steps.filter(isChain).flatMap((step) => step.rules.map((rule) => ({ text: `add rule ${tableOf(step)} ${step.name} ${rule}`, step }))),
   ...steps.filter(isSet).flatMap((step) => step.elements.map((element) => ({ text: add(step, element), step }))),
 ]
 
-const declared = (step: Nft): NftLine => ({ text: `add ${nftDeclaration(step)}`, step })
+const declared = (says: Nft, step = says): NftLine => ({ text: `add ${nftDeclaration(says)}`, step })
+/** A chain that stands keeps its policy when it is declared without one. */
+const again = (step: NftChain): NftLine =>
+  step.declared === '' || step.declared.includes(' policy ') ? declared(step) : declared({ ...step, declared: `${step.declared} policy accept ;` }, step)
 const add = (step: NftSet, element: string): string => `add element ${tableOf(step)} ${step.name} { ${element} }`
 
 export function nftLines(work: {
@@ -72,7 +76,7 @@ export function nftLines(work: {
     ...goneTables.flatMap((step) => [say('add', step), say('delete', step)]),
     ...made.filter(isTable).flatMap((step) => [say('add', step), say('delete', step)]),
     ...goneChains.flatMap((step) => [say('add', step), say('flush', step)]),
-    ...chains.flatMap((step) => (remade.has(keyOf(step)) ? [say('add', step), say('delete', step), declared(step)] : [declared(step), say('flush', step)])),
+    ...chains.flatMap((step) => (remade.has(keyOf(step)) ? [say('add', step), say('delete', step), declared(step)] : [again(step), say('flush', step)])),
     ...undone.filter(isSet).flatMap((step) => [declared(step), say('delete', step)]),
     ...declare(made.filter((step) => !isChain(step) || !inPlace(step))),
     ...made

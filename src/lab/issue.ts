@@ -1,5 +1,6 @@
 /** Mistakes put into words, each with its place. */
-import { type FieldError, fieldName, type Path } from '#api/validate.ts'
+import { fieldName } from '#api/field.ts'
+import type { FieldError, Path } from '#api/validate.ts'
 import type { Issue } from './lab.ts'
 import type { Place } from './yaml.ts'
 

@@ -68,6 +68,8 @@ live('a deleted tunnel is named with all that stood on it, and repair brings it 
 
 const vandalism: readonly (readonly [does: string, script: string, sees: readonly string[]])[] = [
   ['flushes nat', 'iptables -t nat -F; iptables -t nat -X', ['nat KUBE-SVC-WEB', 'nat POSTROUTING']],
+  ['lets drop what no rule decides', 'iptables -P FORWARD DROP; iptables -P OUTPUT DROP', ['filter FORWARD: policy ACCEPT', 'filter OUTPUT: policy ACCEPT']],
+  ['lets nftables drop what no rule decides', "nft 'chain ip sample in { policy drop ; }'", ['policy accept']],
   ['adds a rule to a chain', 'iptables -t nat -I KUBE-SVC-WEB -j RETURN', ['nat KUBE-SVC-WEB']],
   ['deletes the bridge', 'ip link del dev cni0', ['cni0']],
   ['deletes a Pod’s cable', 'ip link del dev veth0a', ['veth0a']],

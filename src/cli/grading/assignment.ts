@@ -9,9 +9,9 @@ import { filled, seedOf } from '#lab/params.ts'
 import { readLab } from '#lab/read.ts'
 import { readChecks } from '#probe/checks.ts'
 import type { CheckFile, Group, Probe } from '#probe/schema.ts'
-import { exercisesOf, findExercises, readOne } from '../exercises.ts'
+import { findExercises, readOne } from '../exercises.ts'
 import { type Io, stop, USAGE } from '../io.ts'
-import { checkFile, findLab, type LabPlace, labFiles, readCapped, show } from '../labs.ts'
+import { checkFile, exercisesOf, findLab, type LabPlace, labFiles, readCapped, show } from '../labs.ts'
 import { digestOf } from './submission.ts'
 
 export type Assignment = {
