@@ -28,4 +28,4 @@ function table(specs: readonly Json[]): string {
 test('who may talk to whom, for every example of the documentation and what is often got wrong', async () => {
   const told = Object.entries(CASES).map(([name, specs]) => `${name}\n\n${table(specs)}`)
   await expect(`${told.join('\n\n')}`).toMatchFileSnapshot('policies.txt')
-})
+}, 60_000)
