@@ -4,14 +4,23 @@ import { ask } from './world.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
-export async function kernelState(world: World, machine: string): Promise<unknown> {
+type Seen = { readonly driver: Pick<World['driver'], 'run'> }
+
+export async function kernelState(world: Seen, machine: string): Promise<unknown> {
+  return {
+    ...(await networkState(world, machine)),
+    files: sorted((await ask(world, machine, FILES)).split('\0')),
+    names: await ask(world, machine, ['hostname']),
+  }
+}
+
+/** Links, addresses, ways and rules of the machine and of each namespace on it, and its sets. */
+export async function networkState(world: Seen, machine: string): Promise<object> {
   const names = (await ask(world, machine, ['ls', '/run/netns'])).split('\n').filter((name) => name !== '')
   const spaces = await Promise.all([undefined, ...names].map(async (name) => [name ?? '', await spaceState(world, machine, name)] as const))
   return {
     spaces: Object.fromEntries(spaces),
     sets: sorted((await ask(world, machine, ['ipset', 'save'])).split('\n').map((line) => line.replace(/ (hashsize|bucketsize|initval) \S+/g, ''))),
-    files: sorted((await ask(world, machine, FILES)).split('\0')),
-    names: await ask(world, machine, ['hostname']),
   }
 }
 
@@ -22,7 +31,7 @@ const FILES = [
   ...['-printf', '%p %m\\0', '-exec', 'cat', '{}', ';'],
 ]
 
-async function spaceState(world: World, machine: string, space: string | undefined): Promise<object> {
+async function spaceState(world: Seen, machine: string, space: string | undefined): Promise<object> {
   const read = (...argv: string[]): Promise<string> => ask(world, machine, argv, space === undefined ? {} : { in: space })
   const table = async (...argv: string[]): Promise<Row[]> => JSON.parse((await read(...argv)) || '[]') as Row[]
   const [links, routes, neighbours, forwarding] = await Promise.all([

@@ -62,7 +62,7 @@ export const up = ({ driver }: World, ...machines: readonly Machine[]): Promise<
 
 type How = RunOptions & Pick<Run, 'in' | 'view' | 'stdin'>
 /** Options given, even none, lead on another way through a driver than no options. */
-export function run(world: World, name: string, argv: readonly string[], how: How = {}): Promise<Output> {
+export function run(world: { readonly driver: Pick<NodeDriver, 'run'> }, name: string, argv: readonly string[], how: How = {}): Promise<Output> {
   const { signal, timeoutMs, ...rest } = how
   const options = { ...(signal === undefined ? {} : { signal }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
   const command: Run = { kind: 'run', argv, does: [], ...rest }
@@ -70,7 +70,7 @@ export function run(world: World, name: string, argv: readonly string[], how: Ho
 }
 
 /** @throws when the program does not end with 0. */
-export async function ask(world: World, name: string, argv: readonly string[], how: How = {}): Promise<string> {
+export async function ask(world: Parameters<typeof run>[0], name: string, argv: readonly string[], how: How = {}): Promise<string> {
   const output = await run(world, name, argv, how)
   assert.equal(output.code, 0, `${name}: ${argv.join(' ')} ended with ${output.signal ?? output.code}: ${output.stderr}`)
   return output.stdout

@@ -8,6 +8,8 @@ export type Trial = {
   readonly try: string
   /** What to do when it fails. */
   readonly fix: string
+  /** Tried only where this program is. */
+  readonly with?: string
 }
 
 export type Outcome = {
@@ -44,6 +46,13 @@ const LOAD_BPF = `perl -e '
   my $code = pack("CCsl", 0xb7, 0, 0, 0) . pack("CCsl", 0x95, 0, 0, 0); my $license = "GPL\\0";
   my $attr = pack("LLQQLLQLL", 3, 2, unpack("Q", pack("P", $code)), unpack("Q", pack("P", $license)), 0, 0, 0, 0, 0);
   syscall($nr, 5, $attr, length $attr) >= 0 or die "$!\\n"' -MPOSIX`
+
+/** A kernel whose first program ends at once with 1, which it says in its last words; its memory is a file system of its own. */
+const BOOT_UML = `mount -t tmpfs -o size=104m tmpfs /dev/shm || exit
+said=$(TMPDIR=/dev/shm timeout 15 linux.uml mem=96M rootfstype=hostfs rootflags=/ ro con=null con0=null,fd:1 uml_dir=/dev/shm/ umid=doctor quiet init=/bin/false 2>&1)
+case $said in *exitcode=0x00000100*) exit 0 ;; esac
+echo "$said" | grep -E '^Kernel panic|ermission|not permitted|emory' | tail -n 1
+exit 1`
 
 export const trials: readonly Trial[] = [
   {
@@ -143,6 +152,14 @@ export const trials: readonly Trial[] = [
   },
   { id: 'netem', title: 'delay and loss (netem)', need: 'optional', try: 'tc qdisc add dev lo root netem delay 1ms', fix: module('sch_netem') },
   { id: 'bpf', title: 'eBPF programs', need: 'optional', try: LOAD_BPF, fix: 'run netlab as root: the kernel loads eBPF for nobody else' },
+  {
+    id: 'uml',
+    title: "a kernel of a lab's own boots (user-mode Linux)",
+    need: 'optional',
+    with: 'linux.uml',
+    try: BOOT_UML,
+    fix: 'it needs ptrace (sudo sysctl kernel.yama.ptrace_scope=1; in a container --cap-add SYS_PTRACE) and 100 MB of memory',
+  },
   { id: 'ipv6', title: 'IPv6', need: 'optional', try: 'sysctl -qw net.ipv6.conf.all.disable_ipv6=0', fix: 'boot without ipv6.disable=1' },
 ]
 

@@ -20,15 +20,16 @@ export async function diagnose(path: string | undefined, coredns: Outcome, root:
     run(['unshare', ...user, ...NAMESPACES, 'true']),
     root ? { code: 0, stdout: '', stderr: '' } : run(['unshare', ...user, '--map-auto', ...NAMESPACES, 'true']),
   ])
+  const tried = trials.filter((trial) => trial.with === undefined || hasProgram(trial.with, path))
   const mapped = range.code === 0 && !root ? [...user, '--map-auto'] : user
-  const kernel = plain.code === 0 ? await run(['unshare', ...mapped, ...NAMESPACES, 'sh'], scriptOf(trials)) : { code: 1, stdout: '', stderr: '' }
+  const kernel = plain.code === 0 ? await run(['unshare', ...mapped, ...NAMESPACES, 'sh'], scriptOf(tried)) : { code: 1, stdout: '', stderr: '' }
   const seen: Diagnosis = {
     programs: [...programs.map((program) => programOutcome(program, path, root)), coredns],
     user: [
       outcome('namespaces', root ? 'namespaces' : 'namespaces without root', plain, namespaceFix()),
       ...(root ? [] : [outcome('subuid', 'a range of user ids', range, subuidFix())]),
     ],
-    kernel: readOutcomes(trials, kernel.stdout),
+    kernel: readOutcomes(tried, kernel.stdout),
     required: [],
   }
   const broken = [...seen.programs, ...seen.user, ...seen.kernel].filter((each) => !each.works && isRequired(each.need, root))
