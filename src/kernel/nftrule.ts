@@ -75,7 +75,7 @@ function statement(words: Words): readonly Statement[] {
     words.next()
     return []
   }
-  if (words.take('counter')) return []
+  if (words.take('counter') || words.take('continue') || words.take('notrack')) return []
   // One packet is within any limit, and is not held up by being logged.
   if (words.take('log', 'group') || words.take('limit', 'rate')) {
     words.next()
@@ -109,16 +109,26 @@ function remember(words: Words): Statement {
   return { does: 'change', change: (seen) => seen.remembered.push(set) }
 }
 
+const BITS: Readonly<Record<string, (a: number, b: number) => number>> = {
+  ...{ and: (a, b) => a & b, or: (a, b) => a | b, xor: (a, b) => a ^ b },
+  ...{ '&': (a, b) => a & b, '|': (a, b) => a | b, '^': (a, b) => a ^ b },
+}
+
+/** A value, or the mark with one bit operation after the other. */
 function markChange(words: Words): Statement {
-  const ways = { and: (a: number, b: number) => a & b, or: (a: number, b: number) => a | b, xor: (a: number, b: number) => a ^ b }
-  const isChange = words.take('mark') || words.take('meta', 'mark')
-  const way = isChange ? ways[words.next() as keyof typeof ways] : (_: number, value: number) => value
-  if (way === undefined) words.refuse()
-  const value = Number(words.next())
+  const changes: ((mark: number) => number)[] = []
+  const change = (way: (a: number, b: number) => number): void => {
+    const value = Number(words.next())
+    changes.push((mark) => way(mark, value) >>> 0)
+  }
+  if (words.take('mark') || words.take('meta', 'mark')) {
+    do change(BITS[words.next()] ?? words.refuse())
+    while (words.peek() !== undefined && (words.peek() ?? '') in BITS)
+  } else change((_, value) => value)
   return {
     does: 'change',
     change: (seen) => {
-      seen.mark = way(seen.mark, value) >>> 0
+      for (const one of changes) seen.mark = one(seen.mark)
     },
   }
 }
@@ -160,6 +170,9 @@ function fieldOf(words: Words): Field {
   }
   if (words.take('meta', 'l4proto')) return (seen) => seen.proto
   if (words.take('ct', 'state')) return (seen) => seen.ctstate.toLowerCase()
+  if (words.take('ct', 'status')) return (seen) => (seen.isTranslated ? 'dnat' : 'none')
+  // The index of the device that leads back to the sender, or 0 when that is another one.
+  if (words.take('fib', 'saddr', '.', 'mark', '.', 'iif', 'oif')) return (seen) => (seen.inDev === seen.wayBack ? 1 : 0)
   if (words.take('iifname') || words.take('meta', 'iifname')) return (seen) => seen.inDev
   if (words.take('oifname') || words.take('meta', 'oifname')) return (seen) => seen.outDev
   if (words.take('fib', 'saddr', 'type')) return (seen) => typeOf(seen, seen.from)
@@ -169,7 +182,7 @@ function fieldOf(words: Words): Field {
     return (seen) => drawn(all, seen.draw)
   }
   if (words.take('mark') || words.take('meta', 'mark')) {
-    const mask = words.take('and') ? Number(words.next()) : 0xffffffff
+    const mask = words.take('and') || words.take('&') ? Number(words.next()) : 0xffffffff
     return (seen) => (seen.mark & mask) >>> 0
   }
   return words.refuse()
@@ -231,7 +244,8 @@ function isValue(text: string, value: Value): boolean {
   const range = parseCidr(text)
   const ip = parseIp(value)
   if (range !== undefined) return ip !== undefined && familyOf(range) === familyOf(ip) && contains(range, ip)
-  return text === value || (text.startsWith('"') && text.slice(1, -1) === value)
+  const name = text.startsWith('"') ? text.slice(1, -1) : text
+  return name === value || (name.endsWith('*') && value.startsWith(name.slice(0, -1)))
 }
 
 function refuse(rule: string, word: string): never {

@@ -46,7 +46,13 @@ const RULES: readonly (readonly [rule: string, matches: boolean, packet?: Partia
   ['fib saddr type local', true, { from: ip('192.168.0.10') }],
   ['fib daddr type != local', true],
   ['iifname "cni0"', true, { inDev: 'cni0' }],
+  ['iifname cni*', true, { inDev: 'cni0' }],
   ['oifname eth0', true],
+  ['fib saddr . mark . iif oif 0', false],
+  ['fib saddr . mark . iif oif 0', true, { inDev: 'cni0' }],
+  ['ct status != dnat', true],
+  ['meta mark & 0x4000 != 0', true, { mark: 0x4001 }],
+  ['continue', true],
   ['counter ip saddr 10.0.0.1 comment "is told"', true],
 ]
 
@@ -121,6 +127,7 @@ test.each([
   ['mark set mark or 0x10', '0x3f'],
   ['mark set mark and 0x10', '0x0'],
   ['mark set mark xor 0x2', '0x2d'],
+  ['meta mark set mark & 0xfffffff0 ^ 0x3', '0x23'],
   ['meta mark set 0x5', '0x5'],
 ])('%s on 0x2f makes %s', (rule, mark) => {
   expect(forwarded(`mark ${mark} drop`, { mark: 0x2f }, [hooked('m', 'prerouting', [rule], 'filter', '-150')])).toBe('drop')

@@ -89,7 +89,7 @@ export type KubeProxy =
   | (ProxyFlags & { readonly mode: 'ipvs'; readonly scheduler: Scheduler; readonly strictARP: boolean })
   | { readonly mode: 'none' }
 
-export type PolicyEngine = 'none' | 'calico' | 'kube-router' | 'kube-router-nftables'
+export type PolicyEngine = 'none' | 'calico' | 'calico-nftables' | 'kube-router' | 'kube-router-nftables'
 
 /** kube-proxy's flags that hold in every mode. */
 type ProxyFlags = {

@@ -6,7 +6,7 @@ import { type FieldError, type Path, without } from '#api/validate.ts'
 
 const API_VERSION = 'netlab.dev/v1'
 const CNI_NAMES = ['flannel-vxlan', 'host-gw', 'calico-bgp', 'calico-vxlan', 'none'] as const
-const POLICY_ENGINES = ['none', 'calico', 'kube-router', 'kube-router-nftables'] as const
+const POLICY_ENGINES = ['none', 'calico', 'calico-nftables', 'kube-router', 'kube-router-nftables'] as const
 const PROXY_MODES = ['iptables', 'nftables', 'ipvs', 'none'] as const
 
 const MTU_MIN = 576
@@ -87,7 +87,7 @@ const labFile = z.strictObject({
       policy: z
         .enum(POLICY_ENGINES)
         .optional()
-        .describe('who enforces NetworkPolicies; calico where it is the network (kube-router with proxy ipvs), else none'),
+        .describe('who enforces NetworkPolicies; where Calico is the network calico or, with proxy nftables, calico-nftables (kube-router with proxy ipvs); else none'),
       dns: z.enum(['coredns', 'none']).default('coredns').describe('who answers names of the cluster'),
       nameservers: z.array(address).default([]).describe("whom the machines' /etc/resolv.conf names, and so CoreDNS asks for names outside the cluster"),
       loadBalancer: z

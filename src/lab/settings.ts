@@ -73,11 +73,13 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
 }
 
 /** Calico's rules know Pods by their cables. IPVS hands packets from the node's INPUT to its OUTPUT, where these rules take them for the node's own. */
-function* policyOf(given: Spec['policy'], cni: Cni, proxy: KubeProxy): Judging<PolicyEngine> {
+function* policyOf(given: Spec['policy'], cni: Cni, { mode }: KubeProxy): Judging<PolicyEngine> {
   const path = ['spec', 'policy']
-  if (given === 'calico' && !isCalico(cni)) yield { path, says: `calico enforces policies where it is the network, and cni is ${cni.name}: take kube-router` }
-  else if (given === 'calico' && proxy.mode === 'ipvs') yield { path, says: 'calico does not see what IPVS forwards: with proxy ipvs take kube-router' }
-  return given ?? (!isCalico(cni) ? 'none' : proxy.mode === 'ipvs' ? 'kube-router' : 'calico')
+  if (given?.startsWith('calico') && !isCalico(cni))
+    yield { path, says: `calico enforces policies where it is the network, and cni is ${cni.name}: take kube-router` }
+  else if (given?.startsWith('calico') && mode === 'ipvs') yield { path, says: 'calico does not see what IPVS forwards: with proxy ipvs take kube-router' }
+  if (given !== undefined || !isCalico(cni)) return given ?? 'none'
+  return mode === 'ipvs' ? 'kube-router' : mode === 'nftables' ? 'calico-nftables' : 'calico'
 }
 
 /** Resolver libraries read no more of resolv.conf. */

@@ -15,6 +15,7 @@ describe.each([
   { engine: 'kube-router', cni: 'flannel-vxlan' },
   { engine: 'kube-router-nftables', cni: 'flannel-vxlan' },
   { engine: 'calico', cni: 'calico-bgp' },
+  { engine: 'calico-nftables', cni: 'calico-vxlan' },
 ])('policy $engine', ({ engine, cni }) => {
   const n = netlab()
   const folder = mkdtempSync(join(tmpdir(), 'netlab-holes-'))

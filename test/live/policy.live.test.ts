@@ -15,7 +15,9 @@ const ENGINES = [
   { engine: 'calico', cni: 'calico-bgp', proxy: 'iptables', cases: Object.keys(CASES) },
   { engine: 'kube-router', cni: 'flannel-vxlan', proxy: 'nftables', cases: SOME },
   { engine: 'kube-router-nftables', cni: 'flannel-vxlan', proxy: 'iptables', cases: SOME },
+  { engine: 'calico-nftables', cni: 'calico-vxlan', proxy: 'nftables', cases: Object.keys(CASES) },
   { engine: 'calico', cni: 'calico-vxlan', proxy: 'nftables', cases: SOME },
+  { engine: 'calico-nftables', cni: 'calico-bgp', proxy: 'iptables', cases: SOME },
   { engine: 'kube-router', cni: 'calico-bgp', proxy: 'iptables', cases: SOME },
 ] as const
 
@@ -65,7 +67,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
   })
 
   // The hole is one in iptables: nftables' own chains would refuse all the same.
-  if (engine !== 'kube-router-nftables')
+  if (!engine.endsWith('nftables'))
     test('a hole made by hand is seen by measuring', { timeout: 30_000 }, async () => {
       const { status } = await n.json('pod', 'b', '-n', 'y')
       const hole = ['FORWARD', '-s', status.podIP, '-j', 'ACCEPT']
@@ -127,7 +129,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     await apply(policies(CASES['policies add up'] ?? []))
     expect((await n.run('drift')).err).toBe('every kernel holds what the plan says')
     await forget()
-    const rules = engine === 'kube-router-nftables' ? 'nft list table ip kube-router-filter-ipv4' : 'iptables-save -t filter; ipset list -n'
-    expect((await n.sh('node-1', rules)).match(/KUBE-NWPLCY-[A-Z0-9]{16}|KUBE-(SRC|DST)-\w+|cali-[pg][io]-\S+|cali40[sn]:\S+/g)).toBe(null)
+    const rules = engine.endsWith('nftables') ? 'nft list ruleset' : 'iptables-save -t filter; ipset list -n'
+    expect((await n.sh('node-1', rules)).match(/KUBE-NWPLCY-[A-Z0-9]{16}|KUBE-(SRC|DST)-\w+|cali-[pg][io]-\S+|cali40[sn][:-]\S+/g)).toBe(null)
   })
 })

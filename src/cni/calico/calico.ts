@@ -56,21 +56,41 @@ function connect(pod: Pod, sandbox: string, mtu: number): readonly Step[] {
   ]
 }
 
-/** Between Pods addresses stay; what leaves all pools leaves as its node. */
-function natOutgoing({ podCIDR }: Cluster): readonly Step[] {
+const AS_ITS_NODE = 'a Pod that talks to the outside does so as its node, since nobody out there knows the way to Pods'
+const POOLS = {
+  'cali40all-ipam-pools': 'all Pod addresses: towards them nothing is rewritten',
+  'cali40masq-ipam-pools': 'the Pod addresses that are hidden from the outside',
+}
+
+/** Between Pods addresses stay; what leaves all pools leaves as its node. Felix writes all of its rules for one filter of the kernel. */
+const natOutgoing = (cluster: Cluster): readonly Step[] => (cluster.policy === 'calico-nftables' ? natByNftables(cluster) : natByIptables(cluster))
+
+function natByIptables({ podCIDR }: Cluster): readonly Step[] {
   const family = familyOf(podCIDR)
   const pools: readonly Cidr[] = [network(podCIDR)]
-  const set = (name: string, why: string): Step => ({ by, why, kind: 'ipset', name, type: 'hash:net', family, members: pools })
-  const chain = (name: string, why: string, rules: readonly string[]): Step => ({ by, why, kind: 'chain', family, table: 'nat', chain: name, rules })
-  const why = 'a Pod that talks to the outside does so as its node, since nobody out there knows the way to Pods'
+  const chain = (name: string, rules: readonly string[]): Step => ({ by, why: AS_ITS_NODE, kind: 'chain', family, table: 'nat', chain: name, rules })
   return [
-    set('cali40all-ipam-pools', 'all Pod addresses: towards them nothing is rewritten'),
-    set('cali40masq-ipam-pools', 'the Pod addresses that are hidden from the outside'),
-    chain('cali-nat-outgoing', why, [
-      '-m set --match-set cali40masq-ipam-pools src -m set ! --match-set cali40all-ipam-pools dst -j MASQUERADE --random-fully',
-    ]),
-    chain('cali-POSTROUTING', why, ['-j cali-nat-outgoing']),
-    { by, why, kind: 'jump', family, table: 'nat', chain: 'POSTROUTING', rule: '-j cali-POSTROUTING', place: 'first' },
+    ...Object.entries(POOLS).map(([name, why]): Step => ({ by, why, kind: 'ipset', name, type: 'hash:net', family, members: pools })),
+    chain('cali-nat-outgoing', ['-m set --match-set cali40masq-ipam-pools src -m set ! --match-set cali40all-ipam-pools dst -j MASQUERADE --random-fully']),
+    chain('cali-POSTROUTING', ['-j cali-nat-outgoing']),
+    { by, why: AS_ITS_NODE, kind: 'jump', family, table: 'nat', chain: 'POSTROUTING', rule: '-j cali-POSTROUTING', place: 'first' },
+  ]
+}
+
+/** Behind kube-proxy's chain, which stands at 100. */
+const NAT_PRIORITY = 110
+
+function natByNftables({ podCIDR }: Cluster): readonly Step[] {
+  const of = { by, kind: 'nft', family: familyOf(podCIDR), table: 'calico' } as const
+  const ip = of.family === 6 ? 'ip6' : 'ip'
+  const chain = (name: string, rule: string, declared = ''): Step => ({ ...of, why: AS_ITS_NODE, object: 'chain', name, declared, rules: [rule] })
+  const declared = `type ipv${of.family}_addr ; flags interval ;`
+  return [
+    { ...of, why: 'everything of Calico on this node', object: 'table', declared: '' },
+    ...Object.entries(POOLS).map(([name, why]): Step => ({ ...of, why, object: 'set', name, declared, elements: [network(podCIDR)] })),
+    chain('nat-cali-nat-outgoing', `${ip} saddr @cali40masq-ipam-pools ${ip} daddr != @cali40all-ipam-pools counter masquerade fully-random`),
+    chain('nat-cali-POSTROUTING', 'counter jump nat-cali-nat-outgoing'),
+    chain('nat-POSTROUTING', 'counter jump nat-cali-POSTROUTING', `type nat hook postrouting priority ${NAT_PRIORITY} ;`),
   ]
 }
 

@@ -3,7 +3,7 @@ import type { KubeObject } from '#api/kinds.ts'
 import { change } from '#kernel/compile.ts'
 import type { Step } from '#kernel/step.ts'
 import { prose } from '#kernel/text.ts'
-import type { Cni } from '#lab/lab.ts'
+import type { Cni, PolicyEngine } from '#lab/lab.ts'
 import { clusterWith, object, pod } from '#model/build.ts'
 import { calicoPolicy } from './calico.ts'
 
@@ -33,14 +33,18 @@ const own = policy('own', {
 })
 const deny = policy('deny', { ...ofWeb, policyTypes: ['Ingress'] })
 
-const programOf = (objects: readonly KubeObject[], at = 0): readonly Step[] => {
-  const cluster = clusterWith({ policy: 'calico', cni: BGP, nodePrefix: 26, objects: [...objects] })
+const programOf = (objects: readonly KubeObject[], at = 0, engine: PolicyEngine = 'calico'): readonly Step[] => {
+  const cluster = clusterWith({ policy: engine, cni: BGP, nodePrefix: 26, objects: [...objects] })
   return cluster.nodes.slice(at, at + 1).flatMap((node) => calicoPolicy.steps(cluster, node))
 }
 const chainsOf = (program: readonly Step[]): readonly string[] => program.flatMap((step) => (step.kind === 'chain' ? [step.chain] : []))
 
 test('a node judges its own workloads: by policies, by groups of them, by profiles', async () => {
   await expect(prose(programOf([web, client, far, own, deny]))).toMatchFileSnapshot('calico.test.txt')
+})
+
+test('with nftables the same is one table, and a look-up leads to a workload', async () => {
+  await expect(prose(programOf([web, client, far, own, deny], 0, 'calico-nftables'))).toMatchFileSnapshot('nftables.test.txt')
 })
 
 test('a policy is on the nodes of the Pods it selects and on no other', () => {

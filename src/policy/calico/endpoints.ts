@@ -9,23 +9,23 @@
  */
 import type { Step } from '#kernel/step.ts'
 import type { Cluster, Pod } from '#model/cluster.ts'
-import { type Family, familyOf } from '#net/net.ts'
 import { DIRECTIONS, type Direction, isolating, type Policy } from '../policy.ts'
 import { endpointChainName, groupChainName, policyChainName, profileChainName } from './names.ts'
-import { chain, clearMark, isClear, isSet, jump, MARK, notClear, type Rule, setMark } from './rules.ts'
+import { clearMark, isClear, isSet, jump, MARK, notClear, type Rule, setMark, type Writer } from './rules.ts'
 import { ownSelector } from './selectors.ts'
 
 /** Chains of Pods of one node, with the groups of policies and the profiles they ask. */
-export function endpointSteps(cluster: Cluster, local: readonly Pod[], family: Family): readonly Step[] {
+export function endpointSteps(cluster: Cluster, local: readonly Pod[], writer: Writer): readonly Step[] {
   const groups = local.flatMap((pod) =>
     DIRECTIONS.flatMap((direction) =>
       groupsOf(cluster, pod, direction)
         .filter(isChain)
-        .map((group) => groupChain(group, direction, family)),
+        .map((group) => groupChain(group, direction, writer)),
     ),
   )
-  const profiles = [...new Set(local.flatMap(profilesOf))].flatMap((profile) => DIRECTIONS.map((direction) => profileChain(profile, direction, family)))
-  return [...new Set([...groups, ...profiles]), ...local.flatMap((pod) => DIRECTIONS.map((direction) => endpointChain(cluster, pod, direction)))]
+  const profiles = [...new Set(local.flatMap(profilesOf))].flatMap((profile) => DIRECTIONS.map((direction) => profileChain(profile, direction, writer)))
+  const endpoints = local.flatMap((pod) => DIRECTIONS.map((direction) => endpointChain(cluster, pod, direction, writer)))
+  return [...new Set(groups), ...profiles, ...endpoints]
 }
 
 /** Policies in a row that select the same Pods. */
@@ -49,14 +49,14 @@ const isChain = ({ policies }: Group): boolean => policies.length > 1
 /** Asked after so many policies: has one decided? */
 const STRIDE = 5
 
-function groupChain({ selector, policies }: Group, direction: Direction, family: Family): Step {
+function groupChain({ selector, policies }: Group, direction: Direction, { chain, chainMax }: Writer): Step {
   const rules = policies.flatMap((policy, at): readonly Rule[] => {
-    const does = jump(policyChainName(policy, direction))
+    const does = jump(policyChainName(policy, direction, chainMax))
     if (at % STRIDE > 0) return [{ match: isClear(MARK.accept | MARK.pass), does }]
     return [...(at > 0 ? [{ comment: 'Return on verdict', match: notClear(MARK.accept | MARK.pass), does: jump('RETURN') }] : []), { does }]
   })
   const why = `policies for the same Pods: ${policies.map(({ namespace, name }) => `${namespace}/${name}`).join(', ')}`
-  return chain(groupChainName(selector, policies, direction), why, rules, { family })
+  return chain(groupChainName(selector, policies, direction), why, rules)
 }
 
 const namespaceProfile = ({ namespace }: Pod): string => `kns.${namespace}`
@@ -64,11 +64,11 @@ const accountProfile = ({ namespace, object }: Pod): string => `ksa.${namespace}
 const profilesOf = (pod: Pod): readonly string[] => [namespaceProfile(pod), accountProfile(pod)]
 
 /** A namespace's lets everything pass: that is what "no policy" means. A ServiceAccount's has labels and no rules. */
-function profileChain(profile: string, direction: Direction, family: Family): Step {
+function profileChain(profile: string, direction: Direction, { chain, chainMax }: Writer): Step {
   const comment = `Profile ${profile} ${direction}`
   const isOpen = profile.startsWith('kns.')
   const why = isOpen ? `Pods of namespace ${profile.slice(4)} that no policy isolates are open` : 'a ServiceAccount lets nothing pass by itself'
-  return chain(profileChainName(profile, direction), why, [{ comment, ...(isOpen ? { does: setMark(MARK.accept) } : {}) }], { family })
+  return chain(profileChainName(profile, direction, chainMax), why, [{ comment, ...(isOpen ? { does: setMark(MARK.accept) } : {}) }])
 }
 
 /** What a workload wraps itself would pass policies unseen. */
@@ -82,7 +82,7 @@ const encapsulated = ({ cni }: Cluster): readonly Rule[] => [
 ]
 const VXLAN_PORT = 4789
 
-function endpointChain(cluster: Cluster, pod: Pod, direction: Direction): Step {
+function endpointChain(cluster: Cluster, pod: Pod, direction: Direction, { chain, chainMax }: Writer): Step {
   const who = `${pod.namespace}/${pod.name}`
   const groups = groupsOf(cluster, pod, direction)
   const rules: readonly Rule[] = [
@@ -90,22 +90,22 @@ function endpointChain(cluster: Cluster, pod: Pod, direction: Direction): Step {
     { match: '-m conntrack --ctstate INVALID', does: jump('DROP') },
     { does: clearMark(MARK.accept | MARK.pass) },
     ...(direction === 'egress' ? encapsulated(cluster) : []),
-    ...(groups.length === 0 ? [] : tier(groups, direction)),
-    ...profilesOf(pod).flatMap((profile) => [{ does: jump(profileChainName(profile, direction)) }, returnIf('profile')]),
+    ...(groups.length === 0 ? [] : tier(groups, direction, chainMax)),
+    ...profilesOf(pod).flatMap((profile) => [{ does: jump(profileChainName(profile, direction, chainMax)) }, returnIf('profile')]),
     { comment: 'Drop if no profiles matched', does: jump('DROP') },
   ]
   const why =
     direction === 'ingress'
       ? `what goes to ${who} is judged here, by the policies that select it`
       : `what comes from ${who} is judged here, by the policies that select it`
-  return chain(endpointChainName(pod.hostDev, direction), why, rules, { family: familyOf(pod.ip) })
+  return chain(endpointChainName(pod.hostDev, direction, chainMax), why, rules)
 }
 
-const tier = (groups: readonly Group[], direction: Direction): readonly Rule[] => [
+const tier = (groups: readonly Group[], direction: Direction, chainMax: number): readonly Rule[] => [
   { comment: 'Start of tier default', does: clearMark(MARK.pass) },
   ...groups.flatMap((group): readonly Rule[] => {
     const [only] = group.policies
-    const name = isChain(group) || only === undefined ? groupChainName(group.selector, group.policies, direction) : policyChainName(only, direction)
+    const name = isChain(group) || only === undefined ? groupChainName(group.selector, group.policies, direction) : policyChainName(only, direction, chainMax)
     return [{ match: isClear(MARK.pass), does: jump(name) }, returnIf('policy')]
   }),
   { comment: 'End of tier default. Drop if no policies passed packet', match: isClear(MARK.pass), does: jump('DROP') },

@@ -2,6 +2,12 @@ import { expect, test } from 'vitest'
 import { groupChainName, limited, ruleHashes, setName, uniqueId } from './names.ts'
 import { ALL, peerSelector } from './selectors.ts'
 
+const hashes = (chain: string, rules: readonly string[]): readonly string[] =>
+  ruleHashes(
+    chain,
+    rules.map((rule) => `-A ${chain} HASH ${rule}`),
+  )
+
 test('a rule’s hash is Felix’s own: of its text, of what stands above it and of its chain', () => {
   const forward = [
     '--jump MARK --set-mark 0/0xe0000',
@@ -12,9 +18,9 @@ test('a rule’s hash is Felix’s own: of its text, of what stands above it and
     '--jump cali-cidr-block',
   ]
   expect([
-    ruleHashes('cali-FORWARD', forward),
-    ruleHashes('FORWARD', ['--jump cali-FORWARD']),
-    ruleHashes('FORWARD*appends*', [
+    hashes('cali-FORWARD', forward),
+    hashes('FORWARD', ['--jump cali-FORWARD']),
+    hashes('FORWARD*appends*', [
       '-m comment --comment "Policy explicitly accepted packet." -m mark --mark 0x10000/0x10000 --jump ACCEPT',
       '--jump MARK --set-mark 0x10000/0x10000',
     ]),
@@ -36,10 +42,10 @@ test('a set is named after the selector whose Pods are in it', () => {
 })
 
 test('a name that does not fit a chain’s is a hash of it', () => {
-  expect([limited('cali-pri-', 'ksa.default.default'), limited('cali-pi-', 'knp/shop/allow-from-frontend'), limited('cali-pi-', 'knp/x/web')]).toEqual([
-    'cali-pri-ksa.default.default',
-    expect.stringMatching(/^cali-pi-_[\w-]{19}$/),
-    'cali-pi-knp/x/web',
-  ])
+  expect([
+    limited('cali-pri-', 'ksa.default.default', 28),
+    limited('cali-pi-', 'knp/shop/allow-from-frontend', 28),
+    limited('cali-pi-', 'knp/x/web', 28),
+  ]).toEqual(['cali-pri-ksa.default.default', expect.stringMatching(/^cali-pi-_[\w-]{19}$/), 'cali-pi-knp/x/web'])
   expect(groupChainName('all()', [], 'ingress')).toHaveLength(28)
 })

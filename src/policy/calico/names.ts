@@ -7,9 +7,10 @@ import type { Direction, Policy } from '../policy.ts'
 
 export const by = 'policy/calico'
 
-/** A chain of iptables has at most so many letters, a set of ipset at most so many. */
-const CHAIN_MAX = 28
+/** A set of ipset has at most so many letters. */
 const SET_MAX = 31
+/** Groups have no other name. */
+const GROUP_MAX = 28
 const RULE_HASH = 16
 
 const utf8 = new TextEncoder()
@@ -18,10 +19,10 @@ const base64 = (bytes: Uint8Array): string => base64urlnopad.encode(bytes)
 /** Says that what follows is a hash. */
 const SHORTENED = '_'
 
-export function limited(prefix: string, name: string): string {
+export function limited(prefix: string, name: string, max: number): string {
   const whole = prefix + name
-  if (whole.length < CHAIN_MAX || (whole.length === CHAIN_MAX && !name.startsWith(SHORTENED))) return whole
-  return `${prefix}${SHORTENED}${base64(sha256(utf8.encode(name)))}`.slice(0, CHAIN_MAX)
+  if (whole.length < max || (whole.length === max && !name.startsWith(SHORTENED))) return whole
+  return `${prefix}${SHORTENED}${base64(sha256(utf8.encode(name)))}`.slice(0, max)
 }
 
 type Way = { readonly [D in Direction]: string }
@@ -32,15 +33,16 @@ const PROFILE: Way = { ingress: 'cali-pri-', egress: 'cali-pro-' }
 const ENDPOINT: Way = { ingress: 'cali-tw-', egress: 'cali-fw-' }
 export const DISPATCH: Way = { ingress: 'cali-to-wl-dispatch', egress: 'cali-from-wl-dispatch' }
 
-export const policyChainName = ({ namespace, name }: Policy, direction: Direction): string => limited(POLICY[direction], `knp/${namespace}/${name}`)
-export const profileChainName = (profile: string, direction: Direction): string => limited(PROFILE[direction], profile)
-export const endpointChainName = (dev: IfName, direction: Direction): string => limited(ENDPOINT[direction], dev)
+export const policyChainName = ({ namespace, name }: Policy, direction: Direction, max: number): string =>
+  limited(POLICY[direction], `knp/${namespace}/${name}`, max)
+export const profileChainName = (profile: string, direction: Direction, max: number): string => limited(PROFILE[direction], profile, max)
+export const endpointChainName = (dev: IfName, direction: Direction, max: number): string => limited(ENDPOINT[direction], dev, max)
 
 /** Policies in a row that select the same Pods. */
 export function groupChainName(selector: string, policies: readonly Policy[], direction: Direction): string {
   const said = policies.map(({ name, namespace }) => `{Name: ${name}, Namespace: ${namespace}, Kind: KubernetesNetworkPolicy}`)
   const lines = [selector, direction === 'ingress' ? 'inbound' : 'outbound', `${policies.length}`, ...said]
-  return `${GROUP[direction]}${base64(sha3_224(utf8.encode(lines.map((line) => `${line}\n`).join(''))))}`.slice(0, CHAIN_MAX)
+  return `${GROUP[direction]}${base64(sha3_224(utf8.encode(lines.map((line) => `${line}\n`).join(''))))}`.slice(0, GROUP_MAX)
 }
 
 /** `s:…` of a selector, `n:…` of a named port. */
@@ -51,7 +53,7 @@ export const setName = (family: 4 | 6, id: string): string => `cali${family}0${i
 export function ruleHashes(chain: string, rules: readonly string[]): readonly string[] {
   let hash = sha224(utf8.encode(chain))
   return rules.map((rule) => {
-    hash = sha224(new Uint8Array([...hash, ...utf8.encode(`-A ${chain} HASH ${rule}`.trimEnd())]))
+    hash = sha224.create().update(hash).update(utf8.encode(rule)).digest()
     return base64(hash).slice(0, RULE_HASH)
   })
 }

@@ -10,18 +10,18 @@ import { addresses } from '../matches.ts'
 import { podIndex } from '../pods.ts'
 import { type Direction, HIGHEST_PORT, numberOf, type Peer, type Policy, type Port, type Protocol } from '../policy.ts'
 import { policyChainName, setName, uniqueId } from './names.ts'
-import { chain, clearMark, isSet, jump, MARK, type Rule, set, setMark } from './rules.ts'
+import { clearMark, isSet, jump, MARK, type Rule, setMark, type Writer } from './rules.ts'
 import { ALL, peerSelector } from './selectors.ts'
 
-type About = { readonly cluster: Cluster; readonly policy: Policy; readonly direction: Direction; readonly family: Family; readonly sets: Map<string, Step> }
+type About = { readonly cluster: Cluster; readonly direction: Direction; readonly writer: Writer; readonly sets: Map<string, Step> }
 
 /** The chain, and the sets its rules ask. */
-export function policySteps(cluster: Cluster, policy: Policy, direction: Direction, family: Family): readonly Step[] {
+export function policySteps(cluster: Cluster, policy: Policy, direction: Direction, writer: Writer): readonly Step[] {
   const sets = new Map<string, Step>()
-  const about = { cluster, policy, direction, family, sets }
+  const about = { cluster, direction, writer, sets }
   const all = (policy[direction] ?? []).flatMap(({ peers, ports }) =>
     protocolsOf(ports).flatMap((wish) =>
-      (peers === 'all' ? [undefined] : peers.filter((peer) => isOf(family, peer))).flatMap((peer) => lines(about, peer, wish)),
+      (peers === 'all' ? [undefined] : peers.filter((peer) => isOf(writer.family, peer))).flatMap((peer) => lines(about, peer, wish)),
     ),
   )
   // At the end of a chain a packet returns by itself.
@@ -29,10 +29,8 @@ export function policySteps(cluster: Cluster, policy: Policy, direction: Directi
   const who = `${policy.namespace}/${policy.name}`
   const [first = {}, ...others] = last
   const why = `what ${who} lets ${direction === 'ingress' ? 'into' : 'out of'} its Pods`
-  return [
-    ...sets.values(),
-    chain(policyChainName(policy, direction), why, [{ ...first, comment: `KubernetesNetworkPolicy ${who} ${direction}` }, ...others], { family }),
-  ]
+  const rules = [{ ...first, comment: `KubernetesNetworkPolicy ${who} ${direction}` }, ...others]
+  return [...sets.values(), writer.chain(policyChainName(policy, direction, writer.chainMax), why, rules)]
 }
 
 const isOf = (family: Family, peer: Peer): boolean => peer.kind === 'pods' || familyOf(peer.cidr) === family
@@ -112,14 +110,14 @@ function inPieces(ranges: readonly Range[]): readonly (readonly Range[])[] {
 
 type Pods = Extract<Peer, { kind: 'pods' }>
 
-function podSet({ family, sets }: About, { where, selector, pods }: Pods): string {
+function podSet({ writer: { family, set }, sets }: About, { where, selector, pods }: Pods): string {
   const name = setName(family, uniqueId('s', peerSelector(where)))
-  sets.set(name, set(name, `addresses of Pods: ${selector}`, { family, type: 'hash:net', members: addresses(pods, family) }))
+  sets.set(name, set(name, `addresses of Pods: ${selector}`, 'hash:net', addresses(pods, family)))
   return name
 }
 
 /** Each Pod that has the name, with the number it gives it: of those chosen, or of all. */
-function namedPort({ cluster, family, sets }: About, port: { readonly protocol: Protocol; readonly name: string }, chosen?: Pods): string {
+function namedPort({ cluster, writer: { family, set }, sets }: About, port: { readonly protocol: Protocol; readonly name: string }, chosen?: Pods): string {
   const selector = uniqueId('s', chosen === undefined ? ALL : peerSelector(chosen.where))
   const proto = port.protocol.toLowerCase()
   const name = setName(family, uniqueId('n', `${selector},${proto},${port.name}`))
@@ -129,7 +127,7 @@ function namedPort({ cluster, family, sets }: About, port: { readonly protocol: 
   }
   const members = [...new Set((chosen?.pods ?? podIndex(cluster).all).flatMap(member))]
   const whose = chosen === undefined ? 'all Pods' : chosen.selector
-  sets.set(name, set(name, `where port ${port.name} is at ${whose}`, { family, type: 'hash:ip,port', members }))
+  sets.set(name, set(name, `where port ${port.name} is at ${whose}`, 'hash:ip,port', members))
   return name
 }
 
