@@ -84,10 +84,7 @@ const labFile = z.strictObject({
       serviceCIDR: range.default('10.96.0.0/12').describe('addresses of Services'),
       cni: z.union([cniName, cniOptions]).default('flannel-vxlan').describe('who connects the Pods'),
       proxy: z.union([proxyMode, proxyOptions]).default('iptables').describe('who leads Service addresses to Pods'),
-      policy: z
-        .enum(POLICY_ENGINES)
-        .optional()
-        .describe('who enforces NetworkPolicies; where Calico is the network calico or, with proxy nftables, calico-nftables (kube-router with proxy ipvs); else none'),
+      policy: z.enum(POLICY_ENGINES).optional().describe('who enforces NetworkPolicies; where Calico is the network it is Calico, else none'),
       dns: z.enum(['coredns', 'none']).default('coredns').describe('who answers names of the cluster'),
       nameservers: z.array(address).default([]).describe("whom the machines' /etc/resolv.conf names, and so CoreDNS asks for names outside the cluster"),
       loadBalancer: z
