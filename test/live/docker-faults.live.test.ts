@@ -12,6 +12,8 @@ import { home, netlab, type Said, until } from '../support/netlab.ts'
 const SMALL = join(home, 'test/support/labs/small')
 const LAB = 'flannel-vxlan'
 const DEBIAN = 'debian:bookworm-20250520-slim'
+/** Room for the image of nodes and for what it is unpacked from, and one range, which Docker's own bridge takes. */
+const POOR = { room: 800, settings: ['--default-address-pool', 'base=10.213.0.0/24,size=24'] }
 const n = netlab()
 afterAll(n.clean)
 
@@ -42,7 +44,7 @@ if (process.getuid?.() === 0) {
   const nothing = { containers: [], networks: [] }
 
   beforeAll(async () => {
-    own = await ownDockerd()
+    own = await ownDockerd(POOR)
     run = at(own.host)
     await own.start()
   })

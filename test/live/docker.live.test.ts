@@ -5,6 +5,7 @@ import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { whyNoDocker } from '../driver/docker.ts'
 import { home, netlab, stateOf, until } from '../support/netlab.ts'
+import { terminal } from '../support/terminal.ts'
 
 const LAB = 'flannel-vxlan'
 const BUILD_MS = 900_000
@@ -69,11 +70,70 @@ if (why !== undefined) {
     expect(await held(LAB)).toBe(0)
   })
 
-  test('a lab of Services holds on containers as well', { timeout: 180_000 }, async () => {
-    await n.ok('up', 'services-nftables', '--driver', 'docker')
-    await n.ok('check', 'services-nftables')
+  test.each(['services-iptables', 'services-nftables', 'calico-bgp'])('%s holds on containers as well', { timeout: 240_000 }, async (lab) => {
+    await n.ok('up', lab, '--driver', 'docker')
+    await n.ok('check', lab)
     await n.ok('down')
-    await nothingOf('services-nftables')
+    await nothingOf(lab)
+  })
+
+  test('nodes join, stop, start and leave as containers', { timeout: 180_000 }, async () => {
+    await n.ok('up', SMALL, '--driver', 'docker')
+    const machines = async () =>
+      (await docker('ps', '--filter', ofLab('small')[1] ?? '', '--format', '{{.Names}}')).map((name) => name.replace('netlab_small_', '')).sort()
+    const web = () => n.run('exec', 'node-3', '--', 'curl', '-sm', '3', 'http://10.244.0.2:8080/hostname')
+    await n.ok('node', 'add', 'node-3')
+    const joined = [await machines(), (await web()).out]
+    await n.ok('node', 'stop', 'node-2')
+    const stopped = [await machines(), (await n.run('exec', 'node-2', '--', 'true')).code === 0]
+    await n.ok('node', 'start', 'node-2')
+    const started = [await machines(), (await n.run('exec', 'node-2', '--', 'hostname')).out]
+    await n.ok('node', 'rm', 'node-3')
+    const left = [await machines(), await n.ok('drift')]
+    expect({ joined, stopped, started, left }).toEqual({
+      joined: [['', 'node-1', 'node-2', 'node-3'], 'web'],
+      stopped: [['', 'node-1', 'node-3'], false],
+      started: [['', 'node-1', 'node-2', 'node-3'], 'node-2'],
+      left: [['', 'node-1', 'node-2'], 'every kernel holds what the plan says'],
+    })
+  })
+
+  test('terminals, logs that are followed, packets and the dashboard are as on any lab', { timeout: 180_000 }, async () => {
+    await n.ok('up', SMALL, '--driver', 'docker')
+    const screen = await terminal(100, 30, { NETLAB_STATE: n.root })
+    try {
+      await screen.type('./netlab shell web\n')
+      await screen.shows(/web:.*#/)
+      await screen.type('stty size; exit 3\n')
+      await screen.shows('30 100')
+      await screen.type('clear; echo "with $?"\n')
+      await screen.shows('with 3')
+      await screen.type('clear; ./netlab dash\n')
+      await screen.shows(/\bnode-2\b[^\n]*✓ ready/)
+      await screen.keys('q')
+      await screen.shows(/^ready\$/m)
+      await screen.type('clear; ./netlab logs -f web | grep --line-buffered GET\n')
+      await until(
+        async () => {
+          await n.run('exec', 'node-2', '--', 'curl', '-s', 'http://10.244.0.2:8080/hostname')
+          return screen.screen()
+        },
+        (seen) => seen.includes('GET /hostname 200'),
+      )
+    } finally {
+      await screen.close()
+    }
+    const capture = n.run('capture', 'node-1/flannel.1', 'icmp', '-c', '1')
+    let done = false
+    void capture.then(() => {
+      done = true
+    })
+    await until(
+      () => n.run('exec', 'node-2', '--', 'ping', '-c', '1', '-W', '1', '10.244.0.2'),
+      () => done,
+      30_000,
+    )
+    expect((await capture).out).toContain('10.244.1.0 > 10.244.0.2: ICMP echo request')
   })
 
   test.each([200, 500, 900, 1_500, 2_500])('kill -9 of the command line %i ms into up leaves nothing', async (ms) => {

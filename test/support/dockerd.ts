@@ -18,15 +18,12 @@ export type Dockerd = {
   readonly end: () => Promise<void>
 }
 
-/** Room for the image of nodes and for what it is unpacked from. */
-const MEGABYTES = 800
-
-/** Only root can have one. Its networks find no free range but those they bring themselves. */
-export async function ownDockerd(): Promise<Dockerd> {
+/** Only root can have one. `room`: for images, in MiB; `settings`: more flags of dockerd. */
+export async function ownDockerd({ room, settings = [] }: { readonly room: number; readonly settings?: readonly string[] }): Promise<Dockerd> {
   // .ci/run's own Docker is called like this too: what it mounts is nobody's left-over
   const folder = mkdtempSync(join(tmpdir(), 'netlab-docker.'))
   const host = `unix://${join(folder, 'docker.sock')}`
-  const script = `mkdir ${folder}/data && mount -t tmpfs -o size=${MEGABYTES}m dockerd ${folder}/data && echo here && exec tini -- sleep infinity`
+  const script = `mkdir ${folder}/data && mount -t tmpfs -o size=${room}m dockerd ${folder}/data && echo here && exec tini -- sleep infinity`
   const keeper = spawn('unshare', ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
@@ -41,8 +38,7 @@ export async function ownDockerd(): Promise<Dockerd> {
     sh,
     async start() {
       const flags = ['--data-root', `${folder}/data`, '--exec-root', `${folder}/exec`, '--pidfile', `${folder}/pid`, '--host', host]
-      const pools = ['--default-address-pool', 'base=10.213.0.0/24,size=24']
-      spawn('nsenter', [...inside, 'dockerd', ...flags, ...pools], { stdio: 'ignore' })
+      spawn('nsenter', [...inside, 'dockerd', ...flags, ...settings], { stdio: 'ignore' })
       await until(
         () =>
           docker('version').then(

@@ -39,6 +39,7 @@ export const programs: readonly Program[] = [
   { name: 'ipvsadm', package: 'ipvsadm', need: 'optional', uses: "shows kube-proxy's IPVS tables in later labs" },
   { name: 'linux.uml', package: 'user-mode-linux', need: 'optional', uses: "is a kernel of the lab's own, for what this one lacks (--kernel uml)" },
   { name: 'docker', package: 'docker.io', need: 'optional', uses: 'makes nodes of containers (--driver docker)' },
+  { name: 'docker-compose', package: 'docker-compose', need: 'optional', uses: 'runs netlab itself in one container (docker-compose.yml)' },
   { name: 'mmdebstrap', package: 'mmdebstrap', need: 'optional', uses: 'makes the base of their image where no registry answers' },
   { name: 'bird', package: 'bird2', need: 'optional', uses: 'speaks BGP on the nodes of Calico labs' },
   { name: 'tmux', package: 'tmux', need: 'optional', uses: 'is the terminal that tests of netlab dash look at' },
