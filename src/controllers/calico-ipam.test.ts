@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Cni } from '#lab/lab.ts'
 import { labWith } from '#model/build.ts'
-import { cidr } from '#net/net.ts'
+import { cidr, ip } from '#net/net.ts'
 import { scene } from './scene.ts'
 
 const BGP: Cni = { name: 'calico-bgp', blockSize: 30, asn: 64512, peers: [], routeReflectors: [], bfd: false, gracefulRestart: false }
@@ -18,6 +18,21 @@ test('a node takes a block when its first Pod comes, and another, behind those o
     [undefined, undefined],
     ['10.244.0.0/30,10.244.0.8/30', '10.244.0.4/30'],
     ['10.244.0.0', '10.244.0.1', '10.244.0.2', '10.244.0.3', '10.244.0.8', '10.244.0.4'],
+  ])
+})
+
+test('a node begins with the blocks that the lab gives it, and no other node takes them', () => {
+  const nodes = ['node-1', 'node-2'].map((name, at) => ({
+    name,
+    ip: ip(`192.168.0.1${at}`),
+    labels: {},
+    ...(at === 1 ? { blocks: [cidr('10.244.0.0/30')] } : {}),
+  }))
+  const { apply, all } = scene({ ...lab('10.244.0.0/24'), nodes })
+  for (const node of ['node-1', 'node-2']) apply('Pod', { metadata: { name: node }, spec: on(node) })
+  expect([all('Node').map(({ metadata }) => metadata.annotations['netlab.dev/calico-blocks']), all('Pod').map(({ status }) => status.podIP)]).toEqual([
+    ['10.244.0.4/30', '10.244.0.0/30'],
+    ['10.244.0.4', '10.244.0.0'],
   ])
 })
 

@@ -3,6 +3,7 @@ import { KUBERNETES } from '#api/discovery.ts'
 import type { KubeObject } from '#api/kinds.ts'
 import type { Lab, LabNode } from '#lab/lab.ts'
 import { controlPlaneOf, podRangeOf, vtepMac } from '#model/addresses.ts'
+import { BLOCKS } from '#model/blocks.ts'
 import { type Cidr, contains, familyOf, hostPort, type Ip, nthIp, prefixOf, withPrefix } from '#net/net.ts'
 import { corednsObjects } from './coredns.ts'
 import { keyOf, object } from './objects.ts'
@@ -25,7 +26,7 @@ const namespace = (name: string): KubeObject =>
   object('Namespace', { metadata: { name, labels: { 'kubernetes.io/metadata.name': name } }, spec: { finalizers: ['kubernetes'] } })
 
 /** A Node as its kubelet registers it, with the lease that flannel wrote into its annotations. */
-function nodeObject(lab: Lab, { name, ip, labels, zone }: LabNode, o: { readonly now: string; readonly index: number }): KubeObject {
+function nodeObject(lab: Lab, { name, ip, labels, zone, blocks = [] }: LabNode, o: { readonly now: string; readonly index: number }): KubeObject {
   const podCIDR = podRangeOf(lab, o.index)
   const ready = { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
   return object('Node', {
@@ -37,7 +38,7 @@ function nodeObject(lab: Lab, { name, ip, labels, zone }: LabNode, o: { readonly
         ...(zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone }),
         ...labels,
       },
-      annotations: annotationsOf(lab, { ip, podCIDR }),
+      annotations: { ...annotationsOf(lab, { ip, podCIDR }), ...(blocks.length === 0 ? {} : { [BLOCKS]: blocks.join(',') }) },
     },
     spec: { podCIDR, podCIDRs: [podCIDR] },
     status: {

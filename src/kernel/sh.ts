@@ -17,7 +17,7 @@ export function script(program: NodeProgram, machine: string): string {
   const after = steps.filter((step) => step.kind === 'file' || step.kind === 'process')
   return `${[
     '#!/bin/sh',
-    `# ${machine} by hand: a bare machine whose wire eth0 is up and addressed becomes what the plan says.`,
+    `# ${machine} by hand: a bare machine whose wires are up and addressed becomes what the plan says.`,
     'set -eu',
     ...remarked(before, ipv6),
     ...restores(steps.filter(isRule)),

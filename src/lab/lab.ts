@@ -39,6 +39,8 @@ export type LabNode = {
   readonly zone?: string
   /** Which share of podCIDR the node has, counted from 0; its place in the list when not said. Only nodes that came or stayed while others left say it. */
   readonly share?: number
+  /** Blocks of Pod addresses that are its own before its first Pod comes; only with Calico. */
+  readonly blocks?: readonly Cidr[]
 }
 export type LabHost = { readonly name: string; readonly ip: Ip; readonly dns?: DnsServer }
 /** A name server outside the cluster, authoritative for these zones; of every other name it says that it does not exist. */

@@ -19,6 +19,8 @@ export type Machine = {
   readonly labels: LabNode['labels']
   readonly zone?: string
   readonly dns?: DnsServer
+  /** Of a node, as written. */
+  readonly blocks?: readonly string[]
   /** The field of the address, where that is not `ip`; only routers have another. */
   readonly port?: Path
 }
@@ -38,8 +40,8 @@ export function* nodesOf(given: Spec['nodes'], range: Cidr | undefined): Judging
     yield* labels(item.labels, [...path, 'labels'])
     if (item.zone !== undefined) yield* named(labelValue, item.zone, [...path, 'zone'])
     const ip = item.ip === undefined ? next(range ?? rangeAround(read[0]?.ip), i) : yield* addressOf(item.ip, [...path, 'ip'])
-    const zone = item.zone === undefined ? {} : { zone: item.zone }
-    read.push({ path, name: (yield* nameOf(item.name, path)) ?? '', labels: item.labels, ...zone, ...(ip === undefined ? {} : { ip }) })
+    const extra = { ...(item.zone === undefined ? {} : { zone: item.zone }), ...(item.blocks === undefined ? {} : { blocks: item.blocks }) }
+    read.push({ path, name: (yield* nameOf(item.name, path)) ?? '', labels: item.labels, ...extra, ...(ip === undefined ? {} : { ip }) })
   }
   const first = read.findIndex(({ ip }, i) => ip === undefined && items[i]?.ip === undefined)
   if (first >= 0)

@@ -25,7 +25,17 @@ const name = text.meta({ pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$', maxLength: 
 const asn = z.int().min(1).max(ASN_MAX)
 const nodeCount = z.int().min(1).max(NODES_MAX)
 const nodeList = z
-  .array(z.strictObject({ name: name.optional(), ip: address.optional(), labels: labels.default({}), zone: text.optional() }).meta({ required: ['name'] }))
+  .array(
+    z
+      .strictObject({
+        name: name.optional(),
+        ip: address.optional(),
+        labels: labels.default({}),
+        zone: text.optional(),
+        blocks: z.array(range).min(1).optional(),
+      })
+      .meta({ required: ['name'] }),
+  )
   .min(1)
 const cniName = z.enum(CNI_NAMES)
 const cniOptions = z.strictObject({

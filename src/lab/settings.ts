@@ -3,6 +3,7 @@ import { labels, named } from '#api/judge.ts'
 import { dnsLabel } from '#api/names.ts'
 import type { Path } from '#api/validate.ts'
 import { type Cidr, cidr, type Ip, parseCidr } from '#net/net.ts'
+import { blocksOf } from './blocks.ts'
 import { cniOf, isCalico } from './cni.ts'
 import type { Cni, KubeProxy, Lab, LabHost, LabNode, PolicyEngine } from './lab.ts'
 import { defaultSegments, hostsOf, type Machine, nodesOf, oneName, onOneSegment, placed, segmentsOf } from './machines.ts'
@@ -50,6 +51,7 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
   const cni = yield* cniOf(spec.cni, { nodes, routers: underlay.routers })
   if (isCalico(cni) && spec.nodeCIDRMaskSize !== undefined)
     yield { path: ['spec', 'nodeCIDRMaskSize'], says: `cni ${cni.name} gives nodes blocks of addresses; say how large they are with spec.cni.blockSize` }
+  const blocks = podCIDR === undefined ? [] : yield* blocksOf(nodes, cni, podCIDR)
   const nodePrefix = isCalico(cni) ? cni.blockSize : (spec.nodeCIDRMaskSize ?? NODE_PREFIX)
   const prefixPath = ['spec', spec.nodeCIDRMaskSize === undefined || isCalico(cni) ? 'podCIDR' : 'nodeCIDRMaskSize']
   const setting = isCalico(cni) ? 'cni.blockSize' : 'nodeCIDRMaskSize'
@@ -67,7 +69,7 @@ export function* judge({ metadata, spec }: LabFile, written: (path: Path) => boo
     ...new Set([...spec.needs, ...(proxy.mode === 'ipvs' ? IPVS_NEEDS : []), ...(cni.name === 'calico-bgp' || routers.length > 0 ? ['bird'] : [])]),
   ]
   const { name, labels: own } = { ...metadata, name: metadata.name }
-  const places = { nodes: nodes.flatMap(machine), hosts: hosts.flatMap(host), underlay }
+  const places = { nodes: nodes.flatMap((node, at) => machine(node, blocks[at] ?? [])), hosts: hosts.flatMap(host), underlay }
   const names = { dns, nameservers, balancerPools: pools.map((pool) => pool.pool) }
   return { ...known, settings: { name, labels: own, ...places, podCIDR, nodePrefix, serviceCIDR, cni, proxy, policy, ...names, needs, driver, kernel } }
 }
@@ -98,7 +100,8 @@ function* nameserversOf(given: Spec['nameservers']): Judging<readonly Ip[]> {
 
 const host = ({ name, ip, dns }: Machine): readonly LabHost[] => (ip === undefined ? [] : [{ name, ip, ...(dns === undefined ? {} : { dns }) }])
 
-const machine = ({ path: _, dns: __, ip, ...rest }: Machine): readonly LabNode[] => (ip === undefined ? [] : [{ ...rest, ip }])
+const machine = ({ name, ip, labels: own, zone }: Machine, blocks: readonly Cidr[]): readonly LabNode[] =>
+  ip === undefined ? [] : [{ name, ip, labels: own, ...(zone === undefined ? {} : { zone }), ...(blocks.length === 0 ? {} : { blocks }) }]
 
 const clusterRanges = (podCIDR: Cidr | undefined, serviceCIDR: Cidr | undefined): readonly Range[] =>
   [

@@ -98,6 +98,9 @@ test.each<[names: string, probe: string, verdict: string, observed: string]>([
   ['interface missing', 'interface: {at: pod/client, dev: eth1}', 'fail', 'no device eth1'],
   ['route', 'route: {node: node-1, dst: 10.244.1.0/24, dev: flannel.1, via: 10.244.1.0, onlink: true}', 'pass', 'there is such a route to 10.244.1.0/24'],
   ['route', 'route: {node: node-1, dst: 10.244.1.0/24, dev: eth0, via: 192.168.0.11}', 'fail', 'dev is flannel.1, via is 10.244.1.0'],
+  ['route several', 'route: {node: node-1, dst: 10.244.0.128/26, via: [172.16.21.1, 172.16.11.1]}', 'pass', 'there is such a route to 10.244.0.128/26'],
+  ['route several', 'route: {node: node-1, dst: 10.244.0.128/26, via: 172.16.21.1}', 'fail', 'via is 172.16.11.1 and 172.16.21.1'],
+  ['route several', 'route: {node: node-1, dst: 10.244.0.0/26, via: [192.168.1.11, 192.168.1.12]}', 'fail', 'via is 192.168.1.11'],
   ['route', 'route: {node: node-1, dst: 10.244.7.0/24}', 'fail', 'no route to 10.244.7.0/24'],
   ['route', 'route: {node: node-1, dst: 10.244.1.0/24, dev: eth0, absent: true}', 'pass', 'dev is flannel.1'],
   [

@@ -1,5 +1,5 @@
 #!/bin/sh
-# node-1 by hand: a bare machine whose wire eth0 is up and addressed becomes what the plan says.
+# node-1 by hand: a bare machine whose wires are up and addressed becomes what the plan says.
 set -eu
 
 # kubelet: a node forwards between its Pods and the world
