@@ -60,13 +60,13 @@ export async function scale(): Promise<Chapter> {
         compared(seen, 'Mininet ÷ netlab', (one) => 1 / ratio(one, 'mininet'), 6, 'at least'),
         ['netlab ÷ floor', ...seen.map((one) => times(ratio(one, 'floor'))), ''],
         ['floor per Pod', ...seen.map(({ took, size }) => ms(median(took.floor) / size.pods)), ''],
-        ['shares: plan, machines and wires, kernel', ...seen.map(({ built }) => shares(built)), ''],
+        ['shares: machines and wires (the plan within), kernel', ...seen.map(({ built }) => shares(built)), ''],
         ['`down`: pid 1 killed to keeper gone', ...seen.map(({ downs }) => ms(median(downs))), `≤ 200 ms`],
         ['memory of the builder', ...seen.map(({ built }) => `${Math.round(median(built.map(({ rss }) => rss)) / 2 ** 20)} MiB`), ''],
       ],
     ),
     '',
-    'netlab: clusterOf, programsOf, driver.up and applyProgram in a process in a keeper, from the first to the last; the process’s own start is not counted (see `up`).',
+    'netlab: clusterOf, programsOf, driver.up and applyProgram in a process in a keeper, from the first to the last; the plan is made while machines boot, as the engine does it. The process’s own start is not counted (see `up`).',
     'Script: netlab’s own lines, one `nsenter … ip -batch` per namespace (scripts/bench/byhand.ts). Its nodes have no file system and no pids of their own, its Pods no files.',
     'Floor: one process that sends ready-made netlink messages, with no mount, name, file or rule (scripts/bench/inside/floor.py).',
     'Mininet: hosts on as many bridges as there are nodes, hung on one more, from `Mininet(…)` to the end of `start()`; no controller (scripts/bench/inside/hosts.py).',
@@ -87,7 +87,7 @@ function compared(seen: readonly Seen[], name: string, of: (one: Seen) => number
 
 function shares(built: readonly Built[]): string {
   const part = (of: (one: Built) => number): string => percent(median(built.map((one) => of(one) / one.ms)))
-  return [part(({ plan }) => plan), part(({ machines }) => machines), part(({ kernel }) => kernel)].join(', ')
+  return `${part(({ machines }) => machines)} (${part(({ plan }) => plan)}), ${part(({ kernel }) => kernel)}`
 }
 
 async function measure(size: Size, folder: string): Promise<Seen> {

@@ -95,17 +95,18 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
         if (known.wires.some(({ segment }) => gone.includes(segment)) || !wiring.machines.some((machine) => isMachine(machine, known))) forget(known.name)
       await unwire(gone.map(bridgeOf), lab)
       for (const name of gone) segments.delete(name)
-      await wireSegments(wiring, segments, must(lab))
-      await steer(wiring.routes, routes, lab)
-      routes = wiring.routes
-      signal.throwIfAborted()
       const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
       const settings = hostSettings()
-      const started = await Promise.allSettled(
+      const starting = Promise.allSettled(
         fresh.map(async (machine) => keep(machine, await startMachine({ name: machine.name, template, ready, settings, disk: o.limits?.disk }, signal))),
       )
       try {
-        for (const one of started) if (one.status === 'rejected') throw one.reason
+        // Meanwhile the machines boot.
+        await wireSegments(wiring, segments, must(lab))
+        await steer(wiring.routes, routes, lab)
+        routes = wiring.routes
+        for (const one of await starting) if (one.status === 'rejected') throw one.reason
+        signal.throwIfAborted()
         await unwire(
           fresh.flatMap(({ name }) => wired.get(name) ?? []),
           lab,
@@ -114,6 +115,7 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
         await wireMachines({ wiring, fresh, pidOf, outside: must(lab), on: (name) => must(helperOf(name)) })
         await portsOpen(fresh.flatMap(wiresOf), lab, signal)
       } catch (error) {
+        await starting
         // Half a machine is none: the next `up` makes a whole one.
         for (const { name } of fresh) forget(name)
         throw error
