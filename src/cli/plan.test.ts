@@ -46,6 +46,31 @@ test('hand-written slices are planned for, and the lab’s own manifests are lef
   expect([rules.includes('-j DNAT --to-destination 10.244.1.9:8080'), rules.includes('frontend')]).toEqual([true, false])
 })
 
+test('manifests of one’s own may be of namespaces made before and nodes elsewhere, and say what a cloud says of load balancers', async () => {
+  const manifests = `{apiVersion: v1, kind: Service, metadata: {name: x, namespace: ns1}, spec: {type: LoadBalancer, clusterIP: 10.96.1.1, externalTrafficPolicy: Local, ports: [{port: 80}]}, status: {loadBalancer: {ingress: [{ip: 1.2.3.4}]}}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: x-1, namespace: ns1, labels: {kubernetes.io/service-name: x}}
+addressType: IPv4
+endpoints: [{addresses: [10.244.1.9], nodeName: far}]
+ports: [{port: 8080}]
+`
+  const rules = await planned('flannel-vxlan --node node-1 --format iptables -f -', manifests)
+  expect(rules.split('\n').filter((rule) => rule.includes('1.2.3.4'))).toEqual([
+    '-A KUBE-EXTERNAL-SERVICES -m comment --comment "ns1/x has no local endpoints" -m tcp -p tcp -d 1.2.3.4 --dport 80 -j DROP',
+    expect.stringMatching(/^-A KUBE-SERVICES -m comment --comment "ns1\/x loadbalancer IP" -m tcp -p tcp -d 1\.2\.3\.4 --dport 80 -j KUBE-EXT-/),
+  ])
+})
+
+test('what manifests of one’s own claim together is refused with both places', async () => {
+  const twice = ['a', 'b'].map((name) => `{apiVersion: v1, kind: Service, metadata: {name: ${name}}, spec: {clusterIP: 10.96.1.1, ports: [{port: 80}]}}`)
+  await expect(planned('flannel-vxlan -f -', twice.join('\n---\n'))).rejects.toMatchObject({
+    exit: 2,
+    says: 'standard input:3:72 spec.clusterIP: the address 10.96.1.1 is taken by Service default/a (standard input:1:1)',
+  })
+})
+
 test('the script of a node is one that sh takes', async () => {
   const { status, stderr } = spawnSync('sh', ['-n'], { input: await planned('flannel-vxlan --node node-2 --format sh'), encoding: 'utf8' })
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })

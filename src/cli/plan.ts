@@ -1,3 +1,4 @@
+import type { ServiceObject } from '#api/kinds.ts'
 import { settle } from '#controllers/settle.ts'
 import { ipvsText } from '#kernel/ipvs.ts'
 import { nftText } from '#kernel/nft.ts'
@@ -5,6 +6,7 @@ import { restoreText } from '#kernel/rules.ts'
 import { script } from '#kernel/sh.ts'
 import type { NodeProgram } from '#kernel/step.ts'
 import { prose } from '#kernel/text.ts'
+import type { Lab } from '#lab/lab.ts'
 import { clusterOf } from '#model/model.ts'
 import { programsOf } from '#plan/plan.ts'
 import { stop, USAGE } from './io.ts'
@@ -14,14 +16,27 @@ import { list, type Run, text } from './verb.ts'
 
 export const run: Run = async (args, io) => {
   // With -f the manifests given take the place of the lab's own.
-  const lab = await givenLab(args.words[0] ?? '', list(args, 'file'), io)
-  const programs = programsOf(clusterOf(lab, settle(lab, { now: NOW })))
+  const given = list(args, 'file')
+  const lab = await givenLab(args.words[0] ?? '', given, io)
+  const objects = settle(lab, { now: NOW })
+  const programs = programsOf(clusterOf(lab, given.length === 0 ? objects : { ...objects, Service: objects.Service.map(balancedAs(lab)) }))
   const node = text(args, 'node')
   if (node !== undefined && !programs.has(node)) throw stop(USAGE, `no machine named "${node}"${offer(node, [...programs.keys()])}`)
   const chosen = [...programs].filter(([machine]) => node === undefined || machine === node)
   io.out(printed(chosen, (text(args, 'format') ?? 'text') as Format))
   return 0
 }
+
+/** Manifests of one's own may say what a cloud would say later: the addresses of load balancers. Those of a lab may not, as in a cluster. */
+const balancedAs =
+  ({ objects }: Lab) =>
+  (service: ServiceObject): ServiceObject => {
+    const { name, namespace } = service.metadata
+    const said = objects.find((one) => one.kind === 'Service' && one.metadata.name === name && (one.metadata.namespace ?? 'default') === namespace)
+    return said?.kind === 'Service' && said.spec.type === 'LoadBalancer' && said.status.loadBalancer.ingress !== undefined
+      ? { ...service, status: said.status }
+      : service
+  }
 
 type Format = 'text' | 'sh' | 'json' | 'iptables' | 'nft' | 'ipvs'
 type Programs = readonly (readonly [machine: string, program: NodeProgram])[]

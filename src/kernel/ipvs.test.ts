@@ -82,7 +82,7 @@ TCP  10.96.0.10:80 rr
 `
 
 test('it is taken away when it has no connection left, and not before', () => {
-  expect(askDraining(left).map(({ argv }) => argv.join(' '))).toEqual(['ipvsadm -L -n'])
+  expect(askDraining(left).map(({ argv }) => argv.join(' '))).toEqual(['ipvsadm -L -n -t 10.96.0.10:80'])
   for (const busy of [listing(1, 0), listing(0, 1), '']) {
     const still = drained(left, [busy])
     expect(busy === '' ? still.program : still).toEqual(busy === '' ? [server({ reals: ['10.244.0.2'] })] : { commands: [], program: left })

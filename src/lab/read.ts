@@ -8,18 +8,22 @@ import type { Files, Issue, Lab } from './lab.ts'
 import { slowToLoad } from './load.ts'
 import { type Manifest, manifestsOf } from './manifests.ts'
 import type { Judging } from './ranges.ts'
-import { references } from './references.ts'
+import { PROVIDED_NAMESPACES, references } from './references.ts'
 import { labFileOf } from './schema.ts'
 import { taken } from './services.ts'
 import { type Judged, judge } from './settings.ts'
 import { unenforced } from './unenforced.ts'
 import { type Document, type Place, readYaml } from './yaml.ts'
 
-/** `file` is the name of lab.yaml among the files; warnings do not keep a lab from coming up. */
-export function readLab(files: Files, file: string): Result<{ readonly lab: Lab; readonly warnings: readonly Issue[] }, Issue> {
+/**
+ * `file` is the name of lab.yaml among the files; warnings do not keep a lab from coming up. Manifests `given` take the place of the lab's own; they may be of namespaces that
+ * were made before, and their endpoints on any node.
+ */
+export function readLab(files: Files, file: string, given?: Files): Result<{ readonly lab: Lab; readonly warnings: readonly Issue[] }, Issue> {
   const { judged, place, issues } = labOf(files.get(file), file)
-  const others = manifestFiles(files, file)
-  const read = manifestsOf(others)
+  const others = given ?? manifestFiles(files, file)
+  const own = manifestsOf(others)
+  const read = given === undefined ? own : { ...own, manifests: [...homesOf(own.manifests), ...own.manifests] }
   const settings = judged?.settings
   const slow =
     settings === undefined
@@ -32,7 +36,7 @@ export function readLab(files: Files, file: string): Result<{ readonly lab: Lab;
   const unheeded = settings === undefined ? undefined : unenforced(settings.policy)
   const idle = unheeded === undefined ? [] : policies.map(({ at }) => issue(at, [], unheeded, 'warning'))
   const load = slow === undefined ? [] : [issue(place?.(['spec', 'proxy']) ?? `${file}:1:1`, ['spec', 'proxy'], slow, 'warning')]
-  const all = inOrder([...issues, ...load, ...idle, ...read.issues, ...references(read, judged)], [file, ...others.keys()])
+  const all = inOrder([...issues, ...load, ...idle, ...read.issues, ...references(read, judged, { strangers: given !== undefined })], [file, ...others.keys()])
   if (settings === undefined || all.some((one) => one.severity !== 'warning')) return fail(...all)
   return ok({ lab: { ...settings, objects: namespacesFirst(read.manifests.map((one) => one.object)) }, warnings: all })
 }
@@ -49,6 +53,16 @@ const namespacesFirst = (objects: readonly KubeObject[]): readonly KubeObject[] 
   ...objects.filter((one) => one.kind === 'Namespace'),
   ...objects.filter((one) => one.kind !== 'Namespace'),
 ]
+
+/** The namespaces that these objects name and none of them makes. */
+function homesOf(manifests: readonly Manifest[]): readonly Manifest[] {
+  const named = new Set(manifests.flatMap(({ object }) => object.metadata.namespace ?? []))
+  for (const { object } of manifests) if (object.kind === 'Namespace') named.delete(object.metadata.name)
+  for (const born of PROVIDED_NAMESPACES) named.delete(born)
+  return manifestsOf(new Map([['', JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [...named].map(homeOf) })]])).manifests
+}
+
+const homeOf = (name: string): object => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
 
 type Reading = { readonly judged?: Judged; readonly place?: Place; readonly issues: readonly Issue[] }
 

@@ -26,9 +26,11 @@ export type World = {
   readonly lab: Judged | undefined
   /** Some manifest could not be read, so that what seems to be missing may be in it. */
   readonly gaps: boolean
+  /** Endpoints may be on nodes that the lab does not have. */
+  readonly strangers: boolean
 }
 
-export function references({ manifests, unread }: Manifests, lab: Judged | undefined): readonly Issue[] {
+export function references({ manifests, unread }: Manifests, lab: Judged | undefined, { strangers = false } = {}): readonly Issue[] {
   const world: World = {
     manifests,
     templates: manifests.flatMap(templatesOf),
@@ -39,12 +41,13 @@ export function references({ manifests, unread }: Manifests, lab: Judged | undef
     nodes: nodesOf(manifests, lab),
     lab,
     gaps: unread.length > 0,
+    strangers,
   }
   const single = manifests.flatMap((manifest) => [...mistakesOf(manifest, world)].map((error) => issueAt(manifest.place, error)))
   return [...single, ...taken(manifests)]
 }
 
-const PROVIDED_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
+export const PROVIDED_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
 const namespace = (one: { readonly kind: string; readonly name: string }): readonly string[] => (one.kind === 'Namespace' ? [one.name] : [])
 
 /** The lab's nodes with the labels they will have. */
@@ -72,7 +75,7 @@ function* mistakesOf(manifest: Manifest, world: World): Mistakes {
   for (const template of templatesOf(manifest)) yield* pods(template, world)
   if (object.kind === 'Service') yield* service(object, world)
   if (object.kind === 'Node') yield* node(object.metadata.name, ['metadata', 'name'], world)
-  if (object.kind === 'EndpointSlice')
+  if (object.kind === 'EndpointSlice' && !world.strangers)
     for (const [i, one] of object.endpoints.entries()) if (one.nodeName) yield* node(one.nodeName, ['endpoints', i, 'nodeName'], world)
 }
 
