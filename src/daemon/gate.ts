@@ -49,7 +49,10 @@ const daemon = guest.start(
   },
   (chunk) => process.stderr.write(chunk),
 )
-void daemon.exit.then((code) => process.exit(code ?? 1))
+let serving = false
+void daemon.exit.then((code) =>
+  serving ? end(`the daemon of lab ${name} ended in its kernel${code === undefined ? '' : ` with ${code}`}`) : process.exit(code ?? 1),
+)
 
 const keeper = await daemon.pid
 await answers(guest)
@@ -62,6 +65,7 @@ await serve(GUEST.socket, guest.programs)
 await serve('api.tmp', guest.listener)
 renameSync(join(folder, 'api.tmp'), socketIn(folder))
 leash = daemon.closeInput
+serving = true
 
 /** The next command tells of it, with what the kernel itself said of its end. */
 function end(how: string): never {

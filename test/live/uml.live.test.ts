@@ -49,6 +49,23 @@ test('IPVS is real there, programs are entered as anywhere, and a kernel that di
   ])
 })
 
+test('a daemon killed in there is told of, and nothing of its lab stays', { timeout: UP_MS }, async () => {
+  await n.ok('up', join(home, 'test/support/labs/small'), '--kernel', 'uml')
+  const family = familyOf(stateOf(n.root, 'small').keeper)
+  await execa('perl', [join(home, 'images/guest/netlab-into'), join(n.root, 'small/guest.sock'), 'pkill', '-KILL', '-x', 'MainThread'])
+  await until(
+    () => survivors(family),
+    (left) => left.length === 0,
+    10_000,
+  )
+  expect(await n.run('status')).toEqual({
+    code: 2,
+    out: '',
+    err: 'the daemon of lab small ended in its kernel with 137; nothing of it stays\nnetlab: no lab runs; netlab ls --labs shows those that can be started',
+  })
+  expect(readdirSync(n.root)).toEqual([])
+})
+
 test.each([500, 4_000])('kill -9 of the command line %i ms into the boot leaves nothing', { timeout: 60_000 }, async (ms) => {
   const up = n.start('up', LAB, '--kernel', 'uml')
   await until(ours, (some) => some.length > 0)

@@ -51,7 +51,7 @@ const LOAD_BPF = `perl -e '
 const BOOT_UML = `mount -t tmpfs -o size=104m tmpfs /dev/shm || exit
 said=$(TMPDIR=/dev/shm timeout 15 linux.uml mem=96M rootfstype=hostfs rootflags=/ ro con=null con0=null,fd:1 uml_dir=/dev/shm/ umid=doctor quiet init=/bin/false 2>&1)
 case $said in *exitcode=0x00000100*) exit 0 ;; esac
-echo "$said" | grep -E '^Kernel panic|ermission|not permitted|emory' | tail -n 1
+echo "$said" | grep -E '^Kernel panic|denied|not permitted|No space|Cannot allocate' | tail -n 1
 exit 1`
 
 export const trials: readonly Trial[] = [
