@@ -19,7 +19,6 @@ import {
   type LabState,
   labFolder,
   readLabState,
-  STOP_MS,
   saveLabState,
   socketIn,
   sweep,
@@ -86,7 +85,9 @@ export function beginLab(o: StartOptions): Birth {
   let settled = false
   const undo = async ({ keeper, release }: Begun): Promise<void> => {
     settled = true
-    await end(keeper, o.docker === undefined ? END_MS : STOP_MS.docker)
+    // Its daemon may not be there yet, and then ends as soon as it is. In Docker nothing has been made before it was asked to.
+    keeper.stdin?.destroy()
+    await end(keeper, END_MS)
     sweep(folder)
     release()
   }

@@ -102,11 +102,10 @@ if (why !== undefined) {
     await n.ok('up', SMALL, '--driver', 'docker')
     const screen = await terminal(100, 30, { NETLAB_STATE: n.root })
     try {
-      await screen.type('./netlab shell web\n')
+      await screen.type('./netlab shell web; echo "with $?"\n')
       await screen.shows(/web:.*#/)
       await screen.type('stty size; exit 3\n')
       await screen.shows('30 100')
-      await screen.type('echo "with $?"\n')
       await screen.shows('with 3')
       await screen.type('clear; ./netlab dash\n')
       await screen.shows(/\bnode-2\b[^\n]*✓ ready/)
@@ -202,6 +201,7 @@ test('where no Docker listens the refusal says so, and auto takes namespaces', a
   const { exitCode, stderr } = await execa(join(home, 'netlab'), ['up', SMALL, '--driver', 'docker'], {
     env: { NETLAB_STATE: n.root, DOCKER_HOST: 'unix:///no/such/docker.sock' },
     reject: false,
+    timeout: 20_000,
   })
   expect([exitCode, stderr]).toEqual([
     4,
