@@ -1,4 +1,4 @@
-/** `npm run bench [-- --only lab,cli,scale,services,huge,connect,drivers,dash,learning]`: measures, and writes what it saw into docs/BENCH.md, chapter by chapter. */
+/** `npm run bench [-- --only lab,cli,scale,services,huge,connect,drivers,dash,learning,paths,policy]`: measures, and writes what it saw into docs/BENCH.md, chapter by chapter. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { join } from 'node:path'
@@ -9,10 +9,12 @@ import { drivers } from './bench/drivers.ts'
 import { lab } from './bench/lab.ts'
 import { learning } from './bench/learning.ts'
 import { type Chapter, home, progress } from './bench/measure.ts'
+import { paths } from './bench/paths.ts'
+import { policy } from './bench/policy.ts'
 import { scale } from './bench/scale.ts'
 import { services, servicesHuge } from './bench/services.ts'
 
-const parts = { lab, cli, scale, services, huge: servicesHuge, connect, drivers, dash, learning } satisfies Record<string, () => Promise<Chapter>>
+const parts = { lab, cli, scale, services, huge: servicesHuge, connect, drivers, dash, learning, paths, policy } satisfies Record<string, () => Promise<Chapter>>
 const page = join(home, 'docs/BENCH.md')
 
 const PREFACE = `# Figures

@@ -1,15 +1,14 @@
 /** Who may talk to whom in the running lab, computed and measured. */
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Running } from '#driver/driver.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { type Ip, parseIp } from '#net/net.ts'
-import type { End } from '#policy/decide.ts'
-import type { Asked } from '#policy/matrix.ts'
-import { declaredPorts, tableOf, type Wish, waysOf } from '#policy/table.ts'
-import { type Knock, knocks } from '#probe/knock.ts'
+import { type Asked, endName } from '#policy/matrix.ts'
+import { declaredPorts, endsOf, tableOf, type Wish, waysOf } from '#policy/table.ts'
+import { hasSaid, type Knock, knocks, type Opened, readKnocks } from '#probe/knock.ts'
 import { spotOf } from '#probe/place.ts'
-import type { Spot } from '#probe/scene.ts'
-import { ask } from './ask.ts'
 
 /** As `POST policy` takes it. */
 export type PolicyAsked = {
@@ -33,13 +32,59 @@ const addresses = (texts: readonly string[] = []): readonly Ip[] => texts.flatMa
 /** In the order of the ways; an address that is no machine of the lab is not measured. */
 async function measure(engine: Engine, cluster: Cluster, wish: Wish, signal: AbortSignal): Promise<readonly (boolean | undefined)[]> {
   const ways = waysOf(cluster, wish)
-  const spot = (end: End): Spot | undefined => spotOf('pod' in end ? end.pod.ip : end.ip, cluster)
+  const ends = endsOf(cluster, wish)
+  const spots = new Map([...ends.from, ...ends.to].map((end) => [endName(end), spotOf('pod' in end ? end.pod.ip : end.ip, cluster)]))
   const asked = ways.flatMap(({ from, to, asked: door }, at): readonly (Knock & { readonly at: number })[] => {
-    const [source, target] = [spot(from), spot(to)]
+    const [source, target] = [spots.get(endName(from)), spots.get(endName(to))]
     return source === undefined || target === undefined || door.protocol === 'SCTP' ? [] : [{ from: source, to: target, ...door, at }]
   })
-  const { questions, read } = knocks(asked, { nonce: randomBytes(4).toString('hex'), slowness: engine.slowness })
-  const opened = read(await Promise.all(questions.map((question) => ask(engine, question, signal))))
+  const opened = await knocked(engine, asked, signal)
   const found = new Map(asked.map(({ at }, i) => [at, opened[i]]))
   return ways.map((_, at) => found.get(at))
 }
+
+const POLL_MS = 5
+const WITHIN_MS = 10_000
+
+/** All programs open their doors; then all knock; what they found is read when all are done. @throws when one of them does not come so far. */
+async function knocked(engine: Engine, asked: readonly Knock[], signal: AbortSignal): Promise<readonly Opened[]> {
+  const nonce = randomBytes(4).toString('hex')
+  const told: { readonly machine: string; text: string }[] = []
+  const running: Running[] = []
+  const allSaid = async (word: 'opened' | 'done'): Promise<void> => {
+    const until = performance.now() + WITHIN_MS * engine.slowness
+    while (!told.every(({ text }) => hasSaid(text, word)) && performance.now() < until) await sleep(POLL_MS, undefined, { signal })
+  }
+  try {
+    await Promise.all(
+      knocks(asked, { nonce, slowness: engine.slowness }).map(async ({ machine, argv, task }) => {
+        const said = { machine, text: '' }
+        told.push(said)
+        const program = {
+          kind: 'process',
+          id: `probe/knock-${nonce}`,
+          argv,
+          env: {},
+          mounts: NAMESPACES,
+          onChange: 'keep',
+          restart: 'Never',
+          stdin: true,
+        } as const
+        const one = await engine.driver.spawn(machine, program, (chunk) => {
+          said.text += chunk
+        })
+        running.push(one)
+        one.write(task)
+      }),
+    )
+    await allSaid('opened')
+    for (const one of running) one.write('knock\n')
+    await allSaid('done')
+    return readKnocks(asked, told)
+  } finally {
+    for (const one of running) one.kill('SIGKILL')
+  }
+}
+
+/** A program sees the namespaces of its machine's Pods only where they are shown to it. */
+const NAMESPACES = [{ from: '/run/netns/', to: '/run/netns', readOnly: true }] as const

@@ -14,6 +14,7 @@ import { podDir } from '#kubelet/volumes.ts'
 import type { Lab } from '#lab/lab.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { clusterOf } from '#model/model.ts'
+import { parseIp } from '#net/net.ts'
 import { forgottenBy, isProxys, programsOf, withoutProxy } from '#plan/plan.ts'
 import { wiring } from '#underlay/underlay.ts'
 import { declareOne } from './declare.ts'
@@ -96,6 +97,8 @@ export function createEngine(o: EngineOptions): Engine {
   const listeners = new Set<() => void>()
   let programs: ReadonlyMap<string, NodeProgram> = new Map()
   let cluster = clusterOf(lab, objectsIn(store))
+  /** By address, the uid of the Pod that all machines took it for at the last turn. */
+  let owners: ReadonlyMap<string, string> = new Map()
   let built = false
   let stopped = false
   let dirty = false
@@ -167,7 +170,9 @@ export function createEngine(o: EngineOptions): Engine {
     const waits =
       waitsForEviction(objects) || objects.Deployment.some(waitsForTime) || objects.StatefulSet.some(waitsForTime) || objects.DaemonSet.some(waitsForTimeToo)
     if (waits) later = setTimeout(kick, SECOND_MS).unref()
-    cluster = clusterOf(lab, { ...objects, Pod: objects.Pod.filter((pod) => !dead.has(pod.metadata.uid) && !leaving.has(placeOf(pod))) })
+    const here = objects.Pod.filter((pod) => !dead.has(pod.metadata.uid) && !leaving.has(placeOf(pod)))
+    const early = here.filter(hasAddressOfAnother)
+    cluster = clusterOf(lab, { ...objects, Pod: early.length === 0 ? here : here.filter((pod) => !early.includes(pod)) })
     programs = new Map(
       [...programsOf(cluster)].map(([machine, program]) => [machine, rests(machine) ? withoutProxy(program, applied.get(machine) ?? []) : program]),
     )
@@ -189,6 +194,17 @@ export function createEngine(o: EngineOptions): Engine {
       dirty = true
     }
     for (const [, reason] of failed) throw reason
+    owners = new Map(cluster.pods.flatMap(({ ip, sandbox, object }) => (sandbox === undefined ? [] : [[ip, object.metadata.uid] as const])))
+    if (early.length > 0) dirty = true
+  }
+
+  /**
+   * An address that another Pod had until now still means that one in sets of all nodes. Nodes are changed side by side, so who has it now waits for a turn, in
+   * which all of them forget it.
+   */
+  const hasAddressOfAnother = ({ metadata, spec, status }: PodObject): boolean => {
+    const owner = spec.hostNetwork ? undefined : owners.get(parseIp(status.podIP ?? '') ?? '')
+    return owner !== undefined && owner !== metadata.uid
   }
 
   /** While machines come to be, controllers decide and the plan is made: the first turn finds all of it known. What goes wrong is that turn's to say. */

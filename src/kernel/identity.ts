@@ -66,7 +66,7 @@ export function same(a: Step, b: Step): boolean {
   return equal(a, b, true)
 }
 
-function equal(a: unknown, b: unknown, isStep = false): boolean {
+export function equal(a: unknown, b: unknown, isStep = false): boolean {
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null || Array.isArray(a) !== Array.isArray(b)) return false
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((one, at) => equal(one, b[at]))

@@ -39,10 +39,8 @@ function ofRule(about: About, { peers, ports }: Rule): readonly Match[] {
 function addressSets({ family }: About, peers: readonly Peer[]): readonly AddressSet[] {
   const pods = peers.filter((peer) => peer.kind === 'pods')
   const blocks = peers.filter((peer) => peer.kind === 'block').filter(({ cidr }) => familyOf(cidr) === family)
-  const members = addresses(
-    pods.flatMap((peer) => peer.pods),
-    family,
-  )
+  const [first] = pods
+  const members = addresses(pods.length === 1 && first !== undefined ? first.pods : pods.flatMap((peer) => peer.pods), family)
   const selectors = [...new Set(pods.map(({ selector }) => selector))].sort()
   return [
     ...(pods.length === 0 ? [] : [{ kind: 'pods', key: selectors.join('; or '), members } as const]),
@@ -81,7 +79,15 @@ function byNumber({ cluster, policy, direction, family }: About, port: Named): r
 }
 type Named = Extract<Port, { readonly name: string }>
 
-export const addresses = (pods: readonly Pod[], family: Family): readonly Ip[] => [...new Set(pods.map(({ ip }) => ip))].filter((ip) => familyOf(ip) === family)
+/** Many policies name the same Pods: a list is gone through once. */
+export function addresses(pods: readonly Pod[], family: Family): readonly Ip[] {
+  const found = known[family].get(pods)
+  if (found !== undefined) return found
+  const all = [...new Set(pods.map(({ ip }) => ip))].filter((ip) => familyOf(ip) === family)
+  known[family].set(pods, all)
+  return all
+}
+const known = { 4: new WeakMap<readonly Pod[], readonly Ip[]>(), 6: new WeakMap<readonly Pod[], readonly Ip[]>() }
 
 /** Ranges without those that lie in another. */
 const outermost = (ranges: readonly Cidr[]): readonly Cidr[] =>

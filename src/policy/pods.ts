@@ -63,8 +63,17 @@ function put(lists: Map<string, Pod[]>, key: string, pod: Pod): void {
 const textOf = (where: Where): string =>
   `${'namespace' in where ? `namespace ${where.namespace}` : `namespaces ${selectorText(where.namespaces)}`}, pods ${selectorText(where.pods)}`
 
-/** The requirements in one order, so that the same wish has the same text. */
-function selectorText({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
+/** The requirements in one order, so that the same wish has the same text. A policy's selectors are the same objects as long as it is. */
+function selectorText(selector: LabelSelector): string {
+  const before = texts.get(selector)
+  if (before !== undefined) return before
+  const text = sorted(selector)
+  texts.set(selector, text)
+  return text
+}
+const texts = new WeakMap<LabelSelector, string>()
+
+function sorted({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
   const labels = Object.entries(matchLabels).map(([key, value]) => `${key} In (${value})`)
   const expressions = matchExpressions.map(({ key, operator, values = [] }) => `${key} ${operator} (${[...values].sort().join(' ')})`)
   return [...labels, ...expressions].sort().join(', ') || 'all'

@@ -1,9 +1,8 @@
-/** Everybody knocks at everybody's doors at once: which ways are open, as measured from inside. One program a place, however many doors there are. */
-import type { Output } from '#kernel/command.ts'
-import { CONNECT, GRACE } from './defaults.ts'
+/** Everybody knocks at everybody's doors at once: which ways are open, as measured from inside. One program a machine, however many places and doors there are. */
+import { CONNECT } from './defaults.ts'
 import { KNOCK } from './perl/knock.ts'
-import { perl, said } from './perl/perl.ts'
-import { linesOf, type Run } from './question.ts'
+import type { Said } from './perl/perl.ts'
+import { linesOf } from './question.ts'
 import type { Spot } from './scene.ts'
 
 export type Door = { readonly protocol: 'TCP' | 'UDP' | 'SCTP'; readonly port: number }
@@ -11,47 +10,52 @@ export type Knock = { readonly from: Spot; readonly to: Spot } & Door
 /** Undefined: it cannot be told, for whoever has the port there need not answer. */
 export type Opened = boolean | undefined
 
-const WITHIN = CONNECT - 500
+/** A program that is told to begin by a line of input when all have opened their doors, and to end by the input's end. */
+export type Knocker = { readonly machine: string; readonly argv: readonly string[]; readonly task: string }
 
-export function knocks(
-  asked: readonly Knock[],
-  { nonce, slowness }: { readonly nonce: string; readonly slowness: number },
-): { readonly questions: readonly Run[]; readonly read: (answers: readonly Output[]) => readonly Opened[] } {
+/** So long silence is waited for. A connection is the two kernels' work alone and stands at once; a datagram waits for a program to answer. */
+const WITHIN = { TCP: CONNECT / 4, UDP: CONNECT / 2, SCTP: CONNECT / 2 }
+
+export function knocks(asked: readonly Knock[], { nonce, slowness }: { readonly nonce: string; readonly slowness: number }): readonly Knocker[] {
   const spots = [...new Map(asked.flatMap(({ from, to }) => [from, to]).map((spot) => [spot.name, spot])).values()]
   const doors = new Map<string, Set<string>>(spots.map(({ name }) => [name, new Set()]))
-  for (const { to, ...door } of asked) doors.get(to.name)?.add(doorText(door))
-  const questions = spots.map((spot) =>
-    perl(spot, KNOCK, {
-      task: [
-        ['nonce', nonce],
-        ['within', WITHIN * slowness],
-        ...[...(doors.get(spot.name) ?? [])].map((door) => ['open', door]),
-        ...asked.flatMap(({ from, to, port, protocol }, id) => (from.name === spot.name ? [['knock', id, to.ip, port, protocol.toLowerCase()]] : [])),
-      ],
-      timeoutMs: WITHIN * slowness + GRACE,
-    }),
-  )
-  return { questions, read: (answers) => readAll(asked, spots, answers) }
+  const calls = new Map<string, string[]>(spots.map(({ name }) => [name, []]))
+  for (const [id, { from, to, ...door }] of asked.entries()) {
+    doors.get(to.name)?.add(doorText(door))
+    calls.get(from.name)?.push(`knock ${id} ${to.ip} ${door.port} ${door.protocol.toLowerCase()}`)
+  }
+  const within = Math.max(...asked.map(({ protocol }) => WITHIN[protocol])) * slowness
+  return [...new Set(spots.map(({ machine }) => machine))].map((machine) => {
+    const places = spots
+      .filter((spot) => spot.machine === machine)
+      .flatMap((spot) => [`at ${placeOf(spot)}`, ...[...(doors.get(spot.name) ?? [])].map((door) => `open ${door}`), ...(calls.get(spot.name) ?? [])])
+    return { machine, argv: ['perl', '-e', KNOCK], task: [`nonce ${nonce}`, `within ${within}`, ...places, '.', ''].join('\n') }
+  })
 }
 
 const doorText = ({ protocol, port }: Door): string => `${protocol.toLowerCase()} ${port}`
+const placeOf = ({ netns }: Spot): string => netns ?? '-'
 
-/** @throws when a place's program did not end as it should. */
-function readAll(asked: readonly Knock[], spots: readonly Spot[], answers: readonly Output[]): readonly Opened[] {
+/** Whether all its doors are open, or all its calls are decided. */
+export const hasSaid = (text: string, word: 'opened' | 'done'): boolean => text.includes(`{"${word}":`)
+
+/** @throws when a machine's program did not end as it should. */
+export function readKnocks(asked: readonly Knock[], told: readonly { readonly machine: string; readonly text: string }[]): readonly Opened[] {
   const outcomes = new Map<number, string>()
   /** Doors of servers that do not answer even their own machine. */
   const held = new Set<string>()
-  for (const [at, spot] of spots.entries()) {
-    const output = answers[at]
-    const lines = output === undefined ? undefined : said(output)
-    if (lines?.at(-1)?.['done'] === undefined)
-      throw new Error(`the probe at ${spot.name} did not end as it should: ${linesOf(output?.stderr ?? '').join('; ')}`)
-    for (const line of lines) {
-      if (line['held'] !== undefined) held.add(`${spot.name} ${line['held']}`)
-      if (line['answers'] !== undefined) held.delete(`${spot.name} ${line['answers']}`)
+  for (const { machine, text } of told) {
+    const lines = hasSaid(text, 'done') ? linesOf(text) : undefined
+    if (lines === undefined) throw new Error(`the probe at ${machine} did not end as it should: ${linesOf(text).slice(-2).join('; ')}`)
+    for (const line of lines.filter((one) => one.startsWith('{')).map((one) => JSON.parse(one) as Said)) {
+      if (line['held'] !== undefined) held.add(`${machine} ${line['at']} ${line['held']}`)
+      if (line['answers'] !== undefined) held.delete(`${machine} ${line['at']} ${line['answers']}`)
       if (line['knock'] !== undefined) outcomes.set(Number(line['knock']), String(line['outcome']))
     }
   }
   // Silence tells something only where the server is known to answer.
-  return asked.map((one, id) => outcomes.get(id) === 'open' || (one.protocol === 'UDP' && held.has(`${one.to.name} ${doorText(one)}`) ? undefined : false))
+  return asked.map((one, id) => {
+    const isMute = one.protocol === 'UDP' && held.has(`${one.to.machine} ${placeOf(one.to)} ${doorText(one)}`)
+    return outcomes.get(id) === 'open' || (isMute ? undefined : false)
+  })
 }

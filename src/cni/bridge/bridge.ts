@@ -11,7 +11,7 @@ export const bridge: Component = {
   wanted: hasBridge,
   steps: (cluster, node) => [
     ...theSwitch(cluster, node),
-    ...cluster.pods.filter((pod) => pod.node === node.name).flatMap((pod) => (pod.sandbox === undefined ? [] : plug(cluster, node, pod, pod.sandbox))),
+    ...cluster.pods.filter((pod) => pod.node === node.name).flatMap((pod) => (pod.sandbox === undefined ? [] : plugged(cluster, node, pod, pod.sandbox))),
   ],
 }
 
@@ -24,6 +24,17 @@ function theSwitch(cluster: Cluster, node: Node): readonly Step[] {
     { by, why, kind: 'up', dev: BRIDGE },
   ]
 }
+
+/** Of a thousand Pods nearly all are the same as at the last turn, and so are their Steps. */
+function plugged(cluster: Cluster, node: Node, pod: Pod, sandbox: string): readonly Step[] {
+  const around = `${podMtu(cluster, node)} ${node.podCIDR} ${cluster.podCIDR}`
+  const before = lastTurn.get(pod)
+  if (before?.around === around) return before.steps
+  const steps = plug(cluster, node, pod, sandbox)
+  lastTurn.set(pod, { around, steps })
+  return steps
+}
+const lastTurn = new WeakMap<Pod, { readonly around: string; readonly steps: readonly Step[] }>()
 
 const LO = ifName('lo')
 

@@ -1,56 +1,73 @@
 /**
- * One place knocks at many doors and keeps its own open: who else knocks there meets this program where no server of the lab has the port. A refusal
- * may only mean that the other has not opened yet, so it knocks again until time is up.
- * Task: `nonce N` `within MS` `open tcp|udp PORT` … `knock ID IP PORT tcp|udp` …
+ * One program for all places of a machine: it opens doors in each of their network namespaces, says so, and knocks at others' doors when it is told that all
+ * are open. So a refusal is somebody's answer and never means that the other has not opened yet; only silence takes time. It goes on answering those who
+ * knock here until its input ends.
+ * Task: `nonce N` `within MS` and for each place `at NETNS` (`-` for the machine itself) `open tcp|udp PORT` … `knock ID IP PORT tcp|udp` …, ended by a line `.`.
  */
 import { COMMON } from './common.ts'
 
 export const KNOCK = `${COMMON}${String.raw`
-my ($nonce, $within, @doors, @calls) = ('', 1500);
-for (task()) { my ($word, @rest) = @$_; $nonce = $rest[0] if $word eq 'nonce'; $within = $rest[0] if $word eq 'within';
-  push @doors, [@rest] if $word eq 'open'; push @calls, { id => $rest[0], ip => $rest[1], port => $rest[2], proto => $rest[3], outcome => 'timeout' } if $word eq 'knock' }
-my $until = now() + $within / 1000;
+my $setns = (POSIX::uname())[4] eq 'x86_64' ? 308 : 268;
+my ($nonce, $within, $at, @doors, @calls, %space) = ('', 1000, '-');
+while (defined(my $line = <STDIN>)) { chomp $line; my ($word, @rest) = split ' ', $line; last if $word eq '.';
+  $nonce = $rest[0] if $word eq 'nonce'; $within = $rest[0] if $word eq 'within'; $at = $rest[0] if $word eq 'at';
+  push @doors, [$at, @rest] if $word eq 'open';
+  push @calls, { at => $at, id => $rest[0], to => pack_sockaddr_in($rest[2], inet_aton($rest[1])), proto => $rest[3], outcome => 'timeout' } if $word eq 'knock' }
+# A socket belongs for good to the namespace it was made in.
+sub enter { my $to = shift; return if $at eq $to; $at = $to;
+  unless ($space{$to}) { open $space{$to}, '<', $to eq '-' ? '/proc/self/ns/net' : "/run/netns/$to" or die "no namespace $to: $!" }
+  syscall($setns, fileno $space{$to}, 0x40000000) == 0 or die "setns $to: $!" }
+$at = '-'; open $space{'-'}, '<', '/proc/self/ns/net' or die "namespace: $!";
+sub made { my $c = shift; enter($c->{at}); socket(my $s, AF_INET, $c->{proto} eq 'tcp' ? SOCK_STREAM : SOCK_DGRAM, 0) or return undef; nonblocking($s); return $s }
 my (%tcp, %udp, %open, @kept, @own);
 for (@doors) {
-  my ($proto, $port) = @$_;
-  socket(my $s, AF_INET, $proto eq 'tcp' ? SOCK_STREAM : SOCK_DGRAM, 0) or die "socket: $!";
+  my ($where, $proto, $port) = @$_;
+  my $s = made({ at => $where, proto => $proto }) or die "socket: $!";
   setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1) if $proto eq 'tcp';
   # A server of the lab has it: who knocks meets that one. Whether it answers datagrams at all is found out by asking it from inside.
-  unless (bind($s, pack_sockaddr_in($port, INADDR_ANY)) && ($proto eq 'udp' || listen($s, 256))) { say_json(held => "$proto $port");
-    push @own, { ip => '127.0.0.1', port => $port, proto => 'udp', outcome => 'timeout' } if $proto eq 'udp'; next }
-  nonblocking($s);
+  unless (bind($s, pack_sockaddr_in($port, INADDR_ANY)) && ($proto eq 'udp' || listen($s, 512))) { say_json(at => $where, held => "$proto $port");
+    push @own, { at => $where, port => $port, to => pack_sockaddr_in($port, inet_aton('127.0.0.1')), proto => 'udp', outcome => 'timeout' } if $proto eq 'udp'; next }
   ($proto eq 'tcp' ? \%tcp : \%udp)->{fileno $s} = $s;
 }
+say_json(opened => \scalar @doors);
+my ($until, $said, @waiting);
 sub knock {
   my $c = shift;
-  socket(my $s, AF_INET, $c->{proto} eq 'tcp' ? SOCK_STREAM : SOCK_DGRAM, 0) or die "socket: $!";
-  nonblocking($s); $c->{s} = $s; $c->{next} = undef;
-  return missed($c, $!) if !connect($s, pack_sockaddr_in($c->{port}, inet_aton($c->{ip}))) && !$!{EINPROGRESS};
+  # Of too many at once the others come when some are done.
+  my $s = made($c); unless ($s) { push @waiting, $c; return } $c->{s} = $s;
+  return over($c, outcome($!)) if !connect($s, $c->{to}) && !$!{EINPROGRESS};
   $open{fileno $s} = $c;
-  # A datagram may be lost or come too early: it is sent again.
+  # A datagram may be lost: it is sent again.
   if ($c->{proto} eq 'udp') { $c->{next} = now() + 0.2; syswrite $s, "$nonce\n" }
 }
 sub leave { my $c = shift; if ($c->{s}) { delete $open{fileno $c->{s}}; close $c->{s}; delete $c->{s} } }
-sub missed { my ($c, $e) = @_; $c->{outcome} = outcome($e); leave($c); $c->{next} = now() + 0.1 }
+sub over { my ($c, $how) = @_; leave($c); $c->{outcome} = $how; $c->{done} = 1; knock(shift @waiting) if @waiting }
 # A datagram from a port that was used a minute ago may pass as part of that conversation: an answer counts when a second port gets one too.
-sub opened { my $c = shift; leave($c); return knock($c) if $c->{proto} eq 'udp' && !$c->{again}++; $c->{outcome} = 'open'; $c->{done} = 1 }
-knock($_) for @calls, @own;
-while (now() < $until) {
-  for (@calls, @own) { next if $_->{done} || !defined $_->{next} || now() < $_->{next}; leave($_); knock($_) }
-  my ($r, $w) = ('', ''); vec($r, $_, 1) = 1 for keys %tcp, keys %udp, keys %open;
+sub opened { my $c = shift; if ($c->{proto} eq 'udp' && !$c->{again}++) { leave($c); return knock($c) } over($c, 'open') }
+while (1) {
+  my ($r, $w) = ('', ''); vec($r, $_, 1) = 1 for fileno STDIN, keys %tcp, keys %udp, keys %open;
   for (values %open) { vec($w, fileno $_->{s}, 1) = 1 if $_->{proto} eq 'tcp' }
-  select($r, $w, undef, wait_until($until, map { $_->{done} ? () : $_->{next} // () } @calls, @own)) > 0 or next;
-  for (grep { vec($r, $_, 1) } keys %tcp) { while (accept(my $s, $tcp{$_})) { push @kept, $s; shift @kept if @kept > 200 } }
-  for (grep { vec($r, $_, 1) } keys %udp) { while (my $from = recv($udp{$_}, my $text, 2000, 0)) { send $udp{$_}, $text, 0, $from } }
-  for my $c (values %open) {
-    my $fd = fileno $c->{s};
-    next unless vec($r, $fd, 1) || vec($w, $fd, 1);
-    if ($c->{proto} eq 'udp') { my $n = sysread $c->{s}, my $text, 2000; defined $n ? opened($c) : $!{EAGAIN} ? 0 : missed($c, $!); next }
-    my $error = unpack 'i', getsockopt($c->{s}, SOL_SOCKET, SO_ERROR);
-    $error ? missed($c, $error) : getpeername($c->{s}) ? opened($c) : 0;
+  my $late = defined $until && now() >= $until;
+  my $found = select($r, $w, undef, $late && !$said ? 0 : 0.02);
+  if ($found > 0) {
+    for (grep { vec($r, $_, 1) } keys %tcp) { while (accept(my $s, $tcp{$_})) { push @kept, $s; shift @kept if @kept > 200 } }
+    for (grep { vec($r, $_, 1) } keys %udp) { while (my $from = recv($udp{$_}, my $text, 2000, 0)) { send $udp{$_}, $text, 0, $from } }
+    for my $c (values %open) {
+      next unless $c->{s}; my $fd = fileno $c->{s};
+      next unless vec($r, $fd, 1) || vec($w, $fd, 1);
+      if ($c->{proto} eq 'udp') { my $n = sysread $c->{s}, my $text, 2000; defined $n ? opened($c) : $!{EAGAIN} ? 0 : over($c, outcome($!)); next }
+      my $error = unpack 'i', getsockopt($c->{s}, SOL_SOCKET, SO_ERROR);
+      $error ? over($c, outcome($error)) : getpeername($c->{s}) ? opened($c) : 0;
+    }
+    if (vec($r, fileno STDIN, 1)) { sysread(STDIN, my $word, 100) or last; $until = now() + $within / 1000; knock($_) for @calls, @own; next }
   }
+  next if $said || !defined $until;
+  for (values %open) { if ($_->{next} && now() >= $_->{next}) { $_->{next} = now() + 0.2; syswrite $_->{s}, "$nonce\n" } }
+  # What the kernel had in hand when time was up was looked at above, also by a program that ran late.
+  next unless $late || !grep { !$_->{done} } @calls, @own;
+  leave($_) for @calls, @own;
+  say_json(knock => $_->{id}, outcome => $_->{outcome}) for @calls;
+  say_json(at => $_->{at}, answers => "udp $_->{port}") for grep { $_->{done} && $_->{outcome} eq 'open' } @own;
+  say_json(done => \scalar @calls); $said = 1;
 }
-say_json(knock => $_->{id}, outcome => $_->{outcome}) for @calls;
-say_json(answers => "udp $_->{port}") for grep { $_->{done} } @own;
-say_json(done => \scalar @calls);
 `}`

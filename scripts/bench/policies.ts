@@ -1,0 +1,57 @@
+/** The cluster of the figures about NetworkPolicies: Pods of ten namespaces evenly over the nodes, and in each namespace a tenth of the policies. */
+import type { KubeObject, PodObject } from '#api/kinds.ts'
+import { objectsOf } from '#controllers/objects.ts'
+import { providedObjects } from '#controllers/provided.ts'
+import type { Lab } from '#lab/lab.ts'
+import { labWith, NOW, object, pod } from '#model/build.ts'
+import type { clusterOf } from '#model/model.ts'
+
+const NAMESPACES = 10
+/** Different values of the label `app` in a namespace. */
+const APPS = 20
+const FIRST_POD = 2
+
+export type Policed = { readonly lab: Lab; readonly objects: Parameters<typeof clusterOf>[1] }
+
+export function policed({ nodes, pods, policies }: { readonly nodes: number; readonly pods: number; readonly policies: number }): Policed {
+  const lab = labWith({ nodes, policy: 'kube-router' })
+  const space = (at: number): string => `team-${at % NAMESPACES}`
+  const objects: KubeObject[] = [
+    ...Array.from({ length: NAMESPACES }, (_, at) => object('Namespace', { metadata: { name: space(at), labels: { team: space(at) } } })),
+    ...Array.from({ length: pods }, (_, at) => podAt(at, { node: at % nodes, namespace: space(at), app: Math.floor(at / NAMESPACES) % APPS, nodes })),
+    ...Array.from({ length: policies }, (_, at) => {
+      const number = Math.floor(at / NAMESPACES)
+      return object('NetworkPolicy', {
+        metadata: { name: `policy-${number}`, namespace: space(at) },
+        spec: {
+          podSelector: { matchLabels: { app: `app-${number % APPS}` } },
+          policyTypes: ['Ingress'],
+          ingress: [
+            {
+              from: [{ podSelector: { matchLabels: { app: `app-${(number + 1 + Math.floor(number / APPS)) % APPS}` } } }],
+              ports: [{ protocol: 'TCP', port: 8000 + number }],
+            },
+            {
+              from: [{ namespaceSelector: { matchLabels: { team: space(at + 1) } }, podSelector: { matchLabels: { app: `app-${number % APPS}` } } }],
+              ports: [{ protocol: 'TCP', port: 9000 + number }],
+            },
+          ],
+        },
+      })
+    }),
+  ]
+  return { lab, objects: objectsOf([...providedObjects(lab, { now: NOW }).filter(({ kind }) => kind === 'Node'), ...objects]) }
+}
+
+function podAt(at: number, o: { readonly node: number; readonly namespace: string; readonly app: number; readonly nodes: number }): PodObject {
+  const labels = { app: `app-${o.app}` }
+  return pod(`pod-${at}`, { namespace: o.namespace, node: `node-${o.node + 1}`, ip: `10.244.${o.node}.${Math.floor(at / o.nodes) + FIRST_POD}`, labels })
+}
+
+/** The first Pod is one of another app. */
+export function relabelled({ lab, objects }: Policed, turn: number): Policed {
+  const [first, ...others] = objects.Pod
+  if (first === undefined) throw new Error('there is no Pod')
+  const labels = { ...first.metadata.labels, app: `app-${(turn + 1) % APPS}` }
+  return { lab, objects: { ...objects, Pod: [{ ...first, metadata: { ...first.metadata, labels } }, ...others] } }
+}
