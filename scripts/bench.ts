@@ -14,7 +14,10 @@ import { policy } from './bench/policy.ts'
 import { scale } from './bench/scale.ts'
 import { services, servicesHuge } from './bench/services.ts'
 
-const parts = { lab, cli, scale, services, huge: servicesHuge, connect, drivers, dash, learning, paths, policy } satisfies Record<string, () => Promise<Chapter>>
+const parts = { lab, cli, scale, services, huge: servicesHuge, connect, drivers, dash, learning, paths, policy } satisfies Record<
+  string,
+  () => Promise<Chapter>
+>
 const page = join(home, 'docs/BENCH.md')
 
 const PREFACE = `# Figures

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Chapter, home, inFolder, median, table, timed, times } from './measure.ts'
+import { type Chapter, home, inFolder, median, progress, table, timed, times } from './measure.ts'
 
 const ROUNDS = 5
 const PORT = 5300
@@ -28,7 +28,7 @@ export const paths = (): Promise<Chapter> =>
     const labs = [...new Set(WAYS.map(({ lab }) => lab))]
     try {
       for (const cni of labs) {
-        process.stderr.write(`${cni} …\n`)
+        progress(`${cni} …`)
         netlab('up', written(folder, cni))
         for (const pod of ['near', 'far']) {
           for (const argv of [
@@ -44,7 +44,7 @@ export const paths = (): Promise<Chapter> =>
       await pause(2000)
       const seen = new Map<Way, Seen[]>(WAYS.map((way) => [way, []]))
       for (let round = 0; round < ROUNDS; round += 1) {
-        process.stderr.write(`turn ${round + 1} of ${ROUNDS}\n`)
+        progress(`turn ${round + 1} of ${ROUNDS}`)
         for (const way of WAYS) seen.get(way)?.push(measured(way, netlab))
       }
       return { title: 'Paths between Pods', text: text(seen) }

@@ -1,7 +1,7 @@
 /** What NetworkPolicies cost: a thousand of them for a thousand Pods, one label changed, and everybody asked whether everybody may. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Chapter, home, inFolder, median, ms, span, table, timed, toldInKeeper } from './measure.ts'
+import { type Chapter, home, inFolder, median, ms, progress, span, table, timed, toldInKeeper } from './measure.ts'
 
 const [NODES, PODS, POLICIES, TURNS] = [10, 1000, 1000, 9]
 const ROUNDS = 5
@@ -11,10 +11,10 @@ type Told = { readonly plan: number; readonly load: number; readonly turns: read
 
 export const policy = (): Promise<Chapter> =>
   inFolder((folder) => {
-    process.stderr.write(`${POLICIES} policies × ${PODS} Pods …\n`)
+    progress(`${POLICIES} policies × ${PODS} Pods …`)
     const count = [NODES, PODS, POLICIES, TURNS].map(String)
     const told = toldInKeeper<Told>([process.execPath, join(import.meta.dirname, 'inside/policy.ts'), ...count, join(folder, 'machines')])
-    process.stderr.write('policy matrix --probe …\n')
+    progress('policy matrix --probe …')
     const asked = matrix(folder)
     const of = (part: (turn: Turn) => number): readonly number[] => told.turns.map(part)
     const own = of((turn) => turn.plan + turn.change)
