@@ -36,7 +36,11 @@ export type Exercise = {
   /** Of the whole exercise. */
   readonly solution: Submission
   readonly wrong: readonly Wrong[]
+  readonly mutations: readonly Mutation[]
 }
+
+/** What is done to the solved lab, behind everybody's back: some probe must notice. */
+export type Mutation = { readonly title: string; readonly submission: Submission }
 
 /** A submission that is wrong, and what each scored probe says of it. */
 export type Wrong = { readonly name: string; readonly submission: Submission; readonly verdicts: Readonly<Record<string, string>> }

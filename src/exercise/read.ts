@@ -12,6 +12,7 @@ import { fieldOf, isObject, listAt } from '#probe/lint.ts'
 import type { Group } from '#probe/schema.ts'
 import { type Exercise, FORBID, type Task, type Wrong } from './exercise.ts'
 import { paramRules, rules, secrets, secretsIn, textRules, wrongRules } from './lint.ts'
+import { mutationsOf } from './mutations.ts'
 import { type FaultParam, type Mystery, mysteryOf } from './mystery.ts'
 import { exerciseFile } from './schema.ts'
 import { answersIn, isNothing, joined, NOTHING, type Submission, submissionOf } from './submission.ts'
@@ -56,7 +57,8 @@ function read({ value: written, place }: Document, given: Given): { readonly exe
   const parts = partsOf(given, values)
   // What names between braces would have stood for is not known then.
   const known = undrawn.length === 0 ? mistakes : mistakes.filter(({ path }) => !/^\{\{.*\}\}$/.test(String(valueAt(value, path))))
-  const told = [...undrawn, ...known, ...(undrawn.length === 0 ? errors : [])].map((error) => issueAt(place, error))
+  const { mutations, errors: unmeant } = mutationsOf(listAt(fieldOf(value, 'spec'), 'mutations'), given)
+  const told = [...undrawn, ...unmeant, ...known, ...(undrawn.length === 0 ? errors : [])].map((error) => issueAt(place, error))
   const texts = textsOf(listAt(fieldOf(value, 'spec'), 'tasks'), given).map((error) => issueAt(place, error))
   if (!shape.success) return { issues: [...told, ...texts, ...parts.issues] }
   const { metadata, spec } = shape.data
@@ -88,6 +90,7 @@ function read({ value: written, place }: Document, given: Given): { readonly exe
     start: mystery === undefined ? parts.start : joined(parts.start, mystery.start),
     solution: mystery === undefined ? parts.solution : joined(mystery.solution, parts.solution),
     wrong: parts.wrong,
+    mutations,
   }
   const meant = [...rules(exercise, spec, given.folder)].map((error) => issueAt(place, error))
   return {

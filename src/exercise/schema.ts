@@ -10,6 +10,17 @@ const fault = z
   .strictObject({ fault: z.union([z.literal('any'), z.array(word).min(1)]) })
   .describe('a fault of the library (src/fault/README.md): any that the lab can have, or one of these')
 
+const mutation = z.union([
+  z
+    .strictObject({
+      fault: word,
+      at: word.optional().describe('its where: node-2, service/web; the first place when left out'),
+      of: word.optional().describe('who suffers from it: pod/client, svc/web'),
+    })
+    .describe('a fault of the library'),
+  z.strictObject({ at: word.describe('node-1, pod/client'), run: word.describe('for sh -e'), title: word.optional() }).describe('commands'),
+])
+
 export const taskShape = z.strictObject({
   id: word.describe('lower-case letters, digits and dashes'),
   title: word,
@@ -39,6 +50,7 @@ export const exerciseFile = z.strictObject({
       .array(part.extend({ why: word.optional() }))
       .default([])
       .describe('what must never hold, all along'),
+    mutations: z.array(mutation).default([]).describe('what netlab lab test does to the solved lab, and some probe must notice'),
   }),
 })
 

@@ -30,9 +30,12 @@ export const asDeclared = ({ name, verdicts }: Wrong, found: Verdicts): Faults =
     found[id] === verdict ? [] : [`wrong/${name}, ${id} is "${found[id] ?? 'not asked'}", declared ${verdict}`],
   )
 
-/** Somebody must notice what is missing; what could not be decided is no notice. */
+/** The probes that notice that something is wrong; what could not be decided is no notice. */
+export const noticing = (exercise: Exercise, found: Verdicts): readonly string[] =>
+  [...scored(exercise), ...exercise.forbid.map(({ id }) => id)].filter((id) => found[id] === 'fail')
+
 export const noticed = (exercise: Exercise, without: string, found: Verdicts): Faults =>
-  [...scored(exercise), ...exercise.forbid.map(({ id }) => id)].some((id) => found[id] === 'fail') ? [] : [`without ${without} every probe passes all the same`]
+  noticing(exercise, found).length > 0 ? [] : [`without ${without} every probe passes all the same`]
 
 /** Two runs of the same should come out the same. */
 export const flaky = (first: Verdicts, second: Verdicts): readonly string[] => Object.keys(first).filter((id) => first[id] !== second[id])

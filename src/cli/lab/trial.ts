@@ -6,7 +6,7 @@ import { stopLab } from '#daemon/state.ts'
 import { checksOf, type Exercise, solutionOf } from '#exercise/exercise.ts'
 import { mutantsOf } from '#exercise/mutants.ts'
 import type { Submission } from '#exercise/submission.ts'
-import { asDeclared, type Faults, flaky, noticed, solved, unsolved, type Verdicts, verdictsOf } from '#exercise/trial.ts'
+import { asDeclared, type Faults, flaky, noticed, noticing, solved, unsolved, type Verdicts, verdictsOf } from '#exercise/trial.ts'
 import type { ProbeResult } from '#probe/probe.ts'
 import type { CheckFile } from '#probe/schema.ts'
 import type { Event } from '#report/event.ts'
@@ -24,6 +24,9 @@ import { bringUp } from '../session.ts'
 const WRONG_MS = 8000
 /** How long a start may take until what it breaks is broken. */
 const START_MS = 40_000
+
+/** How long a mutation may go unnoticed. */
+const NOTICE_MS = 15_000
 
 export type Trial = { readonly exercise: string; readonly steps: readonly Step[] }
 type Step = { readonly says: string; readonly faults: Faults; readonly undecided: boolean; readonly ms: number }
@@ -76,25 +79,26 @@ async function tried(place: LabPlace, exercise: Exercise, { io, tell, install }:
   /** Whether the start breaks what it should. */
   let sound = false
   /** What is handed in meets the fault, not a lab that is still on its way there. */
-  const inLab = <T>(submissions: readonly Submission[], work: (ask: Ask) => Promise<T>) =>
+  const inLab = <T>(submissions: readonly Submission[], work: (ask: Ask, bring: Inside['bring']) => Promise<T>) =>
     inFreshLab(place, { io, install }, async ({ ask, bring }) => {
       await bring(exercise.start)
       if (sound) await until(ask, capped(checks, 0), (found) => unsolved(exercise, found))
       for (const one of submissions) await bring(one)
-      return work(ask)
+      return work(ask, bring)
     })
   /** One line of the report. What netlab could not do is no fault of the exercise. */
-  const step = async (says: string, work: () => Promise<{ readonly faults: Faults; readonly results: readonly ProbeResult[] }>): Promise<Verdicts> => {
+  const step = async (says: string, work: () => Promise<Made>): Promise<Verdicts> => {
     const from = performance.now()
-    const made = await work().catch((thrown: unknown) => {
+    const made = await work().catch((thrown: unknown): Made => {
       if (!isStop(thrown) || thrown.exit === INTERRUPTED || thrown.exit === NOT_STARTED || io.signal.aborted)
         throw io.signal.aborted ? stop(INTERRUPTED, 'interrupted') : thrown
       return { faults: [thrown.says], results: [] }
     })
     const ms = performance.now() - from
     const open = made.results.filter(({ verdict }) => verdict === 'error')
-    steps.push({ says, faults: made.faults, undecided: open.length > 0, ms })
-    tell(`  ${made.faults.length > 0 ? '✗' : open.length > 0 ? '!' : '✓'} ${says} ${(ms / 1000).toFixed(1)} s\n`)
+    const whole = made.by === undefined ? says : `${says}: by ${made.by.join(', ')}`
+    steps.push({ says: whole, faults: made.faults, undecided: open.length > 0, ms })
+    tell(`  ${made.faults.length > 0 ? '✗' : open.length > 0 ? '!' : '✓'} ${whole} ${(ms / 1000).toFixed(1)} s\n`)
     // What was seen helps with a fault, and only then.
     const seen = made.faults.length === 0 ? [] : made.results.filter(({ verdict }) => verdict === 'fail').map(({ id, observed }) => `${id} saw: ${observed}`)
     for (const fault of [...made.faults, ...seen, ...open.map(({ id, observed }) => `${id} could not be decided: ${observed}`)]) tell(`      ${fault}\n`)
@@ -131,9 +135,24 @@ async function tried(place: LabPlace, exercise: Exercise, { io, tell, install }:
           throw thrown
         }),
       )
+  for (const { title, submission } of exercise.mutations)
+    await step(`noticed: ${title}`, () =>
+      inLab(solution, async (ask, bring) => {
+        const before = await ask(checks)
+        const unwell = solved(exercise, verdictsOf(before))
+        if (unwell.length > 0) return { results: before, faults: unwell }
+        await bring(submission)
+        const { results } = await until(ask, capped(checks, 0), (found) => noticed(exercise, title, found), NOTICE_MS)
+        const by = noticing(exercise, verdictsOf(results))
+        const decided = results.filter(({ verdict }) => verdict !== 'error')
+        return { results: decided, faults: by.length > 0 ? [] : [`with ${title} every probe passes all the same`], ...(by.length > 0 && { by }) }
+      }),
+    )
   return { exercise: nameOf(exercise), steps }
 }
 
+/** What a trial came to; `by` names the probes that noticed. */
+type Made = { readonly faults: Faults; readonly results: readonly ProbeResult[]; readonly by?: readonly string[] }
 type Ask = (of: CheckFile) => Promise<readonly ProbeResult[]>
 type Inside = { readonly ask: Ask; readonly bring: (submission: Submission) => Promise<void> }
 
@@ -160,8 +179,8 @@ async function inFreshLab<T>(place: LabPlace, { io, install }: Omit<Trying, 'tel
 }
 
 /** Asked again until there are no faults, or the time is up. */
-async function until(ask: Ask, checks: CheckFile, faultsIn: (found: Verdicts) => Faults) {
-  const deadline = performance.now() + START_MS
+async function until(ask: Ask, checks: CheckFile, faultsIn: (found: Verdicts) => Faults, ms = START_MS) {
+  const deadline = performance.now() + ms
   for (;;) {
     const results = await ask(checks)
     const faults = faultsIn(verdictsOf(results))
