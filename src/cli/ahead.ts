@@ -14,21 +14,26 @@ import type { KernelWish } from './kernel.ts'
 import type { LabPlace } from './labs.ts'
 
 /** `image` for a lab in Docker, where the programs are. Undefined when the lab runs already, cannot be started without more ado, or does not say its name plainly. */
-export function beginAhead(place: LabPlace, io: Io, image?: string): Birth | undefined {
+export function beginAhead(
+  place: LabPlace,
+  io: Io,
+  { image, seed }: { readonly image?: string | undefined; readonly seed?: string | undefined } = {},
+): Birth | undefined {
   const name = nameIn(place.file)
   if (name === undefined || runningLabs(io).some((lab) => lab.name === name)) return undefined
-  if (image !== undefined) return birthOf(name, place, io, { made: { kind: 'docker', why: '', image } })
-  return missingPrograms(io.env['PATH'], process.getuid?.() === 0).length === 0 ? birthOf(name, place, io) : undefined
+  if (image !== undefined) return birthOf(name, place, io, { made: { kind: 'docker', why: '', image }, seed })
+  return missingPrograms(io.env['PATH'], process.getuid?.() === 0).length === 0 ? birthOf(name, place, io, { seed }) : undefined
 }
 
-type Wishes = { readonly made?: DriverWish; readonly kernel?: KernelWish; readonly confined?: Confinement | undefined }
+type Wishes = { readonly made?: DriverWish; readonly kernel?: KernelWish; readonly confined?: Confinement | undefined; readonly seed?: string | undefined }
 
-export const birthOf = (name: string, { dir }: LabPlace, io: Io, { made, kernel, confined }: Wishes = {}): Birth =>
+export const birthOf = (name: string, { dir }: LabPlace, io: Io, { made, kernel, confined, seed }: Wishes = {}): Birth =>
   beginLab({
     ...{ root: stateRoot(io.env), name, dir, version: version(), daemon: kernel?.kind === 'uml' ? gateCommand() : daemonCommand(), signal: io.signal },
     ...(kernel?.kind === 'uml' ? { guest: { ...kernel, inside: daemonCommand() } } : {}),
     ...(made?.kind === 'docker' ? { docker: { image: made.image, sweep: sweepFile() } } : {}),
     ...(confined === undefined ? {} : { confined }),
+    ...(seed === undefined || seed === '' ? {} : { seed }),
   })
 
 /** A guess, at the price of a glance; who reads the file in earnest sees whether it was right. */

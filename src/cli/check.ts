@@ -9,11 +9,12 @@ import { plain } from '#report/text.ts'
 import { runningLabs } from './alive.ts'
 import { clientOf } from './client.ts'
 import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
-import { checkFile, findLab } from './labs.ts'
+import { findLab } from './labs.ts'
 import { offer } from './nearest.ts'
 import { openProgress } from './progress.ts'
 import { runningLab, warningTo } from './running.ts'
 import { bringUp, follow } from './session.ts'
+import { checksIn } from './variant.ts'
 import { type Args, list, on, type Run, text } from './verb.ts'
 
 export const run: Run = async (args, io) => {
@@ -53,7 +54,7 @@ async function checked(lab: LabState, args: Args, io: Io): Promise<number> {
 
 /** The lab's probes; mistakes in them, or in which of them are asked for, are told before anything is brought up. */
 function readCheck(dir: string, args: Args, io: Io): { readonly file: string; readonly text: string } {
-  const check = checkFile(dir, io.cwd)
+  const check = checksIn(dir, io.cwd, runningLabs(io).find((lab) => lab.dir === dir)?.seed)
   if (check === undefined) throw stop(USAGE, `${dir} has no check.yaml`)
   const read = readChecks(check.text, check.file)
   if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))

@@ -16,9 +16,9 @@ import { settled, tasksOf, withEvent } from './dash/tasks.ts'
 import { openWatcher, type Watcher, watcherArgv } from './dash/watcher.ts'
 import { entering, entryOf, exitOf } from './enter.ts'
 import { INTERRUPTED, isStop, stop, USAGE } from './io.ts'
-import { checkFile } from './labs.ts'
 import { runningLab } from './running.ts'
 import { shellAt } from './shell.ts'
+import { checksIn } from './variant.ts'
 import { number, type Run, text } from './verb.ts'
 
 /** A process each: of a larger lab the first ones tell their rates. */
@@ -87,7 +87,7 @@ export const run: Run = async (args, io) => {
   }
 
   function readTasks() {
-    const file = checkFile(lab.dir, io.cwd)
+    const file = checksIn(lab.dir, io.cwd, lab.seed)
     const read = file === undefined ? undefined : readChecks(file.text, file.file)
     return read?.ok ? tasksOf(read.value) : []
   }
@@ -262,7 +262,7 @@ export const run: Run = async (args, io) => {
   let checking = false
   async function check(only: string | undefined): Promise<void> {
     if (seen.tasks.title === 'tasks') return note('info', 'an exercise runs: its probes are asked all the time')
-    const file = checkFile(lab.dir, io.cwd)
+    const file = checksIn(lab.dir, io.cwd, lab.seed)
     if (file === undefined) return note('error', 'this lab has no checks')
     if (checking) return note('error', 'a check runs already')
     checking = true

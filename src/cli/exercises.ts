@@ -15,6 +15,7 @@ import { stop, USAGE } from './io.ts'
 import { NOW } from './lab-given.ts'
 import { exercisesOf, findLab, type LabPlace, labFiles, readCapped, show } from './labs.ts'
 import { offer } from './nearest.ts'
+import { labParams } from './variant.ts'
 
 /** `LAB` or `LAB/EXERCISE`; a path to a lab's folder may stand for its name, one to an exercise's folder for both. */
 export function findExercises(word: string, cwd: string): { readonly place: LabPlace; readonly names: readonly string[] } {
@@ -54,11 +55,11 @@ export type Variant = Pick<Reading, 'seed' | 'fault'>
 /** An exercise as its files say, without a look at its lab, unless it draws a fault of it. */
 export function readOne(place: LabPlace, name: string, cwd: string, variant: Variant = {}): Result<Read, Issue> {
   const { files, folder } = exerciseFiles(place.dir, name, cwd)
-  return readExercise(files, folder, { ...variant, whole: () => clusterWhole(place, cwd) })
+  return readExercise(files, folder, { ...variant, params: labParams(place, variant.seed ?? ''), whole: () => clusterWhole(place, cwd, variant) })
 }
 
-function clusterWhole(place: LabPlace, cwd: string): Cluster | undefined {
-  const read = readLab(labFiles(place, cwd), place.shown)
+function clusterWhole(place: LabPlace, cwd: string, { seed }: Variant): Cluster | undefined {
+  const read = readLab(labFiles(place, cwd), place.shown, { seed })
   return read.ok ? clusterOf(read.value.lab, settle(read.value.lab, { now: NOW })) : undefined
 }
 
@@ -72,11 +73,12 @@ export function exerciseNamed(place: LabPlace, name: string, cwd: string, varian
 /** Names and places are those of the lab as it is when the exercise is solved. */
 export function lintExercise(place: LabPlace, name: string, cwd: string, variant: Variant = {}): Result<Read, Issue> {
   const read = readOne(place, name, cwd, variant)
-  const lab = readLab(labFiles(place, cwd), place.shown)
+  const lab = readLab(labFiles(place, cwd), place.shown, { seed: variant.seed })
   if (!read.ok || !lab.ok) return read
   const { files, folder } = exerciseFiles(place.dir, name, cwd)
   const solved = clusterWhenSolved(lab.value.lab, read.value.exercise)
-  return solved.ok ? readExercise(files, folder, { ...variant, cluster: solved.value, whole: () => clusterWhole(place, cwd) }) : solved
+  const reading = { ...variant, params: labParams(place, variant.seed ?? ''), whole: () => clusterWhole(place, cwd, variant) }
+  return solved.ok ? readExercise(files, folder, { ...reading, cluster: solved.value }) : solved
 }
 
 /** With the objects of start and solution in the place of those of the same name. */

@@ -9,7 +9,7 @@ import { findLab, givenFiles, labFiles } from './labs.ts'
 export async function givenLab(word: string, manifests: readonly string[], io: Io): Promise<Lab> {
   const place = findLab(word, io.cwd)
   const given = manifests.length === 0 ? undefined : await givenFiles(manifests, io.cwd, io.stdin)
-  const read = readLab(labFiles(place, io.cwd), place.shown, given)
+  const read = readLab(labFiles(place, io.cwd), place.shown, { given })
   if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
   for (const warning of read.value.warnings) io.err(`${issueText(warning)}\n`)
   return read.value.lab

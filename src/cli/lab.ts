@@ -13,6 +13,7 @@ import { testLab } from './lab/trial.ts'
 import { NOW } from './lab-given.ts'
 import { checkFile, exercisesOf, findLab, type LabPlace, labFiles } from './labs.ts'
 import { plural } from './print.ts'
+import { checksIn } from './variant.ts'
 import { on, type Run, text } from './verb.ts'
 
 export const run: Run = async (args, io) => {
@@ -61,7 +62,7 @@ function lintOf(place: LabPlace, names: readonly string[], io: Io): readonly Iss
   const lab = readLab(labFiles(place, io.cwd), place.shown)
   if (!lab.ok) return lab.errors
   const cluster = clusterOf(lab.value.lab, settle(lab.value.lab, { now: NOW }))
-  const check = checkFile(place.dir, io.cwd)
+  const check = checksIn(place.dir, io.cwd)
   const checks = check === undefined ? undefined : readChecks(check.text, check.file, cluster)
   return [
     ...lab.value.warnings,

@@ -15,6 +15,7 @@ import { INTERRUPTED, type Io, isStop, NOT_STARTED, stop, USAGE } from './io.ts'
 import { kernelFor } from './kernel.ts'
 import { checkFile, type LabPlace, labFiles } from './labs.ts'
 import type { Progress } from './progress.ts'
+import { labParams } from './variant.ts'
 
 export type Session = { readonly state: LabState; readonly fresh: boolean; readonly end: End }
 export type End = Extract<Event, { kind: 'end' }>
@@ -30,23 +31,40 @@ export type Wish = {
   readonly ahead?: Birth | undefined
   readonly driver?: DriverKind | undefined
   readonly confined?: Confinement | undefined
+  /** The lab's params are drawn from it; that of the running lab, or none, when not told. */
+  readonly seed?: string | undefined
 }
 
 /** Reads the lab; a mistake in it ends the command before anything can be seen of it. */
-export async function bringUp({ place, lab: given, wait, install, ahead, driver, kernel, confined }: Wish, io: Io, progress: Progress): Promise<Session> {
+export async function bringUp(
+  { place, lab: given, wait, install, ahead, driver, kernel, confined, seed: asked }: Wish,
+  io: Io,
+  progress: Progress,
+): Promise<Session> {
   try {
-    const { lab, warnings } = given === undefined ? reading(place, io) : { lab: given, warnings: [] }
+    const seed = seedFor(place, asked, io)
+    const { lab, warnings } = given === undefined ? reading(place, seed, io) : { lab: given, warnings: [] }
     for (const warning of warnings) io.err(`${issueText(warning)}\n`)
     const running = runningAt(place, lab.name, { driver, kernel }, io)
-    const state = running ?? (await started(lab, { place, install, ahead, driver, kernel, confined }, io))
+    const state = running ?? (await started(lab, { place, install, ahead, driver, kernel, confined, seed }, io))
     return await raised({ state, lab, wait, fresh: running === undefined }, io, progress)
   } finally {
     await ahead?.abandon()
   }
 }
 
-function reading(place: LabPlace, io: Io): { readonly lab: Lab; readonly warnings: readonly Issue[] } {
-  const read = readLab(labFiles(place, io.cwd), place.shown)
+/** A lab that runs stays the variant that it is. */
+function seedFor(place: LabPlace, asked: string | undefined, io: Io): string {
+  const running = runningLabs(io).find(({ dir }) => dir === place.dir)
+  if (running === undefined) return asked ?? ''
+  const { seed = '', name } = running
+  if (asked !== undefined && asked !== seed && Object.keys(labParams(place, asked)).length > 0)
+    throw stop(USAGE, `lab ${name} runs already, as the variant of ${seed === '' ? 'no seed' : `seed "${seed}"`}: netlab down ${name}, then up --seed ${asked}`)
+  return seed
+}
+
+function reading(place: LabPlace, seed: string, io: Io): { readonly lab: Lab; readonly warnings: readonly Issue[] } {
+  const read = readLab(labFiles(place, io.cwd), place.shown, { seed })
   if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
   return read.value
 }
@@ -65,7 +83,7 @@ function runningAt(place: LabPlace, name: string, { driver, kernel }: Pick<Wish,
   return running
 }
 
-async function started(lab: Lab, { place, install, ahead, driver, kernel, confined }: Omit<Wish, 'wait' | 'lab'>, io: Io): Promise<LabState> {
+async function started(lab: Lab, { place, install, ahead, driver, kernel, confined, seed }: Omit<Wish, 'wait' | 'lab'>, io: Io): Promise<LabState> {
   const both = "Docker's containers run on this host's kernel: leave --driver docker or --kernel uml out"
   // Before an image is made for nothing.
   if ((driver ?? lab.driver) === 'docker' && (kernel ?? lab.kernel) === 'uml') throw stop(USAGE, both)
@@ -78,7 +96,7 @@ async function started(lab: Lab, { place, install, ahead, driver, kernel, confin
   if (!fits) await ahead?.abandon()
   try {
     const from = performance.now()
-    const state = await (fits ? ahead : birthOf(lab.name, place, io, { made, kernel: wish, confined })).born({ driver: made.why, kernel: wish.why })
+    const state = await (fits ? ahead : birthOf(lab.name, place, io, { made, kernel: wish, confined, seed })).born({ driver: made.why, kernel: wish.why })
     if (state.kernel.kind === 'uml') io.err(`kernel: ${kernelText(state.kernel)}; booted in ${((performance.now() - from) / 1000).toFixed(1)} s\n`)
     return state
   } catch (error) {

@@ -8,13 +8,14 @@ import { on, type Run, text } from './verb.ts'
 export const run: Run = async (args, io) => {
   const place = findLab(args.words[0] ?? '', io.cwd)
   const driver = driverKind(text(args, 'driver'))
+  const seed = text(args, 'seed')
   const word = text(args, 'kernel')
   const kernel = word === undefined ? undefined : kindOf(word)
   const image = driver === 'docker' ? (await import('#daemon/image.ts')).nodeImageName(home, io.env) : undefined
-  const ahead = kernel === 'uml' ? undefined : beginAhead(place, io, image)
+  const ahead = kernel === 'uml' ? undefined : beginAhead(place, io, { image, seed })
   const [{ bringUp }, { openProgress }, { json }] = await Promise.all([import('./session.ts'), import('./progress.ts'), import('#report/json.ts')])
   const progress = openProgress(io)
-  const { end } = await bringUp({ place, wait: !on(args, 'no-wait'), install: !on(args, 'no-install'), ahead, driver, kernel }, io, progress)
+  const { end } = await bringUp({ place, wait: !on(args, 'no-wait'), install: !on(args, 'no-install'), ahead, driver, kernel, seed }, io, progress)
   if (text(args, 'output') === 'json') io.out(json(progress.state()))
   return end.exit
 }

@@ -37,6 +37,8 @@ type StartOptions = {
   readonly guest?: GuestWish
   /** For programs of others. */
   readonly confined?: Confinement
+  /** Which variant it is. */
+  readonly seed?: string
   readonly signal?: AbortSignal
 }
 
@@ -222,7 +224,18 @@ function announce(o: StartOptions, folder: string, { keeper }: Begun, why: Reaso
   const driver: LabDriver =
     o.docker === undefined ? { kind: 'netns', why: why.driver } : { kind: 'docker', why: why.driver, sweep: sweepOf(o, folder, [`${pid}`, startTime]) }
   const userNamespace = o.docker === undefined && (o.confined !== undefined || !callerOf().root)
-  saveLabState(folder, { name, dir, keeper: pid, startTime, started: new Date().toISOString(), version, userNamespace, driver, kernel })
+  saveLabState(folder, {
+    name,
+    dir,
+    keeper: pid,
+    startTime,
+    started: new Date().toISOString(),
+    version,
+    userNamespace,
+    driver,
+    kernel,
+    ...(o.seed === undefined ? {} : { seed: o.seed }),
+  })
   keeper.unref()
   // The leash stays in this process's hand until it ends: before the lab is up, its end is the lab's.
   if (keeper.stdin !== null && 'unref' in keeper.stdin) (keeper.stdin as Socket).unref()

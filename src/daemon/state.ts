@@ -25,6 +25,8 @@ export type LabState = {
   readonly userNamespace: boolean
   readonly driver: LabDriver
   readonly kernel: LabKernel
+  /** That its params were drawn from. */
+  readonly seed?: string
 }
 
 /** The kernel a lab's machines run on, and why that one. */

@@ -4,7 +4,7 @@ import type { FieldError, Path } from '#api/validate.ts'
 import { FAULT_NAMES } from '#fault/library.ts'
 import { issue } from '#lab/issue.ts'
 import type { Files, Issue } from '#lab/lab.ts'
-import type { Param, Values } from '#lab/params.ts'
+import { type Param, paramErrors, type Values } from '#lab/params.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { BRACES, nameValue } from '#probe/names.ts'
 import type { Probe } from '#probe/schema.ts'
@@ -106,11 +106,10 @@ export function textRules(
 export function* paramRules(params: Readonly<Record<string, Param | FaultParam>>): Generator<FieldError> {
   const faults = Object.keys(params).filter((name) => typeof params[name] === 'object' && 'fault' in params[name])
   for (const name of faults.slice(1)) yield { path: ['spec', 'params', name], says: `"${faults[0]}" draws a fault already; one is enough` }
+  yield* paramErrors(params, ['spec', 'params'])
   for (const [name, param] of Object.entries(params)) {
     const path: Path = ['spec', 'params', name]
     if (typeof param !== 'object') continue
-    if ('seeded' in param && param.seeded[0] > param.seeded[1])
-      yield { path: [...path, 'seeded'], says: `${param.seeded[0]} is more than ${param.seeded[1]}: the lower end comes first` }
     if (!('fault' in param) || param.fault === 'any') continue
     for (const [i, one] of param.fault.entries())
       if (!FAULT_NAMES.includes(one)) yield { path: [...path, 'fault', i], says: `no fault "${one}" in the library${hint(one, FAULT_NAMES)}` }

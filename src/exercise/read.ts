@@ -24,6 +24,8 @@ export type Reading = {
   readonly cluster?: Cluster
   /** Params are drawn from it. */
   readonly seed?: string
+  /** What the lab's own params stand for. */
+  readonly params?: Values
   /** The lab when nothing is broken, asked for by an exercise that draws a fault. */
   readonly whole?: () => Cluster | undefined
   /** This fault, in the place of the one that the seed draws. */
@@ -116,10 +118,10 @@ type Params = Readonly<Record<string, Param | FaultParam>>
 type Drawn = { readonly values: Values; readonly mystery: Mystery | undefined; readonly errors: readonly FieldError[] }
 
 /** What the seed makes of the params; one at most draws a fault. */
-function valuesOf(params: Params, { seed = '', whole, fault: choose }: Given): Drawn {
+function valuesOf(params: Params, { seed = '', params: labs = {}, whole, fault: choose }: Given): Drawn {
   const errors = [...paramRules(params)]
   const plain = Object.fromEntries(Object.entries(params).flatMap(([name, one]) => (isFault(one) ? [] : [[name, one]])))
-  const values = errors.length === 0 ? drawn(plain, seed) : {}
+  const values = { ...labs, ...(errors.length === 0 ? drawn(plain, seed) : {}) }
   const [drawing] = Object.entries(params).flatMap(([name, one]) => (isFault(one) ? [{ name, one }] : []))
   const cluster = drawing === undefined || errors.length > 0 ? undefined : whole?.()
   if (drawing === undefined || cluster === undefined) return { values, mystery: undefined, errors }

@@ -1,6 +1,6 @@
 /** The shape of exercise.yaml (docs/LABS.md §2). Its probes have the words of a check.yaml. */
 import { z } from 'zod'
-import { PARAM_NAME, param } from '#lab/param-shape.ts'
+import { param, paramsOf } from '#lab/param-shape.ts'
 import { hint, part, probe } from '#probe/schema.ts'
 
 const text = z.string()
@@ -41,10 +41,7 @@ export const exerciseFile = z.strictObject({
   }),
   spec: z.strictObject({
     title: word.optional(),
-    params: z
-      .record(z.string().regex(PARAM_NAME), z.union([...param.options, fault]))
-      .default({})
-      .describe('values drawn from a seed; {{name}} in texts, probes and files'),
+    params: paramsOf(z.union([...param.options, fault])).describe('values drawn from a seed; {{name}} in texts, probes and files'),
     tasks: z.array(taskShape).min(1),
     forbid: z
       .array(part.extend({ why: word.optional() }))

@@ -3,10 +3,12 @@ import { z } from 'zod'
 
 const value = z.union([z.string(), z.number()])
 
-export const PARAM_NAME = /^[a-zA-Z]\w*$/
-
 export const param = z.union([
   value,
   z.strictObject({ seeded: z.tuple([z.int(), z.int()]) }).describe('a whole number between these two, both included'),
   z.strictObject({ oneOf: z.array(value).min(1) }).describe('one of these'),
 ])
+
+/** Names and what they are drawn from; `of` where there is more to draw. */
+export const paramsOf = <T extends z.ZodType>(of: T) => z.record(z.string(), of).default({} as never)
+export const params = paramsOf(param)

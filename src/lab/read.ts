@@ -7,6 +7,7 @@ import { issue, issueAt } from './issue.ts'
 import type { Files, Issue, Lab } from './lab.ts'
 import { slowToLoad } from './load.ts'
 import { type Manifest, manifestsOf } from './manifests.ts'
+import { filled, paramsIn, type Values } from './params.ts'
 import type { Judging } from './ranges.ts'
 import { PROVIDED_NAMESPACES, references } from './references.ts'
 import { labFileOf } from './schema.ts'
@@ -17,11 +18,15 @@ import { type Document, type Place, readYaml } from './yaml.ts'
 
 /**
  * `file` is the name of lab.yaml among the files; warnings do not keep a lab from coming up. Manifests `given` take the place of the lab's own; they may be of namespaces that
- * were made before, and their endpoints on any node.
+ * were made before, and their endpoints on any node. Params are drawn from `seed`.
  */
-export function readLab(files: Files, file: string, given?: Files): Result<{ readonly lab: Lab; readonly warnings: readonly Issue[] }, Issue> {
-  const { judged, place, issues } = labOf(files.get(file), file)
-  const others = given ?? manifestFiles(files, file)
+export function readLab(
+  files: Files,
+  file: string,
+  { given, seed = '' }: { readonly given?: Files | undefined; readonly seed?: string | undefined } = {},
+): Result<{ readonly lab: Lab; readonly warnings: readonly Issue[] }, Issue> {
+  const { judged, place, values = {}, issues } = labOf(files.get(file), file, seed)
+  const others = given ?? filledFiles(manifestFiles(files, file), values)
   const own = manifestsOf(others)
   const read = given === undefined ? own : { ...own, manifests: [...homesOf(own.manifests), ...own.manifests] }
   const settings = judged?.settings
@@ -40,6 +45,9 @@ export function readLab(files: Files, file: string, given?: Files): Result<{ rea
   if (settings === undefined || all.some((one) => one.severity !== 'warning')) return fail(...all)
   return ok({ lab: { ...settings, objects: namespacesFirst(read.manifests.map((one) => one.object)) }, warnings: all })
 }
+
+/** Other braces are left alone: they may be somebody else's templates. */
+const filledFiles = (files: Files, values: Values): Files => new Map([...files].map(([name, text]) => [name, String(filled(text, values))]))
 
 /** What lies in manifests/ beside lab.yaml, in the order of names, as kubectl would apply it. */
 function manifestFiles(files: Files, file: string): Files {
@@ -64,9 +72,9 @@ function homesOf(manifests: readonly Manifest[]): readonly Manifest[] {
 
 const homeOf = (name: string): object => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
 
-type Reading = { readonly judged?: Judged; readonly place?: Place; readonly issues: readonly Issue[] }
+type Reading = { readonly judged?: Judged; readonly place?: Place; readonly values?: Values; readonly issues: readonly Issue[] }
 
-function labOf(text: string | undefined, file: string): Reading {
+function labOf(text: string | undefined, file: string, seed: string): Reading {
   const start = `${file}:1:1`
   if (text === undefined) return { issues: [issue(start, [], 'there is no such file')] }
   const { documents, issues } = readYaml(file, text)
@@ -74,18 +82,22 @@ function labOf(text: string | undefined, file: string): Reading {
   if (document === undefined)
     return { issues: issues.length > 0 ? issues : [issue(start, [], 'the file is empty; expected a Lab with apiVersion, kind, metadata and spec')] }
   const more = second === undefined ? [] : [issue(second.place([]), [], 'a lab file holds one document; Kubernetes objects belong into manifests/ beside it')]
-  const { judged, issues: own } = judgedOf(document)
-  return { ...(judged === undefined ? {} : { judged }), place: document.place, issues: [...issues, ...more, ...own] }
+  const { judged, values = {}, issues: own } = judgedOf(document, seed)
+  return { ...(judged === undefined ? {} : { judged }), values, place: document.place, issues: [...issues, ...more, ...own] }
 }
 
-function judgedOf({ value, place }: Document): Reading {
-  const { file, errors: shape } = labFileOf(value)
+function judgedOf({ value: written, place }: Document, seed: string): Reading {
+  const { values, errors: undrawn } = paramsIn(written, seed)
+  const value = filled(written, values)
+  const { file, errors } = labFileOf(value)
+  // What a name that nobody knows would have stood for is not known either.
+  const shape = [...undrawn, ...errors.filter(({ path }) => undrawn.length === 0 || !/\{\{.*\}\}/.test(String(valueAt(value, path))))]
   if (file === undefined) return { issues: shape.map((error) => issueAt(place, error)) }
-  const { value: judged, errors } = collected(judge(file, (path) => valueAt(value, path) !== undefined))
+  const { value: judged, errors: judgements } = collected(judge(file, (path) => valueAt(value, path) !== undefined))
   // what is said of a part that could not be read follows from that, and would only be said twice
   const unread = shape.filter((error) => !error.unknown)
-  const meaning = errors.filter(({ path }) => !unread.some((other) => path.every((key, i) => i >= other.path.length || key === other.path[i])))
-  return { judged, issues: [...shape, ...meaning].map((error) => issueAt(place, error)) }
+  const meaning = judgements.filter(({ path }) => !unread.some((other) => path.every((key, i) => i >= other.path.length || key === other.path[i])))
+  return { judged, values, issues: [...shape, ...meaning].map((error) => issueAt(place, error)) }
 }
 
 function collected<T>(judging: Judging<T>): { readonly value: T; readonly errors: readonly FieldError[] } {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { SCHEDULERS } from '#api/schedulers.ts'
 import { shapeErrors } from '#api/structure.ts'
 import { type FieldError, type Path, without } from '#api/validate.ts'
+import { params } from './param-shape.ts'
 
 const API_VERSION = 'netlab.dev/v1'
 const CNI_NAMES = ['flannel-vxlan', 'host-gw', 'calico-bgp', 'calico-vxlan', 'none'] as const
@@ -111,6 +112,7 @@ const labFile = z.strictObject({
         .describe('machines outside the cluster'),
       needs: z.array(text.min(1)).default([]).describe('kernel features and programs the lab cannot do without'),
       driver: z.enum(['auto', 'netns', 'docker']).default('auto').describe('what the machines are made of'),
+      params: params.describe('values drawn from a seed (netlab up --seed); {{name}} in this file, manifests, checks and exercises'),
       kernel: z.enum(['auto', 'host', 'uml']).default('host').describe('which kernel the machines run on'),
     })
     .meta({ required: ['nodes'] }),

@@ -67,7 +67,7 @@ describe.each(['mystery', 'calico-bgp'])('%s', (lab) => {
     // The wheel turns: a Pod comes, and node-1 gets what it needs.
     await n.apply(passerBy)
     await until(
-      () => n.json('get', 'pod', 'passer-by'),
+      () => n.json('pod', 'passer-by'),
       (pod) => pod.status.phase === 'Running',
     )
     expect(await complaint(lab, one, 0)).toBe('fail')

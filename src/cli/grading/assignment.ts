@@ -11,7 +11,8 @@ import { readChecks } from '#probe/checks.ts'
 import type { CheckFile, Group, Probe } from '#probe/schema.ts'
 import { findExercises, readOne } from '../exercises.ts'
 import { type Io, stop, USAGE } from '../io.ts'
-import { checkFile, exercisesOf, findLab, type LabPlace, labFiles, readCapped, show } from '../labs.ts'
+import { exercisesOf, findLab, type LabPlace, labFiles, readCapped, show } from '../labs.ts'
+import { checksIn } from '../variant.ts'
 import { digestOf } from './submission.ts'
 
 export type Assignment = {
@@ -28,10 +29,10 @@ export type Assignment = {
 export function readAssignment(word: string, { key, student }: { readonly key: string | undefined; readonly student: string }, io: Io): Assignment {
   const { place, exercise } = named(word, io)
   const files = labFiles(place, io.cwd)
-  const lab = readLab(files, place.shown)
-  if (!lab.ok) throw mistakes(lab.errors)
   const seed = key === undefined ? '' : seedOf(key, student)
-  const asked = exercise === undefined ? ofLab(place, io) : ofExercise(place, { exercise, seed }, io)
+  const lab = readLab(files, place.shown, { seed })
+  if (!lab.ok) throw mistakes(lab.errors)
+  const asked = exercise === undefined ? ofLab(place, seed, io) : ofExercise(place, { exercise, seed }, io)
   const name = exercise ?? lab.value.lab.name
   const points = asked.checks.groups.flatMap(({ probes }) => probes).reduce((sum, probe) => sum + probe.points, 0)
   if (points === 0) throw stop(USAGE, `${place.shown}: ${name} has no probe that gives a point`)
@@ -52,10 +53,10 @@ function named(word: string, io: Io): { readonly place: LabPlace; readonly exerc
 }
 
 /** A lab without exercises is graded by its own checks. */
-function ofLab(place: LabPlace, io: Io): Asked {
+function ofLab(place: LabPlace, seed: string, io: Io): Asked {
   const exercises = exercisesOf(place.dir)
   if (exercises.length > 0) throw stop(USAGE, `say which exercise: ${exercises.map((name) => `${basename(place.dir)}/${name}`).join(', ')}`)
-  const check = checkFile(place.dir, io.cwd)
+  const check = checksIn(place.dir, io.cwd, seed)
   if (check === undefined) throw stop(USAGE, `${place.shown}: the lab has neither exercises nor a check.yaml: there is nothing to grade by`)
   const read = readChecks(check.text, check.file)
   if (!read.ok) throw mistakes(read.errors)

@@ -44,7 +44,7 @@ export async function testLab(place: LabPlace, names: readonly string[], o: Test
   const trials: Trial[] = []
   try {
     for (const exercise of names.flatMap((name) => variantsOf(place, name, o, io)))
-      trials.push(await tried(place, exercise, { io, tell: o.json ? () => {} : outer.out, install: o.install }))
+      trials.push(await tried(place, exercise, { io, tell: o.json ? () => {} : outer.out, install: o.install, seed: o.seed ?? '' }))
   } finally {
     rmSync(state, { recursive: true, force: true })
   }
@@ -69,9 +69,9 @@ function variantsOf(place: LabPlace, name: string, { seed = '', fault: only }: T
 
 const nameOf = ({ name, fault }: Exercise): string => (fault === undefined ? name : `${name}: ${fault.name} at ${fault.where}`)
 
-type Trying = { readonly io: Io; readonly tell: (text: string) => void; readonly install: boolean }
+type Trying = { readonly io: Io; readonly tell: (text: string) => void; readonly install: boolean; readonly seed: string }
 
-async function tried(place: LabPlace, exercise: Exercise, { io, tell, install }: Trying): Promise<Trial> {
+async function tried(place: LabPlace, exercise: Exercise, { io, tell, install, seed }: Trying): Promise<Trial> {
   tell(`${nameOf(exercise)}\n`)
   const steps: Step[] = []
   const checks = checksOf(exercise, { hidden: true })
@@ -80,7 +80,7 @@ async function tried(place: LabPlace, exercise: Exercise, { io, tell, install }:
   let sound = false
   /** What is handed in meets the fault, not a lab that is still on its way there. */
   const inLab = <T>(submissions: readonly Submission[], work: (ask: Ask, bring: Inside['bring']) => Promise<T>) =>
-    inFreshLab(place, { io, install }, async ({ ask, bring }) => {
+    inFreshLab(place, { io, install, seed }, async ({ ask, bring }) => {
       await bring(exercise.start)
       if (sound) await until(ask, capped(checks, 0), (found) => unsolved(exercise, found))
       for (const one of submissions) await bring(one)
@@ -157,8 +157,8 @@ type Ask = (of: CheckFile) => Promise<readonly ProbeResult[]>
 type Inside = { readonly ask: Ask; readonly bring: (submission: Submission) => Promise<void> }
 
 /** Nothing of the lab is left, whatever comes. */
-async function inFreshLab<T>(place: LabPlace, { io, install }: Omit<Trying, 'tell'>, work: (inside: Inside) => Promise<T>): Promise<T> {
-  const { state, end } = await bringUp({ place, wait: true, install }, io, SILENT)
+async function inFreshLab<T>(place: LabPlace, { io, install, seed }: Omit<Trying, 'tell'>, work: (inside: Inside) => Promise<T>): Promise<T> {
+  const { state, end } = await bringUp({ place, wait: true, install, seed }, io, SILENT)
   let answers: Submission['answers'] = {}
   const bring = async (submission: Submission): Promise<void> => {
     await bringIn(state, submission, io)

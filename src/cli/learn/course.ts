@@ -33,7 +33,7 @@ export type Standing = {
 }
 
 export function courseOf(place: LabPlace, names: readonly string[], o: { readonly seed: string | undefined; readonly install: boolean }, io: Io): Course {
-  const read = readLab(labFiles(place, io.cwd), place.shown)
+  const read = readLab(labFiles(place, io.cwd), place.shown, { seed: o.seed })
   if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
   const lab = read.value.lab.name
   return { place, lab, names, install: o.install, seed: o.seed ?? readLearnt(lab, io).current?.seed ?? '' }
@@ -90,7 +90,7 @@ export async function rebuilt(course: Course, exercise: Exercise, progress: Prog
 }
 
 async function brought(course: Course, exercise: Exercise, progress: Progress, screen: Screen, io: Io): Promise<Standing> {
-  const { state, end } = await bringUp({ place: course.place, wait: true, install: course.install }, io, screen)
+  const { state, end } = await bringUp({ place: course.place, wait: true, install: course.install, seed: course.seed }, io, screen)
   if (end.exit === NOT_STARTED) throw stop(NOT_STARTED, end.says)
   for (const submission of startOf(exercise, progress.task)) await bringIn(state, submission, io)
   keep(course, { state, exercise, progress }, io)

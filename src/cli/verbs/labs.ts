@@ -29,6 +29,7 @@ Ctrl-C while a lab starts takes it away again.`,
         says: 'what nodes are made of: namespaces, Docker containers, or those where this user may not make namespaces',
       },
       kernel,
+      { name: 'seed', type: 'text', value: 'TEXT', says: 'another variant, where lab.yaml has params' },
     ],
     examples: [
       ['netlab up flannel-vxlan', 'start labs/flannel-vxlan'],
