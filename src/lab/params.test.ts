@@ -78,7 +78,5 @@ test('a number between braces stays a number, inside of a text it is written out
 })
 
 test('a student’s seed is of the course’s key: neither alone tells it', () => {
-  expect([seedOf('key', 'ann') === seedOf('key', 'ann'), seedOf('key', 'bob') === seedOf('key', 'ann'), seedOf('yek', 'ann') === seedOf('key', 'ann')]).toEqual(
-    [true, false, false],
-  )
+  expect(new Set([seedOf('key', 'ann'), seedOf('key', 'bob'), seedOf('yek', 'ann'), seedOf('key', 'ann')]).size).toBe(3)
 })
