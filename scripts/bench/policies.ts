@@ -18,7 +18,7 @@ export function policed({ nodes, pods, policies }: { readonly nodes: number; rea
   const space = (at: number): string => `team-${at % NAMESPACES}`
   const objects: KubeObject[] = [
     ...Array.from({ length: NAMESPACES }, (_, at) => object('Namespace', { metadata: { name: space(at), labels: { team: space(at) } } })),
-    ...Array.from({ length: pods }, (_, at) => podAt(at, { node: at % nodes, namespace: space(at), app: Math.floor(at / NAMESPACES) % APPS, nodes })),
+    ...Array.from({ length: pods }, (_, at) => podAt(at, { namespace: space(at), nodes })),
     ...Array.from({ length: policies }, (_, at) => {
       const number = Math.floor(at / NAMESPACES)
       return object('NetworkPolicy', {
@@ -43,9 +43,13 @@ export function policed({ nodes, pods, policies }: { readonly nodes: number; rea
   return { lab, objects: objectsOf([...providedObjects(lab, { now: NOW }).filter(({ kind }) => kind === 'Node'), ...objects]) }
 }
 
-function podAt(at: number, o: { readonly node: number; readonly namespace: string; readonly app: number; readonly nodes: number }): PodObject {
-  const labels = { app: `app-${o.app}` }
-  return pod(`pod-${at}`, { namespace: o.namespace, node: `node-${o.node + 1}`, ip: `10.244.${o.node}.${Math.floor(at / o.nodes) + FIRST_POD}`, labels })
+/** Pods of one app are on different nodes; so a node has many policies to hold, and one Pod's label is news for many nodes. */
+function podAt(at: number, { namespace, nodes }: { readonly namespace: string; readonly nodes: number }): PodObject {
+  const inNamespace = Math.floor(at / NAMESPACES)
+  const node = (inNamespace + Math.floor(inNamespace / APPS)) % nodes
+  const onNode = Math.floor(inNamespace / nodes) * NAMESPACES + (at % NAMESPACES)
+  const labels = { app: `app-${inNamespace % APPS}` }
+  return pod(`pod-${at}`, { namespace, node: `node-${node + 1}`, ip: `10.244.${node}.${onNode + FIRST_POD}`, labels })
 }
 
 /** The first Pod is one of another app. */

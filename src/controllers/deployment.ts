@@ -1,11 +1,12 @@
 /** The Deployment controller: one ReplicaSet per revision of the Pod template, and Pods moved from the old ones to the new one step by step. */
 import type { Deployment, Metadata, PodObject, ReplicaSet } from '#api/kinds.ts'
 import { matchesSelector } from '#api/selectors.ts'
+import { remembered } from '#model/remember.ts'
 import { deleted, newMetadata, ownedReference, quiet, stated, updated } from './change.ts'
 import type { Change, Controller, World } from './controller.ts'
 import { isComplete, progressOf, statusOf } from './deployment-status.ts'
 import { canonical, fnv, safe } from './hash.ts'
-import { named, ownedBy, remembered } from './lookup.ts'
+import { named, ownedBy } from './lookup.ts'
 import { isFinished, isTerminating, sameJson } from './objects.ts'
 import { type Limits, limitsOf, newReplicas, oldReplicas, proportional, type Share } from './rollout.ts'
 

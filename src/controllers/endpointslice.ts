@@ -3,11 +3,12 @@
  * named target port stands for different numbers are in different slices. Slices are changed as little as possible, since every node reads them.
  */
 import type { EndpointSlice, Metadata, PodObject, ServiceObject } from '#api/kinds.ts'
+import { remembered } from '#model/remember.ts'
 import { type Family, familyOf, parseIp } from '#net/net.ts'
 import { deleted, newMetadata, ownedReference, quiet, updated } from './change.ts'
 import type { Change, Controller, World } from './controller.ts'
 import { canonical, suffix } from './hash.ts'
-import { named, podsWith, remembered } from './lookup.ts'
+import { named, podsWith } from './lookup.ts'
 import { isFinished, isReady, isTerminating, sameJson } from './objects.ts'
 
 const ENDPOINTS_MAX = 100

@@ -1,18 +1,7 @@
 /** Look-ups that controllers share: built once per list of objects, since neither lists nor objects change in place. */
 import type { PodObject } from '#api/kinds.ts'
+import { remembered } from '#model/remember.ts'
 import { keyOf } from './objects.ts'
-
-/** Remembers what `make` said of an object for as long as that object lives. */
-export function remembered<K extends object, V>(make: (of: K) => V): (of: K) => V {
-  const known = new WeakMap<K, V>()
-  return (of) => {
-    const before = known.get(of)
-    if (before !== undefined) return before
-    const made = make(of)
-    known.set(of, made)
-    return made
-  }
-}
 
 type Listed = readonly { readonly metadata: { readonly namespace?: string | undefined; readonly name: string; readonly uid: string } }[]
 

@@ -3,10 +3,11 @@
  * number, so that Pods can be told apart by the template they came from and an older template can be had again.
  */
 import type { ControllerRevision, DaemonSet, StatefulSet } from '#api/kinds.ts'
+import { remembered } from '#model/remember.ts'
 import { deleted, newMetadata, ownedReference, updated } from './change.ts'
 import type { Change, World } from './controller.ts'
 import { canonical, fnv, safe } from './hash.ts'
-import { ownedBy, remembered } from './lookup.ts'
+import { ownedBy } from './lookup.ts'
 
 /** On a Pod: the name of the revision it was made of. */
 export const REVISION_LABEL = 'controller-revision-hash'

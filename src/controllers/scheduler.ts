@@ -1,9 +1,9 @@
 /** The scheduler: gives each Pod a node. Pods of one app go to different nodes, then to the emptiest, then to the first. */
 import type { Condition, NodeObject, PodObject } from '#api/kinds.ts'
+import { remembered } from '#model/remember.ts'
 import { stated, updated } from './change.ts'
 import type { Change, Controller, World } from './controller.ts'
 import { canonical } from './hash.ts'
-import { remembered } from './lookup.ts'
 import { conditionOf, isFinished, isTerminating, keyOf, withCondition } from './objects.ts'
 
 const NAME = 'default-scheduler'

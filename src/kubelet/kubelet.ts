@@ -2,6 +2,8 @@
 import { printResolvConf } from '#dns/resolver/resolver.ts'
 import type { Component, Step } from '#kernel/step.ts'
 import type { Cluster, Node, Pod } from '#model/cluster.ts'
+import { podsOn } from '#model/pods.ts'
+import { sameItems } from '#model/remember.ts'
 import { familyOf } from '#net/net.ts'
 import { containerSteps, etcFiles } from './containers.ts'
 import { machineResolvConf, podDns } from './dns.ts'
@@ -15,7 +17,7 @@ export const kubelet: Component = {
   wanted: () => true,
   steps: (cluster, node) => {
     const inputs = inputsOf(cluster, node)
-    return [...nodeSteps(cluster, node), ...cluster.pods.filter((pod) => pod.node === node.name).flatMap((pod) => podSteps(cluster, node, pod, inputs))]
+    return [...nodeSteps(cluster, node), ...podsOn(cluster, node).flatMap((pod) => podSteps(cluster, node, pod, inputs))]
   },
 }
 
@@ -69,7 +71,7 @@ function inputsOf(cluster: Cluster, node: Node): Inputs {
     ...cluster.configMaps,
   ]
   const before = last.get(node.name)
-  if (before !== undefined && before.length === inputs.length && before.every((input, at) => input === inputs[at])) return before
+  if (before !== undefined && sameItems(before, inputs)) return before
   last = new Map([...last, [node.name, inputs]])
   return inputs
 }

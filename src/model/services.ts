@@ -8,14 +8,14 @@ import type { Objects } from '#controllers/controller.ts'
 import type { Cidr, Family, Ip } from '#net/net.ts'
 import { familyOf, hostPort, parseCidr, parseIp } from '#net/net.ts'
 import type { ServiceEndpoint, ServicePort } from './cluster.ts'
+import { lastOf } from './remember.ts'
 
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
 /** Objects with one of these labels belong to another proxy, or to none. */
 const NOT_OURS = ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless']
 const DEFAULT_AFFINITY_SECONDS = 10_800
 
-type Known = { readonly slices: readonly EndpointSlice[]; readonly ports: readonly ServicePort[] }
-const known = new WeakMap<ServiceObject, Known>()
+const known = lastOf<ServiceObject, readonly ServicePort[]>()
 const none: readonly EndpointSlice[] = []
 
 export function servicePortsOf(objects: Pick<Objects, 'Service' | 'EndpointSlice'>): readonly ServicePort[] {
@@ -23,11 +23,7 @@ export function servicePortsOf(objects: Pick<Objects, 'Service' | 'EndpointSlice
   return objects.Service.flatMap((service) => {
     if (!isProxied(service)) return []
     const slices = slicesOf.get(`${service.metadata.namespace}/${service.metadata.name}`) ?? none
-    const before = known.get(service)
-    if (before !== undefined && sameItems(before.slices, slices)) return before.ports
-    const ports = portsOf(service, slices)
-    known.set(service, { slices, ports })
-    return ports
+    return known(service, slices, () => portsOf(service, slices))
   })
 }
 
@@ -47,8 +43,6 @@ function slicesByService(slices: readonly EndpointSlice[]): ReadonlyMap<string, 
 /** Headless Services and ExternalNames leave no trace in a proxy. */
 const isProxied = ({ spec, metadata }: ServiceObject): boolean =>
   spec.type !== 'ExternalName' && Boolean(spec.clusterIP) && spec.clusterIP !== 'None' && !NOT_OURS.some((label) => label in metadata.labels)
-
-const sameItems = (a: readonly unknown[], b: readonly unknown[]): boolean => a.length === b.length && a.every((item, at) => item === b[at])
 
 function portsOf(service: ServiceObject, slices: readonly EndpointSlice[]): readonly ServicePort[] {
   const { spec, metadata, status } = service

@@ -3,7 +3,8 @@
  * so that what is computed and what is built come from one place.
  */
 import type { NetworkPolicy } from '#api/kinds.ts'
-import type { Cluster, Pod } from '#model/cluster.ts'
+import type { Cluster, Node, Pod } from '#model/cluster.ts'
+import { lastOf, remembered } from '#model/remember.ts'
 import { type Cidr, cidr, network } from '#net/net.ts'
 import { type PodIndex, podIndex, type Where } from './pods.ts'
 
@@ -38,25 +39,34 @@ export type Port =
 
 export const HIGHEST_PORT = 65_535
 
-/** In the order of namespace and name. */
-export function policiesOf(cluster: Cluster): readonly Policy[] {
-  const found = known.get(cluster)
-  if (found !== undefined) return found
+/** In the order of namespace and name. One that means the very same Pods as at the last turn is the very same. */
+export const policiesOf = remembered((cluster: Cluster): readonly Policy[] => {
   const index = podIndex(cluster)
-  const policies = cluster.networkPolicies.map((object) => policyOf(object, index))
-  known.set(cluster, policies)
-  return policies
-}
-const known = new WeakMap<Cluster, readonly Policy[]>()
+  return cluster.networkPolicies.map((object) => lastMeant(object, pointedAt(object, index), () => policyOf(object, index)))
+})
+const lastMeant = lastOf<NetworkPolicy, Policy>()
+
+/** Those that govern a Pod of the node. */
+export const policiesAt = (cluster: Cluster, { name }: Node): readonly Policy[] => byNode(cluster).get(name) ?? []
+
+const byNode = remembered((cluster: Cluster): ReadonlyMap<string, readonly Policy[]> => {
+  const there = new Map(cluster.nodes.map(({ name }): [string, Policy[]] => [name, []]))
+  for (const policy of policiesOf(cluster)) for (const node of nodesOf(policy)) there.get(node)?.push(policy)
+  return there
+})
+const nodesOf = remembered(({ pods }: Policy): readonly string[] => [...new Set(pods.map(({ node }) => node))])
 
 /** Policies that isolate the Pod in this direction, in their order; none means the Pod is open there. */
-export const isolating = (cluster: Cluster, pod: Pod, direction: Direction): readonly Policy[] => governorsOf(cluster).get(pod)?.[direction] ?? []
+export const isolating = (cluster: Cluster, pod: Pod, direction: Direction): readonly Policy[] => governorsOf(cluster).get(pod)?.[direction] ?? NOBODY
+const NOBODY: readonly Policy[] = []
+
+/** All that a Pod's own chain follows from, the Pod itself left out: which policies isolate it in which direction. */
+export const governing = (cluster: Cluster, pod: Pod): readonly unknown[] =>
+  DIRECTIONS.flatMap((direction) => [direction, ...isolating(cluster, pod, direction).map(({ object }) => object)])
 
 type Governors = ReadonlyMap<Pod, { readonly [D in Direction]: readonly Policy[] }>
 
-function governorsOf(cluster: Cluster): Governors {
-  const found = governors.get(cluster)
-  if (found !== undefined) return found
+const governorsOf = remembered((cluster: Cluster): Governors => {
   const now = new Map<Pod, { readonly [D in Direction]: Policy[] }>()
   for (const policy of policiesOf(cluster))
     for (const pod of policy.pods) {
@@ -64,10 +74,8 @@ function governorsOf(cluster: Cluster): Governors {
       now.set(pod, its)
       for (const direction of DIRECTIONS) if (policy[direction] !== undefined) its[direction].push(policy)
     }
-  governors.set(cluster, now)
   return now
-}
-const governors = new WeakMap<Cluster, Governors>()
+})
 
 /** The number a Pod's containers give this name for this protocol, or nothing. */
 export function numberOf(pod: Pod, port: { readonly protocol: Protocol; readonly name: string }): number | undefined {
@@ -75,6 +83,25 @@ export function numberOf(pod: Pod, port: { readonly protocol: Protocol; readonly
     for (const one of ports) if (one.name === port.name && one.protocol === port.protocol) return one.containerPort
   return undefined
 }
+
+/** What its selectors select; and all Pods where it names a port, which each of them may number otherwise. */
+const pointedAt = (object: NetworkPolicy, index: PodIndex): readonly unknown[] => {
+  const { wheres, names } = saidBy(object)
+  const selected: unknown[] = wheres.map((where) => index.select(where))
+  return names ? [...selected, index.all] : selected
+}
+
+const saidBy = remembered(({ metadata: { namespace = 'default' }, spec }: NetworkPolicy) => {
+  const rules = [
+    ...(spec.ingress ?? []).map(({ from = [], ports = [] }) => ({ peers: from, ports })),
+    ...(spec.egress ?? []).map(({ to = [], ports = [] }) => ({ peers: to, ports })),
+  ]
+  const peers = rules.flatMap(({ peers }) => peers).filter(({ ipBlock }) => ipBlock === undefined)
+  return {
+    wheres: [{ namespace, pods: spec.podSelector }, ...peers.map((peer) => whereOf(peer, namespace))],
+    names: rules.some(({ ports }) => ports.some(({ port }) => typeof port === 'string')),
+  }
+})
 
 function policyOf(object: NetworkPolicy, index: PodIndex): Policy {
   const { name, namespace = 'default' } = object.metadata
@@ -97,12 +124,17 @@ const ruleOf = (peers: Said['from'] = [], ports: Said['ports'] = [], namespace: 
   ports: ports.length === 0 ? 'all' : ports.map(portOf),
 })
 
-function peerOf({ podSelector, namespaceSelector, ipBlock }: NonNullable<Said['from']>[number], namespace: string, index: PodIndex): Peer {
+type SaidPeer = NonNullable<Said['from']>[number]
+
+function peerOf(peer: SaidPeer, namespace: string, index: PodIndex): Peer {
+  const { ipBlock } = peer
   if (ipBlock !== undefined) return { kind: 'block', cidr: network(cidr(ipBlock.cidr)), except: (ipBlock.except ?? []).map((hole) => network(cidr(hole))) }
-  const pods = podSelector ?? {}
-  const where = namespaceSelector === undefined ? { namespace, pods } : { namespaces: namespaceSelector, pods }
+  const where = whereOf(peer, namespace)
   return { kind: 'pods', where, ...index.select(where) }
 }
+
+const whereOf = ({ podSelector: pods = {}, namespaceSelector: namespaces }: SaidPeer, namespace: string): Where =>
+  namespaces === undefined ? { namespace, pods } : { namespaces, pods }
 
 function portOf({ protocol, port, endPort }: NonNullable<Said['ports']>[number]): Port {
   if (port === undefined) return { protocol, from: 0, to: HIGHEST_PORT }

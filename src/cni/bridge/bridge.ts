@@ -1,6 +1,8 @@
 /** The CNI plugin bridge, as flannel delegates to it: the node's Pods plug into one switch, cni0, which is also their gateway. */
 import type { Component, Step } from '#kernel/step.ts'
 import type { Cluster, Node, Pod } from '#model/cluster.ts'
+import { type Sandboxed, sandboxedOn } from '#model/pods.ts'
+import { lastOf } from '#model/remember.ts'
 import { type Cidr, cidr, familyOf, ifName, macOf } from '#net/net.ts'
 import { BRIDGE, gatewayOf, hasBridge, inNodeRange, POD_DEV, podMtu } from '../network.ts'
 
@@ -11,7 +13,7 @@ export const bridge: Component = {
   wanted: hasBridge,
   steps: (cluster, node) => [
     ...theSwitch(cluster, node),
-    ...cluster.pods.filter((pod) => pod.node === node.name).flatMap((pod) => (pod.sandbox === undefined ? [] : plugged(cluster, node, pod, pod.sandbox))),
+    ...sandboxedOn(cluster, node).flatMap((pod) => plugged(pod, [podMtu(cluster, node), node.podCIDR, cluster.podCIDR], () => plug(cluster, node, pod))),
   ],
 }
 
@@ -26,19 +28,13 @@ function theSwitch(cluster: Cluster, node: Node): readonly Step[] {
 }
 
 /** Of a thousand Pods nearly all are the same as at the last turn, and so are their Steps. */
-function plugged(cluster: Cluster, node: Node, pod: Pod, sandbox: string): readonly Step[] {
-  const around = `${podMtu(cluster, node)} ${node.podCIDR} ${cluster.podCIDR}`
-  const before = lastTurn.get(pod)
-  if (before?.around === around) return before.steps
-  const steps = plug(cluster, node, pod, sandbox)
-  lastTurn.set(pod, { around, steps })
-  return steps
-}
-const lastTurn = new WeakMap<Pod, { readonly around: string; readonly steps: readonly Step[] }>()
+/** Of a thousand Pods nearly all are the same as at the last turn, and so are their Steps. */
+const plugged = lastOf<Pod, readonly Step[]>()
 
 const LO = ifName('lo')
 
-function plug(cluster: Cluster, node: Node, pod: Pod, sandbox: string): readonly Step[] {
+function plug(cluster: Cluster, node: Node, pod: Sandboxed): readonly Step[] {
+  const { sandbox } = pod
   const who = `${pod.namespace}/${pod.name}`
   const cable = `the cable of ${who}: one end in the Pod, the other in the switch`
   const inside = { by, in: sandbox }

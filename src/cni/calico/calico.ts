@@ -7,6 +7,8 @@
  */
 import type { Component, Step } from '#kernel/step.ts'
 import type { Cluster, Pod } from '#model/cluster.ts'
+import { type Sandboxed, sandboxedOn } from '#model/pods.ts'
+import { lastOf } from '#model/remember.ts'
 import { type Cidr, cidr, familyOf, hostCidr, ifName, ip, mac, network } from '#net/net.ts'
 import { POD_DEV, podMtu } from '../network.ts'
 import { vxlan } from './vxlan.ts'
@@ -18,9 +20,7 @@ export const calico: Component = {
   wanted: ({ cni }) => cni.name === 'calico-bgp' || cni.name === 'calico-vxlan',
   steps: (cluster, node) => [
     ...(cluster.cni.name === 'calico-vxlan' ? vxlan(cluster.cni, cluster, node) : []),
-    ...cluster.pods
-      .filter((pod) => pod.node === node.name)
-      .flatMap((pod) => (pod.sandbox === undefined ? [] : connect(pod, pod.sandbox, podMtu(cluster, node)))),
+    ...sandboxedOn(cluster, node).flatMap((pod) => connected(pod, [podMtu(cluster, node)], () => connect(pod, podMtu(cluster, node)))),
     ...natOutgoing(cluster),
     configuration(cluster, podMtu(cluster, node)),
   ],
@@ -33,7 +33,11 @@ const NODE_END = mac('ee:ee:ee:ee:ee:ee')
 const EVERYTHING = cidr('0.0.0.0/0')
 const LO = ifName('lo')
 
-function connect(pod: Pod, sandbox: string, mtu: number): readonly Step[] {
+/** Of a thousand Pods nearly all are the same as at the last turn, and so are their Steps. */
+const connected = lastOf<Pod, readonly Step[]>()
+
+function connect(pod: Sandboxed, mtu: number): readonly Step[] {
+  const { sandbox } = pod
   const who = `${pod.namespace}/${pod.name}`
   const cable = `the cable of ${who}: one end in the Pod, the other is a port of the node`
   const inside = { by, in: sandbox }

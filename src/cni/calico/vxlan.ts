@@ -1,8 +1,10 @@
 /** Calico's overlay without BGP: Felix itself gives each node the blocks of all the others, behind their ends of one tunnel. */
 import type { Step } from '#kernel/step.ts'
-import type { Cluster, Node } from '#model/cluster.ts'
+import type { Cluster, Node, Pod } from '#model/cluster.ts'
 import { WIRE } from '#model/model.ts'
-import { contains, hostCidr, type Ip, ifName, macOf } from '#net/net.ts'
+import { sandboxedOn } from '#model/pods.ts'
+import { lastOf } from '#model/remember.ts'
+import { contains, hostCidr, ifName, macOf } from '#net/net.ts'
 import { podMtu } from '../network.ts'
 
 const by = 'cni/calico'
@@ -50,19 +52,21 @@ const borrowed = (cluster: Cluster, node: Node, cni: CalicoVxlan): readonly Step
     const { tunnelIp } = peer
     if (peer.name === node.name || tunnelIp === undefined) return []
     const isDirect = cni.crossSubnet && peer.segment.name === node.segment.name
-    return cluster.pods
-      .filter((pod) => pod.node === peer.name && pod.sandbox !== undefined && isBorrowed(peer, pod.ip))
-      .map((pod) => {
-        const way = isDirect ? { via: peer.ip, dev: WIRE } : { via: tunnelIp, dev: DEV }
-        return {
-          by,
-          why: `${pod.namespace}/${pod.name} on ${peer.name} borrows an address of another block`,
-          kind: 'route',
-          to: hostCidr(pod.ip),
-          onlink: true,
-          ...way,
-        }
-      })
+    return borrowers(cluster, peer).map((pod) => {
+      const way = isDirect ? { via: peer.ip, dev: WIRE } : { via: tunnelIp, dev: DEV }
+      return {
+        by,
+        why: `${pod.namespace}/${pod.name} on ${peer.name} borrows an address of another block`,
+        kind: 'route',
+        to: hostCidr(pod.ip),
+        onlink: true,
+        ...way,
+      }
+    })
   })
 
-const isBorrowed = (node: Node, address: Ip): boolean => !node.blocks.some((block) => contains(block, address))
+const borrowers = (cluster: Cluster, node: Node): readonly Pod[] => {
+  const pods = sandboxedOn(cluster, node)
+  return borrowing(pods, node.blocks, () => pods.filter(({ ip }) => !node.blocks.some((block) => contains(block, ip))))
+}
+const borrowing = lastOf<readonly Pod[], readonly Pod[]>()

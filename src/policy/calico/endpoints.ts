@@ -9,24 +9,38 @@
  */
 import type { Step } from '#kernel/step.ts'
 import type { Cluster, Pod } from '#model/cluster.ts'
-import { DIRECTIONS, type Direction, isolating, type Policy } from '../policy.ts'
+import { lastOf } from '#model/remember.ts'
+import { DIRECTIONS, type Direction, governing, isolating, type Policy } from '../policy.ts'
 import { endpointChainName, groupChainName, policyChainName, profileChainName } from './names.ts'
 import { clearMark, isClear, isSet, jump, MARK, notClear, type Rule, setMark, type Writer } from './rules.ts'
 import { ownSelector } from './selectors.ts'
 
 /** Chains of Pods of one node, with the groups of policies and the profiles they ask. */
 export function endpointSteps(cluster: Cluster, local: readonly Pod[], writer: Writer): readonly Step[] {
-  const groups = local.flatMap((pod) =>
-    DIRECTIONS.flatMap((direction) =>
-      groupsOf(cluster, pod, direction)
-        .filter(isChain)
-        .map((group) => groupChain(group, direction, writer)),
-    ),
-  )
-  const profiles = [...new Set(local.flatMap(profilesOf))].flatMap((profile) => DIRECTIONS.map((direction) => profileChain(profile, direction, writer)))
-  const endpoints = local.flatMap((pod) => DIRECTIONS.map((direction) => endpointChain(cluster, pod, direction, writer)))
-  return [...new Set(groups), ...profiles, ...endpoints]
+  const workloads = local.map((pod) => workload(pod, [writer, cluster.cni, ...governing(cluster, pod)], () => workloadOf(cluster, pod, writer)))
+  return [
+    ...new Set(workloads.flatMap(({ groups }) => groups)),
+    ...profiles(local, [writer], () => profileChains(local, writer)),
+    ...workloads.flatMap(({ chains }) => chains),
+  ]
 }
+
+/** Its own chains, and those of the groups of policies they ask. */
+type Workload = { readonly groups: readonly Step[]; readonly chains: readonly Step[] }
+const workload = lastOf<Pod, Workload>()
+const profiles = lastOf<readonly Pod[], readonly Step[]>()
+
+const workloadOf = (cluster: Cluster, pod: Pod, writer: Writer): Workload => ({
+  groups: DIRECTIONS.flatMap((direction) =>
+    groupsOf(cluster, pod, direction)
+      .filter(isChain)
+      .map((group) => groupChain(group, direction, writer)),
+  ),
+  chains: DIRECTIONS.map((direction) => endpointChain(cluster, pod, direction, writer)),
+})
+
+const profileChains = (local: readonly Pod[], writer: Writer): readonly Step[] =>
+  [...new Set(local.flatMap(profilesOf))].flatMap((profile) => DIRECTIONS.map((direction) => profileChain(profile, direction, writer)))
 
 /** Policies in a row that select the same Pods. */
 type Group = { readonly selector: string; readonly policies: readonly Policy[] }

@@ -9,9 +9,10 @@
  */
 import type { Step } from '#kernel/step.ts'
 import type { Family, IfName } from '#net/net.ts'
+import { kept } from '../kept.ts'
 import type { Direction } from '../policy.ts'
 import { by, DISPATCH, endpointChainName, ruleHashes } from './names.ts'
-import { goto, kept, type Rule, safe, UNKNOWN, WAY, type Writer } from './rules.ts'
+import { goto, type Rule, safe, UNKNOWN, WAY, type Writer } from './rules.ts'
 
 /** A chain of iptables has at most so many letters. */
 const CHAIN_MAX = 28

@@ -4,9 +4,10 @@
  */
 import type { Step } from '#kernel/step.ts'
 import type { Family, IfName } from '#net/net.ts'
+import { kept } from '../kept.ts'
 import type { Direction } from '../policy.ts'
 import { by, DISPATCH, endpointChainName, ruleHashes } from './names.ts'
-import { kept, type Rule, safe, UNKNOWN, WAY, type Writer } from './rules.ts'
+import { type Rule, safe, UNKNOWN, WAY, type Writer } from './rules.ts'
 
 /** knftables leaves room in the kernel's 256. */
 const CHAIN_MAX = 240

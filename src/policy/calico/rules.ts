@@ -48,16 +48,3 @@ export const WAY: { readonly [D in Direction]: string } = {
 
 /** Neither filter's parser takes all letters. */
 export const safe = (comment: string): string => comment.replace(/[^\w @%+=:,./-]/g, '_')
-
-const known = new Map<string, Step>()
-const KNOWN_MAX = 50_000
-
-/** What says the same is the very same Step at the next turn, which nobody needs to compare. */
-export function kept(key: string, make: () => Step): Step {
-  const found = known.get(key)
-  if (found !== undefined) return found
-  if (known.size >= KNOWN_MAX) known.clear()
-  const step = make()
-  known.set(key, step)
-  return step
-}

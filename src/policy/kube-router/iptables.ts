@@ -12,6 +12,7 @@
 import type { Step } from '#kernel/step.ts'
 import type { Cluster, Pod } from '#model/cluster.ts'
 import { type Cidr, cidr, type Family, familyOf, prefixOf } from '#net/net.ts'
+import { kept } from '../kept.ts'
 import type { AddressSet, Match } from '../matches.ts'
 import { DIRECTIONS, isolating } from '../policy.ts'
 import type { Dataplane, Judged } from './dataplane.ts'
@@ -31,7 +32,7 @@ function policySteps({ family, policy, direction, matches }: Judged): readonly S
   const sets = new Map<string, Step>()
   const ask = (set: AddressSet, side: Side): string => {
     const name = setName(side, set)
-    sets.set(name, { by, why: whoIsIn(set), kind: 'ipset', name, family, ...ipsetOf(set) })
+    sets.set(name, ipset(family, name, set))
     return `-m set --match-set ${name} ${side.toLowerCase()}`
   }
   const rules = matches.flatMap((match) => {
@@ -51,6 +52,11 @@ function portWords({ protocol, ports }: Match): readonly string[] {
   if (protocol === undefined) return []
   const name = protocol.toLowerCase()
   return ports === undefined ? [`-p ${name}`] : [`-p ${name} --dport ${ports[0] === ports[1] ? ports[0] : `${ports[0]}:${ports[1]}`}`]
+}
+
+function ipset(family: Family, name: string, set: AddressSet): Step {
+  const { type, members } = ipsetOf(set)
+  return kept(`${family} ${type} ${name}\n${members.join(' ')}`, () => ({ by, why: whoIsIn(set), kind: 'ipset', name, family, type, members }))
 }
 
 /** Holes before what they are holes of: while the set is filled, nobody is in it who should not be. */

@@ -11,6 +11,7 @@
 import type { Step } from '#kernel/step.ts'
 import type { Cluster, Pod } from '#model/cluster.ts'
 import { type Cidr, type Family, familyOf } from '#net/net.ts'
+import { kept } from '../kept.ts'
 import type { AddressSet, Match } from '../matches.ts'
 import { DIRECTIONS, isolating } from '../policy.ts'
 import type { Dataplane, Judged } from './dataplane.ts'
@@ -79,10 +80,11 @@ function setsOf(set: AddressSet, side: Side): readonly Named[] {
   return [ranges('', [set.cidr]), ...(set.except.length === 0 ? [] : [ranges('-except', set.except)])]
 }
 
-const setStep = (of: Of, { name, why, elements, ranges }: Named): Step => ({
-  ...{ by, why, kind: 'nft', ...of, object: 'set', name },
-  ...{ declared: `type ipv${of.family}_addr ;${ranges ? ' flags interval ;' : ''}`, elements },
-})
+const setStep = (of: Of, { name, why, elements, ranges }: Named): Step =>
+  kept(`${of.table} ${name}\n${elements.join(' ')}`, () => ({
+    ...{ by, why, kind: 'nft', ...of, object: 'set', name },
+    ...{ declared: `type ipv${of.family}_addr ;${ranges ? ' flags interval ;' : ''}`, elements },
+  }))
 
 function podChain(cluster: Cluster, pod: Pod): Step {
   const of = tableOf(familyOf(pod.ip))
