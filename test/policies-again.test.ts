@@ -54,8 +54,8 @@ const TURNS: readonly (readonly KubeObject[])[] = [
 const LABS: readonly Partial<Pick<Lab, 'policy' | 'cni'>>[] = [
   { policy: 'kube-router' },
   { policy: 'kube-router-nftables' },
-  { policy: 'calico', cni: { name: 'calico-vxlan', vni: 4096, port: 4789, crossSubnet: false } },
-  { policy: 'calico-nftables', cni: { name: 'calico-vxlan', vni: 4096, port: 4789, crossSubnet: false } },
+  { policy: 'calico', cni: { name: 'calico-vxlan', blockSize: 26, vni: 4096, port: 4789, crossSubnet: false } },
+  { policy: 'calico-nftables', cni: { name: 'calico-vxlan', blockSize: 26, vni: 4096, port: 4789, crossSubnet: false } },
 ]
 
 test.each(LABS)('$policy: the plan after a change is that of a cluster seen for the first time', (lab) => {

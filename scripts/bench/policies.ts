@@ -2,7 +2,7 @@
 import type { KubeObject, PodObject } from '#api/kinds.ts'
 import { objectsOf } from '#controllers/objects.ts'
 import { providedObjects } from '#controllers/provided.ts'
-import type { Lab } from '#lab/lab.ts'
+import type { Cni, Lab, PolicyEngine } from '#lab/lab.ts'
 import { labWith, NOW, object, pod } from '#model/build.ts'
 import type { clusterOf } from '#model/model.ts'
 
@@ -13,8 +13,14 @@ const FIRST_POD = 2
 
 export type Policed = { readonly lab: Lab; readonly objects: Parameters<typeof clusterOf>[1] }
 
-export function policed({ nodes, pods, policies }: { readonly nodes: number; readonly pods: number; readonly policies: number }): Policed {
-  const lab = labWith({ nodes, policy: 'kube-router' })
+/** Each on the network it is usually with. */
+const NETWORKS: { readonly [E in PolicyEngine]?: Cni } = { calico: { name: 'calico-vxlan', blockSize: 26, vni: 4096, port: 4789, crossSubnet: false } }
+
+export type Sizes = { readonly policy: PolicyEngine; readonly nodes: number; readonly pods: number; readonly policies: number }
+
+export function policed({ policy, nodes, pods, policies }: Sizes): Policed {
+  const cni = NETWORKS[policy]
+  const lab = labWith({ nodes, policy, ...(cni === undefined ? {} : { cni }) })
   const space = (at: number): string => `team-${at % NAMESPACES}`
   const objects: KubeObject[] = [
     ...Array.from({ length: NAMESPACES }, (_, at) => object('Namespace', { metadata: { name: space(at), labels: { team: space(at) } } })),

@@ -14,10 +14,11 @@ let last: ReadonlyMap<string, readonly Pod[]> = new Map()
 
 const byNode = remembered((pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> => {
   const before = last
-  last = new Map(
-    [...Map.groupBy(pods, ({ node }) => node)].map(([node, its]) => [node, sameItems(before.get(node) ?? NONE, its) ? (before.get(node) ?? its) : its]),
-  )
+  last = new Map([...Map.groupBy(pods, ({ node }) => node)].map(([node, its]) => [node, again(before.get(node) ?? NONE, its)]))
   return last
 })
+
+/** What was there before, when it has the very same items. */
+const again = <T>(before: readonly T[], now: readonly T[]): readonly T[] => (sameItems(before, now) ? before : now)
 
 const sandboxed = remembered((pods: readonly Pod[]) => pods.filter((pod): pod is Sandboxed => pod.sandbox !== undefined))

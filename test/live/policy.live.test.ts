@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Table } from '#policy/table.ts'
-import { home, netlab } from '../support/netlab.ts'
+import { home, netlab, until } from '../support/netlab.ts'
 import { CASES, inNamespaces, type Json, policies, thePod } from '../support/policies/cases.ts'
+
+/** Even on a busy machine. */
+const FOLLOWS_MS = 5_000
 
 /** Every engine beside each kube-proxy that a lab may have; the first two meet all cases, the others those that the two could disagree about. */
 const SOME = ['default deny all ingress and all egress traffic', 'named ports in and out', 'policies add up']
@@ -130,6 +133,11 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     expect((await n.run('drift')).err).toBe('every kernel holds what the plan says')
     await forget()
     const rules = engine.endsWith('nftables') ? 'nft list ruleset' : 'iptables-save -t filter; ipset list -n'
-    expect((await n.sh('node-1', rules)).match(/KUBE-NWPLCY-[A-Z0-9]{16}|KUBE-(SRC|DST)-\w+|cali-[pg][io]-\S+|cali40[sn][:-]\S+/g)).toBe(null)
+    // delete waits for the objects, and kernels follow.
+    await until(
+      async () => (await n.sh('node-1', rules)).match(/KUBE-NWPLCY-[A-Z0-9]{16}|KUBE-(SRC|DST)-\w+|cali-[pg][io]-\S+|cali40[sn][:-]\S+/g),
+      (left) => left === null,
+      FOLLOWS_MS,
+    )
   })
 })

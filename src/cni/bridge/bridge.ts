@@ -28,7 +28,6 @@ function theSwitch(cluster: Cluster, node: Node): readonly Step[] {
 }
 
 /** Of a thousand Pods nearly all are the same as at the last turn, and so are their Steps. */
-/** Of a thousand Pods nearly all are the same as at the last turn, and so are their Steps. */
 const plugged = lastOf<Pod, readonly Step[]>()
 
 const LO = ifName('lo')
