@@ -1,5 +1,6 @@
 /** Brings into a running lab what breaks or mends it: manifests first, then the scripts of nodes and Pods. */
 import { execa } from 'execa'
+import type { Deployment, PodObject } from '#api/kinds.ts'
 import type { LabState } from '#daemon/state.ts'
 import type { Script, Submission } from '#exercise/submission.ts'
 import { namespacesFirst, refusalText, send } from './apply.ts'
@@ -10,6 +11,8 @@ import { readGiven } from './manifests.ts'
 
 /** How long one script may take. */
 const SCRIPT_MS = 30_000
+/** How long Pods may take to be those that a start wants. */
+const START_MS = 10_000
 /** How long a Pod may take to be there, after the manifests made it. */
 const POD_MS = 20_000
 
@@ -22,6 +25,26 @@ export async function bringIn(lab: LabState, { manifests, scripts }: Submission,
   }
   for (const script of scripts) await runScript(lab, script, io)
 }
+
+/** Brings in what an exercise begins with. Whatever comes next meets the fault, and not a lab that is still on its way there. */
+export async function bringInStart(lab: LabState, start: Submission, io: Io): Promise<void> {
+  await bringIn(lab, start, io)
+  const client = clientOf(lab.socket)
+  const objectsOf = async <T>(path: string): Promise<readonly T[]> => (await client.json<{ readonly items: readonly T[] }>({ path, signal: io.signal })).items
+  const until = Date.now() + START_MS
+  while (Date.now() < until) {
+    const [pods, deployments] = await Promise.all([objectsOf<PodObject>('/api/v1/pods'), objectsOf<Deployment>('/apis/apps/v1/deployments')])
+    if (!pods.some(isOnItsWay) && deployments.every(isRolledOut)) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** One that has no address is not on its way, but waits. */
+const isOnItsWay = ({ metadata, status }: PodObject): boolean =>
+  metadata.deletionTimestamp !== undefined || (status.phase === 'Pending' && status.podIP !== undefined)
+/** Whether its Pods are the new ones, ready or not. */
+const isRolledOut = ({ metadata, spec, status }: Deployment): boolean =>
+  status.observedGeneration === metadata.generation && (status.updatedReplicas ?? 0) === spec.replicas
 
 async function runScript(lab: LabState, { place, file, text }: Script, io: Io): Promise<void> {
   const entry = await entryWhenThere(lab, place, io)

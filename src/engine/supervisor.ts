@@ -66,6 +66,8 @@ type Entry = {
   log: Log
   previousLog?: Log
   running?: Running
+  /** When it was last started. */
+  begun: number
   timer?: NodeJS.Timeout
   ending: boolean
   /** Settles when the program was launched, or could not be. */
@@ -73,6 +75,10 @@ type Entry = {
   /** Settles when it has ended. */
   done: Promise<void>
 }
+
+/** Who has only just begun may not listen to SIGTERM yet, and the first process of a namespace would never hear of it: so long it is told again. */
+const BEGINNING_MS = 1_500
+const AGAIN_MS = 200
 
 export function createSupervisor(o: SupervisorOptions): Supervisor {
   const entries = new Map<string, Entry>()
@@ -86,6 +92,7 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
     entry.log = createLog(o.now)
     const startedAt = o.now()
     const begun = Date.now()
+    entry.begun = begun
     let running: Running
     try {
       running = await o.driver.spawn(entry.machine, entry.program, metered(entry.log.add))
@@ -134,8 +141,13 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
     if (entry.running === undefined) return
     entry.running.kill(graceMs > 0 ? 'SIGTERM' : 'SIGKILL')
     const hard = setTimeout(() => entry.running?.kill('SIGKILL'), graceMs)
+    const again = setInterval(() => {
+      if (Date.now() - entry.begun < BEGINNING_MS) entry.running?.kill('SIGTERM')
+      else clearInterval(again)
+    }, AGAIN_MS)
     await entry.done
     clearTimeout(hard)
+    clearInterval(again)
   }
 
   const drop = (key: string, entry: Entry): void => {
@@ -170,6 +182,7 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
           restarts: 0,
           failures: 0,
           log: createLog(o.now),
+          begun: Date.now(),
           ending: false,
           launch: Promise.resolve(),
           done: Promise.resolve(),

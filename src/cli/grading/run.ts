@@ -12,7 +12,7 @@ import type { Group, Probe } from '#probe/schema.ts'
 import type { Event } from '#report/event.ts'
 import { fold, initial } from '#report/state.ts'
 import { applyAll } from '../apply.ts'
-import { bringIn } from '../bring.ts'
+import { bringInStart } from '../bring.ts'
 import { clientOf } from '../client.ts'
 import { version } from '../home.ts'
 import { INTERRUPTED, type Io, isStop, NOT_STARTED } from '../io.ts'
@@ -84,7 +84,7 @@ async function inLab(o: Grading, record: Recorder, { submission, folder, cgroup 
     if (session.end.exit !== 0) return record.end(session.end.exit === INTERRUPTED ? 'interrupted' : 'not-started', session.end.says)
     const scripts = scriptsIn(state, cgroup?.folder, io)
     watch = watchMemory(state, { bytes: o.limits.memory * 2 ** 20, cgroup, more: scripts.running })
-    const fault = await bringIn(state, start, io).then(
+    const fault = await bringInStart(state, start, io).then(
       () => undefined,
       (thrown: unknown) => (isStop(thrown) ? thrown.says : String(thrown)),
     )

@@ -10,7 +10,7 @@ import { asDeclared, type Faults, flaky, noticed, noticing, solved, unsolved, ty
 import type { ProbeResult } from '#probe/probe.ts'
 import type { CheckFile } from '#probe/schema.ts'
 import type { Event } from '#report/event.ts'
-import { bringIn } from '../bring.ts'
+import { bringIn, bringInStart } from '../bring.ts'
 import { clientOf } from '../client.ts'
 import { exerciseNamed } from '../exercises.ts'
 import { INTERRUPTED, type Io, isStop, NOT_STARTED, stop, UNDECIDED, USAGE } from '../io.ts'
@@ -81,7 +81,7 @@ async function tried(place: LabPlace, exercise: Exercise, { io, tell, install, s
   /** What is handed in meets the fault, not a lab that is still on its way there. */
   const inLab = <T>(submissions: readonly Submission[], work: (ask: Ask, bring: Inside['bring']) => Promise<T>) =>
     inFreshLab(place, { io, install, seed }, async ({ ask, bring }) => {
-      await bring(exercise.start)
+      await bring(exercise.start, bringInStart)
       if (sound) await until(ask, capped(checks, 0), (found) => unsolved(exercise, found))
       for (const one of submissions) await bring(one)
       return work(ask, bring)
@@ -154,14 +154,14 @@ async function tried(place: LabPlace, exercise: Exercise, { io, tell, install, s
 /** What a trial came to; `by` names the probes that noticed. */
 type Made = { readonly faults: Faults; readonly results: readonly ProbeResult[]; readonly by?: readonly string[] }
 type Ask = (of: CheckFile) => Promise<readonly ProbeResult[]>
-type Inside = { readonly ask: Ask; readonly bring: (submission: Submission) => Promise<void> }
+type Inside = { readonly ask: Ask; readonly bring: (submission: Submission, by?: typeof bringIn) => Promise<void> }
 
 /** Nothing of the lab is left, whatever comes. */
 async function inFreshLab<T>(place: LabPlace, { io, install, seed }: Omit<Trying, 'tell'>, work: (inside: Inside) => Promise<T>): Promise<T> {
   const { state, end } = await bringUp({ place, wait: true, install, seed }, io, SILENT)
   let answers: Submission['answers'] = {}
-  const bring = async (submission: Submission): Promise<void> => {
-    await bringIn(state, submission, io)
+  const bring: Inside['bring'] = async (submission, by = bringIn) => {
+    await by(state, submission, io)
     answers = { ...answers, ...submission.answers }
   }
   const ask: Ask = async (checks) => {

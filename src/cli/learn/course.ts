@@ -5,7 +5,7 @@ import { allDone, fresh, type Progress, taskOf, withoutTicks } from '#exercise/p
 import { issueText } from '#lab/issue.ts'
 import { readLab } from '#lab/read.ts'
 import { runningLabs } from '../alive.ts'
-import { bringIn } from '../bring.ts'
+import { bringInStart } from '../bring.ts'
 import { exerciseNamed } from '../exercises.ts'
 import { type Io, NOT_STARTED, stop, USAGE } from '../io.ts'
 import { type LabPlace, labFiles } from '../labs.ts'
@@ -92,7 +92,7 @@ export async function rebuilt(course: Course, exercise: Exercise, progress: Prog
 async function brought(course: Course, exercise: Exercise, progress: Progress, screen: Screen, io: Io): Promise<Standing> {
   const { state, end } = await bringUp({ place: course.place, wait: true, install: course.install, seed: course.seed }, io, screen)
   if (end.exit === NOT_STARTED) throw stop(NOT_STARTED, end.says)
-  for (const submission of startOf(exercise, progress.task)) await bringIn(state, submission, io)
+  for (const submission of startOf(exercise, progress.task)) await bringInStart(state, submission, io)
   keep(course, { state, exercise, progress }, io)
   return { state, exercise, progress, fresh: true }
 }
