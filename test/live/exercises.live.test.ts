@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { home, netlab } from '../support/netlab.ts'
 
 /** Built or solved by hand in tests of their own. */
-const ELSEWHERE = /-by-hand$|^mystery$/
+const ELSEWHERE = /-by-hand$|^broken-services$|^mystery$/
 const n = netlab({ timeout: 200_000 })
 afterAll(n.clean)
 
