@@ -418,3 +418,15 @@ spec: {podSelector: {matchLabels: {app: guarded}}, ingress: [{from: [{podSelecto
   await at.up(lab(`${on('b', 'stranger', 1)}${rest}`, spec))
   expect([(await ready(at, 'b'))?.status.podIP, order[0], order.includes('given')]).toEqual([friend, 'forgotten', true])
 })
+
+test('the address of a Pod that has finished is somebody else’s, though that Pod is still there', async () => {
+  const at = world()
+  const done = pod('done', 'true', '', 'restartPolicy: Never')
+  await at.up(lab(done))
+  const finished = await until(
+    () => at.engine.store.get('Pod', 'default', 'done'),
+    (found) => found?.status.phase === 'Succeeded',
+  )
+  await at.up(lab(`${done}${pod('next', FOREVER)}`))
+  expect([(await ready(at, 'next'))?.status.podIP, at.engine.store.get('Pod', 'default', 'done')?.status.phase]).toEqual([finished?.status.podIP, 'Succeeded'])
+})

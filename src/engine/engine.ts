@@ -99,6 +99,8 @@ export function createEngine(o: EngineOptions): Engine {
   let cluster = clusterOf(lab, objectsIn(store))
   /** By address, the uid of the Pod that all machines took it for at the last turn. */
   let owners: ReadonlyMap<string, string> = new Map()
+  /** Pods that have waited for that: one that has finished is there for long, and keeps its address from nobody. */
+  let waited: ReadonlySet<string> = new Set()
   let built = false
   let stopped = false
   let dirty = false
@@ -158,6 +160,8 @@ export function createEngine(o: EngineOptions): Engine {
         failures += 1
       }
       for (const listener of listeners) listener()
+      // Whoever asks meanwhile is answered, however much there is to do.
+      await new Promise((resolve) => setImmediate(resolve))
     }
   }
 
@@ -195,6 +199,7 @@ export function createEngine(o: EngineOptions): Engine {
     }
     for (const [, reason] of failed) throw reason
     owners = new Map(cluster.pods.flatMap(({ ip, sandbox, object }) => (sandbox === undefined ? [] : [[ip, object.metadata.uid] as const])))
+    waited = new Set(here.flatMap(({ metadata: { uid } }) => (waited.has(uid) || early.some((pod) => pod.metadata.uid === uid) ? [uid] : [])))
     if (early.length > 0) dirty = true
   }
 
@@ -204,7 +209,7 @@ export function createEngine(o: EngineOptions): Engine {
    */
   const hasAddressOfAnother = ({ metadata, spec, status }: PodObject): boolean => {
     const owner = spec.hostNetwork ? undefined : owners.get(parseIp(status.podIP ?? '') ?? '')
-    return owner !== undefined && owner !== metadata.uid
+    return owner !== undefined && owner !== metadata.uid && !waited.has(metadata.uid)
   }
 
   /** While machines come to be, controllers decide and the plan is made: the first turn finds all of it known. What goes wrong is that turn's to say. */
