@@ -14,10 +14,10 @@ import { podDir } from '#kubelet/volumes.ts'
 import type { Lab } from '#lab/lab.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { clusterOf } from '#model/model.ts'
-import { parseIp } from '#net/net.ts'
 import { forgottenBy, isProxys, programsOf, withoutProxy } from '#plan/plan.ts'
 import { wiring } from '#underlay/underlay.ts'
 import { declareOne } from './declare.ts'
+import { createHandover } from './handover.ts'
 import { createNodes } from './nodes.ts'
 import { perform } from './perform.ts'
 import { createPods, type Pods } from './pods.ts'
@@ -97,10 +97,7 @@ export function createEngine(o: EngineOptions): Engine {
   const listeners = new Set<() => void>()
   let programs: ReadonlyMap<string, NodeProgram> = new Map()
   let cluster = clusterOf(lab, objectsIn(store))
-  /** By address, the uid of the Pod that all machines took it for at the last turn. */
-  let owners: ReadonlyMap<string, string> = new Map()
-  /** Pods that have waited for that: one that has finished is there for long, and keeps its address from nobody. */
-  let waited: ReadonlySet<string> = new Set()
+  const handover = createHandover()
   let built = false
   let stopped = false
   let dirty = false
@@ -175,7 +172,7 @@ export function createEngine(o: EngineOptions): Engine {
       waitsForEviction(objects) || objects.Deployment.some(waitsForTime) || objects.StatefulSet.some(waitsForTime) || objects.DaemonSet.some(waitsForTimeToo)
     if (waits) later = setTimeout(kick, SECOND_MS).unref()
     const here = objects.Pod.filter((pod) => !dead.has(pod.metadata.uid) && !leaving.has(placeOf(pod)))
-    const early = here.filter(hasAddressOfAnother)
+    const early = here.filter(handover.isEarly)
     cluster = clusterOf(lab, { ...objects, Pod: early.length === 0 ? here : here.filter((pod) => !early.includes(pod)) })
     programs = new Map(
       [...programsOf(cluster)].map(([machine, program]) => [machine, rests(machine) ? withoutProxy(program, applied.get(machine) ?? []) : program]),
@@ -198,18 +195,8 @@ export function createEngine(o: EngineOptions): Engine {
       dirty = true
     }
     for (const [, reason] of failed) throw reason
-    owners = new Map(cluster.pods.flatMap(({ ip, sandbox, object }) => (sandbox === undefined ? [] : [[ip, object.metadata.uid] as const])))
-    waited = new Set(here.flatMap(({ metadata: { uid } }) => (waited.has(uid) || early.some((pod) => pod.metadata.uid === uid) ? [uid] : [])))
+    handover.applied(cluster, early)
     if (early.length > 0) dirty = true
-  }
-
-  /**
-   * An address that another Pod had until now still means that one in sets of all nodes. Nodes are changed side by side, so who has it now waits for a turn, in
-   * which all of them forget it.
-   */
-  const hasAddressOfAnother = ({ metadata, spec, status }: PodObject): boolean => {
-    const owner = spec.hostNetwork ? undefined : owners.get(parseIp(status.podIP ?? '') ?? '')
-    return owner !== undefined && owner !== metadata.uid && !waited.has(metadata.uid)
   }
 
   /** While machines come to be, controllers decide and the plan is made: the first turn finds all of it known. What goes wrong is that turn's to say. */
@@ -340,6 +327,7 @@ export function createEngine(o: EngineOptions): Engine {
       }
       if (!pods.dead.has(object.metadata.uid) && applied.has(object.spec.nodeName ?? '')) abandoned.set(placeOf(object), object)
       pods.buried(object.metadata.uid)
+      handover.forget(object.metadata.uid)
     }
     if (object.kind !== 'Event') kick()
     for (const listener of listeners) listener()

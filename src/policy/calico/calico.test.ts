@@ -4,21 +4,14 @@ import { change } from '#kernel/compile.ts'
 import type { Step } from '#kernel/step.ts'
 import { prose } from '#kernel/text.ts'
 import type { Cni, PolicyEngine } from '#lab/lab.ts'
-import { clusterWith, object, pod } from '#model/build.ts'
+import { clusterWith, pod } from '#model/build.ts'
+import { client, policy, web } from '../testing.ts'
 import { calicoPolicy } from './calico.ts'
 
 const BGP: Cni = { name: 'calico-bgp', blockSize: 26, asn: 64512, routeReflectors: [], peers: [], bfd: false, gracefulRestart: false }
 
-const web = pod('web', {
-  node: 'node-1',
-  ip: '10.244.0.2',
-  labels: { app: 'web' },
-  spec: { containers: [{ name: 'app', image: 'netlab/echo', ports: [{ containerPort: 8080, name: 'http' }] }] },
-})
-const client = pod('client', { node: 'node-1', ip: '10.244.0.3', labels: { role: 'client' } })
 const far = pod('far', { node: 'node-2', ip: '10.244.0.65', labels: { role: 'client' } })
 
-const policy = (name: string, spec: object) => object('NetworkPolicy', { metadata: { name }, spec })
 const ofWeb = { podSelector: { matchLabels: { app: 'web' } } }
 const own = policy('own', {
   ...ofWeb,

@@ -2,19 +2,12 @@ import { expect, test } from 'vitest'
 import type { KubeObject } from '#api/kinds.ts'
 import { change } from '#kernel/compile.ts'
 import { prose } from '#kernel/text.ts'
-import { clusterWith, object, pod } from '#model/build.ts'
+import { clusterWith, pod } from '#model/build.ts'
+import { client, policy, web } from '../testing.ts'
 import { kubeRouter } from './kube-router.ts'
 
-const web = pod('web', {
-  node: 'node-1',
-  ip: '10.244.0.2',
-  labels: { app: 'web' },
-  spec: { containers: [{ name: 'app', image: 'netlab/echo', ports: [{ containerPort: 8080, name: 'http' }] }] },
-})
-const client = pod('client', { node: 'node-1', ip: '10.244.0.3', labels: { role: 'client' } })
 const far = pod('far', { node: 'node-2', ip: '10.244.1.2', labels: { role: 'client' } })
 
-const policy = (name: string, spec: object) => object('NetworkPolicy', { metadata: { name }, spec })
 const web80 = policy('web', {
   podSelector: { matchLabels: { app: 'web' } },
   policyTypes: ['Ingress', 'Egress'],
