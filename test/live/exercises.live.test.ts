@@ -1,12 +1,13 @@
 /** Exercises that no test of their own lab tries: `netlab lab test` finds each as its author means it. */
-import { existsSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { home, netlab } from '../support/netlab.ts'
 
 /** Built or solved by hand in tests of their own. */
-const ELSEWHERE = /-by-hand$|^broken-services$|^mystery$/
-const n = netlab({ timeout: 200_000 })
+const ELSEWHERE = /-by-hand$|^broken-services$|^mystery$|^services-ipvs$/
+const n = netlab({ timeout: 300_000 })
 afterAll(n.clean)
 
 const labs = readdirSync(join(home, 'labs'))
@@ -26,3 +27,16 @@ describe.concurrent('lab test', () => {
     200_000,
   )
 })
+
+test('services-ipvs/same-server, on a kernel that has IPVS', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'netlab-exercises-'))
+  try {
+    const lab = join(folder, 'services-ipvs')
+    cpSync(join(home, 'labs/services-ipvs'), lab, { recursive: true })
+    const file = join(lab, 'lab.yaml')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('  proxy:', '  kernel: auto\n  proxy:'))
+    expect(await n.ok('lab', 'test', join(lab, 'exercises/same-server'))).toContain('1 exercise, 4 trials: all as they should be')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}, 300_000)
