@@ -4,6 +4,7 @@ import { ip } from '#net/net.ts'
 import { readGroups } from '#probe/checks.ts'
 import type { Place } from './fault.ts'
 import { FAULT_NAMES, FAULTS, faultsIn } from './library.ts'
+import { typo } from './objects.ts'
 
 const objects = [
   pod('client-1', { node: 'node-1', ip: '10.244.0.2', labels: { role: 'client' } }),
@@ -70,4 +71,8 @@ test('places of one fault differ, and each is broken and mended in the same plac
       const all = fault.places(cluster).map((place) => JSON.stringify([place.where, place.breaks]))
       expect([fault.name, new Set(all).size]).toEqual([fault.name, all.length])
     }
+})
+
+test('a typo is another word, however short the word was', () => {
+  expect(['', 'a', 'ab', 'web', 'app', 'x1'].map(typo)).toEqual(['s', 'as', 'ba', 'wbe', 'apps', '1x'])
 })

@@ -5,8 +5,9 @@ import { nthIp } from '#net/net.ts'
 import type { Fault, Place } from './fault.ts'
 import { type Called, called, clients, curls, manifest, onNode, typed } from './ground.ts'
 
-/** The last two letters exchanged. */
-const typo = (word: string): string => (word.at(-1) === word.at(-2) ? `${word}s` : `${word.slice(0, -2)}${word.at(-1)}${word.at(-2)}`)
+/** The last two letters exchanged, where that is another word. */
+export const typo = (word: string): string =>
+  word.length < 2 || word.at(-1) === word.at(-2) ? `${word}s` : `${word.slice(0, -2)}${word.at(-1)}${word.at(-2)}`
 
 /** What is broken of a Service is broken for everybody: shown on the first client. */
 function ofServices(cluster: Cluster, place: (one: Called) => Pick<Place, 'breaks' | 'hints'> | undefined): readonly Place[] {
@@ -124,19 +125,20 @@ export const dnsScaledDown: Fault = {
     const [[from], [one], [node]] = [clients(cluster), called(cluster), cluster.nodes]
     if (cluster.dnsIP === undefined || from === undefined || one === undefined || node === undefined) return []
     const { ip, port } = cluster.controlPlane
-    const scale = (replicas: number) =>
-      `curl -sSf -o /dev/null -X PATCH -H 'content-type: application/merge-patch+json' -d '{"spec":{"replicas":${replicas}}}' http://${ip}:${port}/apis/apps/v1/namespaces/kube-system/deployments/coredns`
+    const replicas = cluster.pods.filter(({ namespace, object }) => namespace === 'kube-system' && object.metadata.labels['k8s-app'] === 'kube-dns').length || 1
+    const scale = (to: number) =>
+      `curl -sSf -o /dev/null -X PATCH -H 'content-type: application/merge-patch+json' -d '{"spec":{"replicas":${to}}}' http://${ip}:${port}/apis/apps/v1/namespaces/kube-system/deployments/coredns`
     return [
       {
         where: 'deployment/coredns',
         symptom: `\`${from.name}\` cannot call \`${one.port.name}\` by its name any more; others complain too:${typed(`netlab exec ${from.name} -- dig +search +time=2 +tries=1 ${one.port.name}`)}`,
         breaks: [onNode(node, scale(0))],
-        mends: [onNode(node, scale(2))],
+        mends: [onNode(node, scale(replicas))],
         asks: [{ dns: { from: `pod/${from.name}`, name: one.port.name, answers: [`{{svc.${one.port.name}.ip}}`] } }],
         hints: [
           `Whom does a Pod ask for names? \`netlab exec ${from.name} -- cat /etc/resolv.conf\``,
           'That address is the Service kube-dns in kube-system. Who is behind it?',
-          '`netlab scale deployment coredns -n kube-system --replicas=2`',
+          `\`netlab scale deployment coredns -n kube-system --replicas=${replicas}\``,
         ],
       },
     ]
