@@ -7,7 +7,7 @@ import type { Cluster } from '#model/cluster.ts'
 import { type Ip, parseIp } from '#net/net.ts'
 import { type Asked, endName } from '#policy/matrix.ts'
 import { declaredPorts, endsOf, tableOf, type Wish, waysOf } from '#policy/table.ts'
-import { hasSaid, type Knock, knocks, type Opened, readKnocks } from '#probe/knock.ts'
+import { hasSaid, type Knock, type Knocker, knocks, type Opened, readKnocks } from '#probe/knock.ts'
 import { spotOf } from '#probe/place.ts'
 
 /** As `POST policy` takes it. */
@@ -47,36 +47,39 @@ const POLL_MS = 5
 const WITHIN_MS = 10_000
 
 /** All programs open their doors; then all knock; what they found is read when all are done. @throws when one of them does not come so far. */
-async function knocked(engine: Engine, asked: readonly Knock[], signal: AbortSignal): Promise<readonly Opened[]> {
+export async function knocked(
+  { driver, slowness }: Pick<Engine, 'driver' | 'slowness'>,
+  asked: readonly Knock[],
+  signal: AbortSignal,
+): Promise<readonly Opened[]> {
   const nonce = randomBytes(4).toString('hex')
-  const told: { readonly machine: string; text: string }[] = []
+  const told: { readonly machine: string; text: string; ended: boolean }[] = []
   const running: Running[] = []
   const allSaid = async (word: 'opened' | 'done'): Promise<void> => {
-    const until = performance.now() + WITHIN_MS * engine.slowness
-    while (!told.every(({ text }) => hasSaid(text, word)) && performance.now() < until) await sleep(POLL_MS, undefined, { signal })
+    const until = performance.now() + WITHIN_MS * slowness
+    while (!told.every(({ text, ended }) => ended || hasSaid(text, word)) && performance.now() < until) await sleep(POLL_MS, undefined, { signal })
+  }
+  const begin = async ({ machine, argv, task }: Knocker): Promise<void> => {
+    const said = { machine, text: '', ended: false }
+    told.push(said)
+    const id = `probe/knock-${nonce}`
+    const one = await driver.spawn(
+      machine,
+      { kind: 'process', id, argv, env: {}, mounts: NAMESPACES, onChange: 'keep', restart: 'Never', stdin: true },
+      (chunk) => {
+        said.text += chunk
+      },
+    )
+    running.push(one)
+    void one.exit.then(() => {
+      said.ended = true
+    })
+    one.write(task)
   }
   try {
-    await Promise.all(
-      knocks(asked, { nonce, slowness: engine.slowness }).map(async ({ machine, argv, task }) => {
-        const said = { machine, text: '' }
-        told.push(said)
-        const program = {
-          kind: 'process',
-          id: `probe/knock-${nonce}`,
-          argv,
-          env: {},
-          mounts: NAMESPACES,
-          onChange: 'keep',
-          restart: 'Never',
-          stdin: true,
-        } as const
-        const one = await engine.driver.spawn(machine, program, (chunk) => {
-          said.text += chunk
-        })
-        running.push(one)
-        one.write(task)
-      }),
-    )
+    // Where one cannot begin the others may still be on their way, and are to be ended too.
+    const begun = await Promise.allSettled(knocks(asked, { nonce, slowness }).map(begin))
+    for (const one of begun) if (one.status === 'rejected') throw one.reason
     await allSaid('opened')
     for (const one of running) one.write('knock\n')
     await allSaid('done')

@@ -6,8 +6,7 @@ import type { Fault, Place } from './fault.ts'
 import { type Called, called, clients, curls, manifest, onNode, typed } from './ground.ts'
 
 /** The last two letters exchanged, where that is another word. */
-export const typo = (word: string): string =>
-  word.length < 2 || word.at(-1) === word.at(-2) ? `${word}s` : `${word.slice(0, -2)}${word.at(-1)}${word.at(-2)}`
+export const typo = (word: string): string => (word.length < 2 || word.at(-1) === word.at(-2) ? `${word}s` : `${word.slice(0, -2)}${word.at(-1)}${word.at(-2)}`)
 
 /** What is broken of a Service is broken for everybody: shown on the first client. */
 function ofServices(cluster: Cluster, place: (one: Called) => Pick<Place, 'breaks' | 'hints'> | undefined): readonly Place[] {
