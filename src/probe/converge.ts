@@ -1,6 +1,6 @@
 /** One attempt at a probe that disturbs: packets flow, something is done to the lab, packets go on, it is undone. */
 import { FLOW_MS } from './defaults.ts'
-import { expectedOf, flows, judgeConverge, limitsOf, readStream, reproduceOf, type Seen, streamOf, unsure } from './kinds/converge.ts'
+import { expectedOf, flows, judgeConverge, limitsOf, openEar, reproduceOf, type Seen, streamOf, unsure } from './kinds/converge.ts'
 import { expand } from './names.ts'
 import { spotAt } from './place.ts'
 import { type Finding, type Run, undecided } from './question.ts'
@@ -22,17 +22,13 @@ export async function converge(of: Specs['converge'], scene: Scene, hands: Distu
       'packets that flow',
       [from, to].flatMap((one) => (one.ok ? [] : one.errors)),
     ).judge([])
-  const texts = { receiver: '', sender: '' }
+  const { hear, seen } = openEar()
   const taps: Tap[] = []
-  const start = async (end: keyof typeof texts, program: Run): Promise<void> => {
-    taps.push(
-      await hands.tap(program, (chunk) => {
-        texts[end] += chunk
-      }),
-    )
+  const start: Scenery['start'] = async (end, program) => {
+    taps.push(await hands.tap(program, (text) => hear(end, text)))
   }
   try {
-    return await disturbed(expanded.value, { from: from.value, to: to.value, scene, hands, seen: () => readStream(texts), start })
+    return await disturbed(expanded.value, { from: from.value, to: to.value, scene, hands, seen, start })
   } finally {
     for (const tap of taps) tap.kill('SIGKILL')
   }

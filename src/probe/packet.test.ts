@@ -105,7 +105,12 @@ test.each<[string, object, string, string]>([
 
 const dnsQuery = (type: string): Uint8Array =>
   bytes(
-    '0a580af400010a580af400020800' + '4500003400004000401100000af400020a60000a' + '9c40003500190000' + `1234010000010000000000000377777702657800${type}0001`,
+    [
+      '0a580af400010a580af400020800',
+      '4500003400004000401100000af400020a60000a',
+      '9c40003500190000',
+      `1234010000010000000000000377777702657800${type}0001`,
+    ].join(''),
   )
 
 test('a question to a name server is told by its type and name, and packets of other ports are never taken for one', () => {

@@ -146,7 +146,8 @@ test('two applies at once both count', async () => {
 
 test('a node whose first process was killed is made anew by up, with everything on it', async () => {
   const first = familyOf(stateOf(n.root, 'flannel-vxlan').keeper).find(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('tini\0-g'))
-  process.kill(first?.pid ?? 0, 'SIGKILL')
+  if (first === undefined) throw new Error('no node has a first process')
+  process.kill(first.pid, 'SIGKILL')
   await until(
     () => n.run('status'),
     ({ out }) => !/10 of 10 Pods ready/.test(out),

@@ -33,7 +33,8 @@ test('IPVS is real there, programs are entered as anywhere, and a kernel that di
   await n.ok('check', LAB)
   const family = familyOf(stateOf(n.root, LAB).keeper)
   const kernel = family.find(({ pid }) => execaSync('ps', ['-o', 'comm=', '-p', `${pid}`], { reject: false }).stdout.startsWith('linux.uml'))
-  process.kill(kernel?.pid ?? 0, 'SIGKILL')
+  if (kernel === undefined) throw new Error('no kernel runs')
+  process.kill(kernel.pid, 'SIGKILL')
   await until(
     () => survivors(family),
     (left) => left.length === 0,

@@ -81,8 +81,11 @@ function ended(
     for (const output of [child.stdout, child.stderr]) output.on('data', words.hear)
     let late = false
     const stop = (): void => {
-      send(-(child.pid ?? 0), 'SIGSTOP')
-      void end().then(() => send(-(child.pid ?? 0), 'SIGKILL'))
+      const { pid } = child
+      // It never began, and group 0 is one's own.
+      if (pid === undefined) return
+      send(-pid, 'SIGSTOP')
+      void end().then(() => send(-pid, 'SIGKILL'))
     }
     const timer = setTimeout(() => {
       late = true

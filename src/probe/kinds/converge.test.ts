@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Specs } from '../schema.ts'
-import { type Arrival, flows, judgeConverge, outagesOf, readStream, type Seen } from './converge.ts'
+import { type Arrival, flows, judgeConverge, openEar, outagesOf, type Seen } from './converge.ts'
 
 const EVERY = 10
 /** Each of these numbers sent at its turn; it arrives at once, or so much later. */
@@ -84,9 +84,24 @@ test('a finding says when the gap was, how long and how many were lost', () => {
   })
 })
 
-test('what the programs say is read as far as it has come, and a program that gives up is heard', () => {
-  expect([
-    readStream({ receiver: '{"listens":1}\n{"at":2.5,"sent":"2.25","seq":7}\n{"at":', sender: '{"at":9.5,"told":"refused"}\n' }),
-    readStream({ receiver: '{"broken":"cannot listen on 7"}\n', sender: '' }).broken,
-  ]).toEqual([{ listening: true, arrivals: [{ seq: 7, sent: 2.25, at: 2.5 }], told: [{ at: 9.5, how: 'refused' }] }, 'cannot listen on 7'])
+test('what the programs say is read as far as it has come, in whatever pieces, and a program that gives up is heard', () => {
+  const [one, other] = [openEar(), openEar()]
+  for (const text of ['{"listens":1}\n{"at":2.5,"se', 'nt":"2.25","seq":7}\n{"at":']) one.hear('receiver', text)
+  one.hear('sender', '{"at":9.5,"told":"refused"}\n')
+  other.hear('receiver', '{"broken":"cannot listen on 7"}\n{"what is this\n')
+  expect([one.seen(), other.seen().broken]).toEqual([
+    { listening: true, arrivals: [{ seq: 7, sent: 2.25, at: 2.5 }], told: [{ at: 9.5, how: 'refused' }] },
+    'cannot listen on 7',
+  ])
+})
+
+test('of many packets each is looked at once, however often one asks and however many gaps there are', () => {
+  const ear = openEar()
+  const sent = span(0, 60_000).filter((seq) => seq % 3 !== 0)
+  const begun = performance.now()
+  for (const seq of sent) {
+    ear.hear('receiver', `{"at":${seq * EVERY + (seq % 3 === 1 ? 0.1 : 200)},"sent":"${seq * EVERY}","seq":${seq}}\n`)
+    ear.seen()
+  }
+  expect([look(ear.seen().arrivals, 600_000).length, performance.now() - begun < 3_000]).toEqual([19_999, true])
 })

@@ -8,7 +8,7 @@ import { LEAD_MS } from '../defaults.ts'
 import { milliseconds } from '../lint.ts'
 import type { Said } from '../perl/perl.ts'
 import { STREAM } from '../perl/stream.ts'
-import { type Finding, type Judged, linesOf, pasteable, type Run, run } from '../question.ts'
+import { type Finding, type Judged, pasteable, type Run, run } from '../question.ts'
 import type { Scene, Spot } from '../scene.ts'
 import type { Specs } from '../schema.ts'
 import type { Act } from '../world.ts'
@@ -40,7 +40,7 @@ export function streamOf(of: Specs['converge'], { from, to, scene }: { readonly 
   }
 }
 
-/** What the two programs have said so far; the last line may be half a line. */
+/** What the two programs have said so far. */
 export type Seen = {
   readonly listening: boolean
   readonly arrivals: readonly Arrival[]
@@ -51,20 +51,39 @@ export type Seen = {
 }
 export type Arrival = { readonly seq: number; readonly sent: number; readonly at: number }
 
-export function readStream(text: { readonly receiver: string; readonly sender: string }): Seen {
-  const [received, sent] = [saidSoFar(text.receiver), saidSoFar(text.sender)]
-  const broken = [...received, ...sent].flatMap((line) => line['broken'] ?? [])[0]
-  const arrivals = received.flatMap(({ seq, sent, at }) => (seq === undefined ? [] : [{ seq: Number(seq), sent: Number(sent), at: Number(at) }]))
+export type Ear = { readonly hear: (end: 'receiver' | 'sender', text: string) => void; readonly seen: () => Seen }
+
+/** Each line is read once, as it comes: there may be hundreds in a second, and who waits asks every few milliseconds what was seen. */
+export function openEar(): Ear {
+  const halves = { receiver: '', sender: '' }
+  const [arrivals, told]: [Arrival[], Seen['told'][number][]] = [[], []]
+  let listening = false
+  let broken: string | undefined
+  const read = (line: string): void => {
+    const { broken: why, listens, seq, sent, told: how, at } = saidIn(line)
+    if (why !== undefined) broken ??= String(why)
+    if (listens !== undefined) listening = true
+    if (seq !== undefined) arrivals.push({ seq: Number(seq), sent: Number(sent), at: Number(at) })
+    if (how !== undefined) told.push({ at: Number(at), how: String(how) })
+  }
   return {
-    listening: received.some((line) => line['listens'] !== undefined),
-    arrivals,
-    told: sent.flatMap(({ told, at }) => (told === undefined ? [] : [{ at: Number(at), how: String(told) }])),
-    ...(broken === undefined ? {} : { broken: String(broken) }),
+    hear(end, text) {
+      const lines = `${halves[end]}${text}`.split('\n')
+      halves[end] = lines.pop() ?? ''
+      for (const line of lines) if (line.trim() !== '') read(line)
+    },
+    seen: () => ({ listening, arrivals, told, ...(broken === undefined ? {} : { broken }) }),
   }
 }
 
-const saidSoFar = (text: string): readonly Said[] =>
-  linesOf(text.slice(0, text.lastIndexOf('\n') + 1)).flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Said] : [{ broken: line }]))
+/** What is none of the programs' own words is their complaint. */
+function saidIn(line: string): Said {
+  try {
+    return JSON.parse(line) as Said
+  } catch {
+    return { broken: line.trim() }
+  }
+}
 
 /** A time without prompt arrivals. The one that has no end yet is `open`. */
 export type Outage = { readonly from: number; readonly ms: number; readonly lost: number; readonly late: number; readonly open: boolean }
@@ -77,8 +96,7 @@ export function outagesOf(
   { until, every, slowness }: { readonly until: number; readonly every: number; readonly slowness: number },
 ) {
   const bySeq = [...new Map(arrivals.map((one) => [one.seq, one])).values()].sort((a, b) => a.seq - b.seq)
-  const prompt = bySeq.filter(({ sent, at }) => at - sent <= LATE_MS * slowness)
-  const lateIn = (from: number, to: number): number => bySeq.filter(({ seq, sent, at }) => seq > from && seq < to && at - sent > LATE_MS * slowness).length
+  const prompt = bySeq.flatMap((one, at) => (one.at - one.sent <= LATE_MS * slowness ? [{ ...one, place: at }] : []))
   return prompt.flatMap((one, at): readonly Outage[] => {
     const next = prompt[at + 1]
     if (next === undefined) {
@@ -86,7 +104,8 @@ export function outagesOf(
       return ms > LATE_MS * slowness + 2 * every ? [{ from: one.sent, ms, lost: Math.floor(ms / every), late: 0, open: true }] : []
     }
     if (next.seq === one.seq + 1) return []
-    const late = lateIn(one.seq, next.seq)
+    // All that came between two that were in time came late.
+    const late = next.place - one.place - 1
     return [{ from: one.sent, ms: next.sent - one.sent, lost: next.seq - one.seq - 1 - late, late, open: false }]
   })
 }
