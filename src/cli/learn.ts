@@ -234,7 +234,8 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
   }
 
   const sayHint = async (words: string): Promise<void> => {
-    const [told = words] = standing === undefined ? [] : await filledIn(standing.state, [words])
+    // Of a lab that has just gone the names are not known any more.
+    const [told = words] = standing === undefined ? [] : await filledIn(standing.state, [words]).catch(() => [])
     say(...markdown(`**Hint:** ${told}`, page))
   }
 
@@ -322,6 +323,8 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
     open: () => enter(begun),
     close: () => unwatch(),
     async take(one: Happening): Promise<'end' | undefined> {
+      // Before anything is saved: what is saved takes their place.
+      if (standing !== undefined) await lookForHints()
       switch (one.kind) {
         case 'key': {
           const ended = await keyed(one.key)
@@ -345,9 +348,7 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
           break
         case 'look':
           await lookForLab()
-          if (standing === undefined) break
-          await lookForHints()
-          await latch()
+          if (standing !== undefined) await latch()
           break
         default:
           return one satisfies never

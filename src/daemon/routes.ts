@@ -3,6 +3,7 @@ import { handleApi } from '#api/http.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { Lab } from '#lab/lab.ts'
 import { unenforced } from '#lab/unenforced.ts'
+import { podsOn } from '#model/pods.ts'
 import { topologyOf } from '#model/topology.ts'
 import type { Event } from '#report/event.ts'
 import { driftOf, repairAll } from './drift.ts'
@@ -157,7 +158,13 @@ function status(daemon: Daemon): object {
     podCIDR: cluster.podCIDR,
     serviceCIDR: cluster.serviceCIDR,
     controlPlane: cluster.controlPlane,
-    nodes: cluster.nodes.map(({ name, ip, podCIDR }) => ({ name, ip, podCIDR, pods: cluster.pods.filter((pod) => pod.node === name).length })),
+    nodes: cluster.nodes.map((node) => ({
+      name: node.name,
+      ip: node.ip,
+      podCIDR: node.podCIDR,
+      pods: podsOn(cluster, node).length,
+      runs: !engine.off().has(node.name),
+    })),
     routers: cluster.routers.map(({ name, ip, asn }) => ({ name, ip, asn })),
     hosts: cluster.hosts.map(({ name, ip }) => ({ name, ip })),
     pods: {

@@ -18,7 +18,7 @@ export function fqdnOf(cluster: Cluster, { namespace, object }: Pod): string | u
 
 export function podHosts(cluster: Cluster, node: Node, pod: Pod): string {
   const { spec } = pod.object
-  if (spec.hostNetwork) return `# Kubernetes-managed hosts file (host network).\n${nodeHosts(cluster, node)}${aliases(spec.hostAliases)}`
+  if (spec.hostNetwork) return `# Kubernetes-managed hosts file (host network).\n${machineHosts(cluster, node)}${aliases(spec.hostAliases)}`
   const name = hostnameOf(pod.object)
   const fqdn = fqdnOf(cluster, pod)
   return [
@@ -37,10 +37,10 @@ export function podHosts(cluster: Cluster, node: Node, pod: Pod): string {
 const aliases = (list: PodObject['spec']['hostAliases']): string =>
   list.length === 0 ? '' : `\n# Entries added by HostAliases.\n${list.map(({ ip, hostnames }) => `${[ip, ...hostnames].join('\t')}\n`).join('')}`
 
-/** A node knows the machines of its lab by name. */
-export const nodeHosts = (cluster: Cluster, node: Node): string =>
+/** A machine knows those of its lab by name, itself first. */
+export const machineHosts = ({ nodes, routers, hosts }: Cluster, own: Pick<Node, 'name' | 'ip'>): string =>
   [
     '127.0.0.1\tlocalhost\n',
     '::1\tlocalhost ip6-localhost ip6-loopback\n',
-    ...[node, ...cluster.nodes.filter(({ name }) => name !== node.name), ...cluster.routers, ...cluster.hosts].map(({ ip, name }) => `${ip}\t${name}\n`),
+    ...[own, ...[...nodes, ...routers, ...hosts].filter(({ name }) => name !== own.name)].map(({ ip, name }) => `${ip}\t${name}\n`),
   ].join('')

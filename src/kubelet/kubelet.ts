@@ -3,11 +3,11 @@ import { printResolvConf } from '#dns/resolver/resolver.ts'
 import type { Component, Step } from '#kernel/step.ts'
 import type { Cluster, Node, Pod } from '#model/cluster.ts'
 import { podsOn } from '#model/pods.ts'
-import { sameItems } from '#model/remember.ts'
+import { lastOf, sameItems } from '#model/remember.ts'
 import { familyOf } from '#net/net.ts'
 import { containerSteps, etcFiles } from './containers.ts'
 import { machineResolvConf, podDns } from './dns.ts'
-import { nodeHosts, podHosts } from './hosts.ts'
+import { machineHosts, podHosts } from './hosts.ts'
 import { volumeFiles } from './volumes.ts'
 
 const by = 'kubelet'
@@ -26,7 +26,7 @@ const ETC = '/run/netlab/etc'
 function nodeSteps(cluster: Cluster, node: Node): readonly Step[] {
   return [
     ...settings(cluster).map(([key, value, why]): Step => ({ by, why, kind: 'sysctl', key, value })),
-    { by, why: 'the node knows the machines of its lab by name', kind: 'file', path: `${ETC}/hosts`, text: nodeHosts(cluster, node) },
+    { by, why: 'the node knows the machines of its lab by name', kind: 'file', path: `${ETC}/hosts`, text: machineHosts(cluster, node) },
     {
       by,
       why:
@@ -64,7 +64,7 @@ function inputsOf(cluster: Cluster, node: Node): Inputs {
   const inputs = [
     cluster.domain,
     cluster.dnsIP,
-    nodeHosts(cluster, node),
+    machineHosts(cluster, node),
     node.segment.gateway,
     cluster.nameservers.join(),
     ...cluster.serviceObjects,
@@ -76,16 +76,10 @@ function inputsOf(cluster: Cluster, node: Node): Inputs {
   return inputs
 }
 
-const remembered = new WeakMap<Pod, { readonly inputs: Inputs; readonly steps: readonly Step[] }>()
-
 /** A Pod that nothing has changed for keeps its very Steps: in a big cluster most Pods are spared the thinking at every change. */
-function podSteps(cluster: Cluster, node: Node, pod: Pod, inputs: Inputs): readonly Step[] {
-  const known = remembered.get(pod)
-  if (known?.inputs === inputs) return known.steps
-  const steps = [...sandbox(cluster, node, pod), ...volumes(cluster, pod), ...containerSteps(cluster, node, pod)]
-  remembered.set(pod, { inputs, steps })
-  return steps
-}
+const stepsOf = lastOf<Pod, readonly Step[]>()
+const podSteps = (cluster: Cluster, node: Node, pod: Pod, inputs: Inputs): readonly Step[] =>
+  stepsOf(pod, [inputs], () => [...sandbox(cluster, node, pod), ...volumes(cluster, pod), ...containerSteps(cluster, node, pod)])
 
 function sandbox(cluster: Cluster, node: Node, pod: Pod): readonly Step[] {
   const who = `${pod.namespace}/${pod.name}`

@@ -5,6 +5,7 @@
 import { bfdProtocol, daemon, PATIENCE, SCAN, underscored } from '#bgp/bird.ts'
 import type { Step } from '#kernel/step.ts'
 import { machineResolvConf } from '#kubelet/dns.ts'
+import { machineHosts } from '#kubelet/hosts.ts'
 import type { Cluster, Router } from '#model/cluster.ts'
 import { torsOf } from '#model/routers.ts'
 import { type Cidr, type Ip, network } from '#net/net.ts'
@@ -21,7 +22,7 @@ export function routerSteps(cluster: Cluster, router: Router): readonly Step[] {
   const file = (path: string, text: string, why: string): Step => ({ by, why, kind: 'file', path, text })
   return [
     ...SETTINGS.map(([key, value, why]): Step => ({ by, why, kind: 'sysctl', key, value })),
-    file('/run/netlab/etc/hosts', hosts(cluster, router), `${router.name} knows the machines of its lab by name`),
+    file('/run/netlab/etc/hosts', machineHosts(cluster, router), `${router.name} knows the machines of its lab by name`),
     file('/run/netlab/etc/resolv.conf', machineResolvConf(cluster, router), 'whom a router asks for names'),
     file(CONFIG, config(cluster, router, nodes), `AS ${router.asn}, and with whom ${router.name} speaks BGP: ${speaks}`),
     daemon({ by, why: 'tells its neighbours what it is the way to, and puts what they tell into the kernel', files: [CONFIG] }),
@@ -39,11 +40,6 @@ const SETTINGS = [
   ['net.ipv6.conf.all.disable_ipv6', '1', 'a lab of IPv4 only'],
   ['net.ipv6.conf.default.disable_ipv6', '1', 'a lab of IPv4 only'],
 ] as const
-
-const hosts = ({ nodes, routers, hosts: outside }: Cluster, own: Router): string =>
-  ['127.0.0.1\tlocalhost\n', ...[own, ...nodes, ...routers.filter(({ name }) => name !== own.name), ...outside].map(({ ip, name }) => `${ip}\t${name}\n`)].join(
-    '',
-  )
 
 /** `from`: the router's own address. */
 type Neighbour = { readonly name: string; readonly ip: Ip; readonly from?: Ip }

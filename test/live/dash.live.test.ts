@@ -182,7 +182,7 @@ test('without a terminal nothing is drawn, and it is said what else there is', a
 
 test('the tasks of an exercise that is learnt beside it stand in place of the checks, and h gives a hint to both', async () => {
   await open()
-  const learning = execa(join(import.meta.dirname, '../../netlab'), ['learn', `${LAB}/no-masquerade`], {
+  const learning = execa(join(import.meta.dirname, '../../netlab'), ['learn', `${LAB}/no-masquerade`, '--seed', 'of-its-own'], {
     env: { NETLAB_STATE: n.root, NO_COLOR: '1' },
     stdin: 'ignore',
     reject: false,

@@ -5,7 +5,7 @@ import type { ProbeResult } from '#probe/probe.ts'
 import type { Seen, Task } from '#ui/dash/state.ts'
 import { type Io, isStop } from '../io.ts'
 import { exercisesOf, findLab } from '../labs.ts'
-import { attach, type Course, courseOf, keep, type Standing } from '../learn/course.ts'
+import { asLearnt, attach, type Course, courseOf, keep, type Standing } from '../learn/course.ts'
 import { filledIn, watch } from '../learn/watch.ts'
 import { pathOf } from './tasks.ts'
 
@@ -49,7 +49,7 @@ export function openLesson(lab: LabState, io: Io, changed: () => void): Lesson {
 
   return {
     async look() {
-      const found = course === undefined ? undefined : attach(course, io)
+      const found = course === undefined ? undefined : attach(asLearnt(course, io), io, standing)
       if (found === undefined) {
         standing = undefined
         unwatch()
@@ -64,8 +64,11 @@ export function openLesson(lab: LabState, io: Io, changed: () => void): Lesson {
     },
     seen: () => (standing === undefined ? undefined : lessonSeen(standing, results, hints ?? [])),
     async hint() {
-      if (standing === undefined || course === undefined) return 'no exercise runs here'
-      const { exercise, progress } = standing
+      const its = course === undefined ? undefined : asLearnt(course, io)
+      // What was ticked since the last look is not to be lost.
+      const now = its === undefined ? undefined : attach(its, io, standing)
+      if (its === undefined || now === undefined) return 'no exercise runs here'
+      const { exercise, progress } = now
       const task = taskOf(exercise, progress)
       const next = nextHint(task, progress, results)
       if (next === undefined) return task.hints.length === 0 ? 'this task has no hints' : 'there are no more hints'
@@ -74,7 +77,7 @@ export function openLesson(lab: LabState, io: Io, changed: () => void): Lesson {
         priced = next.at
         return `the next hint costs ${cost} point${cost === 1 ? '' : 's'}: h again shows it`
       }
-      keep(course, { ...standing, progress: withHint(progress, task.id, next.at) }, io)
+      keep(its, { ...now, progress: withHint(progress, task.id, next.at) }, io)
       return undefined
     },
     close: () => unwatch(),

@@ -28,6 +28,8 @@ export type Standing = {
   readonly state: LabState
   readonly exercise: Exercise
   readonly progress: Progress
+  /** That the exercise was drawn from. */
+  readonly seed: string
   /** Its start was brought in just now: what it breaks may still seem well for a moment. */
   readonly fresh: boolean
 }
@@ -73,14 +75,19 @@ export async function begin(course: Course, name: string, screen: Screen, io: Io
   return { ...(await brought(course, exercise, again, screen, io)), fresh: true }
 }
 
-/** The running lab, when an exercise of this course was brought into it. */
-export function attach(course: Course, io: Io): Standing | undefined {
+/** The running lab, when an exercise of this course was brought into it. `before`: as it was found last, whose exercise need not be read again. */
+export function attach(course: Course, io: Io, before?: Standing): Standing | undefined {
   const running = runningLabs(io).find((lab) => lab.name === course.lab && lab.dir === course.place.dir)
   const { current, exercises } = readLearnt(course.lab, io)
   if (running === undefined || current?.lab !== running.started || current.seed !== course.seed || !course.names.includes(current.exercise)) return undefined
-  const exercise = exerciseNamed(course.place, current.exercise, io.cwd, { seed: course.seed })
-  return { state: running, exercise, progress: exercises[current.exercise] ?? fresh(exercise), fresh: false }
+  const { seed } = course
+  const isKnown = before?.exercise.name === current.exercise && before.seed === seed
+  const exercise = isKnown ? before.exercise : exerciseNamed(course.place, current.exercise, io.cwd, { seed })
+  return { state: running, exercise, progress: exercises[current.exercise] ?? fresh(exercise), seed, fresh: false }
 }
+
+/** The course with the variant that the learner is at now. */
+export const asLearnt = (course: Course, io: Io): Course => ({ ...course, seed: readLearnt(course.lab, io).current?.seed ?? '' })
 
 /** A new lab, as the task of this progress begins: nothing is patched. */
 export async function rebuilt(course: Course, exercise: Exercise, progress: Progress, screen: Screen, io: Io): Promise<Standing> {
@@ -94,7 +101,7 @@ async function brought(course: Course, exercise: Exercise, progress: Progress, s
   if (end.exit === NOT_STARTED) throw stop(NOT_STARTED, end.says)
   for (const submission of startOf(exercise, progress.task)) await bringInStart(state, submission, io)
   keep(course, { state, exercise, progress }, io)
-  return { state, exercise, progress, fresh: true }
+  return { state, exercise, progress, seed: course.seed, fresh: true }
 }
 
 export function keep({ lab, seed }: Course, { state, exercise, progress }: Pick<Standing, 'state' | 'exercise' | 'progress'>, io: Io): void {

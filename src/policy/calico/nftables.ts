@@ -66,41 +66,40 @@ const others = (mask: string): string => `0x${(~Number(mask) >>> 0).toString(16)
 const ip = ({ family }: Where): string => (family === 4 ? 'ip' : 'ip6')
 
 /** What Felix says to iptables, and what it says to nftables. */
-const PHRASES: readonly Phrase[] = [
-  [/-m mark (! )?--mark (\S+)\/(\S+)/, ([, not, value, mask]) => `meta mark & ${mask} ${not === undefined ? '==' : '!='} ${value}`],
-  [/--in-interface (\S+)/, ([, dev = '']) => `iifname ${dev.replace('+', '*')}`],
-  [/--out-interface (\S+)/, ([, dev = '']) => `oifname ${dev.replace('+', '*')}`],
-  [/-m conntrack ! --ctstate DNAT/, () => 'ct status != dnat'],
-  [/-m conntrack --ctstate (\S+)/, ([, states = '']) => `ct state ${states.toLowerCase()}`],
-  [/-p (\S+)/, ([, protocol]) => `meta l4proto ${protocol}`],
-  [/-m multiport --destination-ports (\S+)/, ([, ports = ''], { protocol }) => `${protocol} dport { ${ports.replaceAll(':', '-').replaceAll(',', ', ')} }`],
-  [/--dport (\d+)/, ([, port], { protocol }) => `${protocol} dport ${port}`],
-  [/--source (\S+)/, ([, range], where) => `${ip(where)} saddr ${range}`],
-  [/--destination (\S+)/, ([, range], where) => `${ip(where)} daddr ${range}`],
-  [/-m set --match-set (\S+) dst,dst/, ([, set = ''], where) => `${ip(where)} daddr . meta l4proto . th dport @${legal(set)}`],
-  [/-m set --match-set (\S+) (src|dst)/, ([, set = '', side = ''], where) => `${ip(where)} ${side[0]}addr @${legal(set)}`],
-  [/-m addrtype --(src|dst)-type LOCAL/, ([, side = '']) => `fib ${side[0]}addr type local`],
-  [/-m rpfilter --invert --validmark/, () => 'fib saddr . mark . iif oif 0'],
-  [/[oi]ifname vmap \S+/, ([whole = '']) => whole],
-  [/--jump MARK --set-mark 0\/(\S+)/, ([, mask = '']) => `meta mark set mark & ${others(mask)}`],
-  [/--jump MARK --set-mark (\S+)\/\1(?= |$)/, ([, mark]) => `meta mark set mark or ${mark}`],
-  [/--jump MARK --set-mark (\S+)\/(\S+)/, ([, mark, mask = '']) => `meta mark set mark & ${others(mask)} ^ ${mark}`],
-  [/--jump ([A-Z]+)(?= |$)/, ([, verdict = '']) => verdict.toLowerCase()],
-  [/--(jump|goto) (\S+)/, ([, how, chain], { layer }) => `${how} ${layer}-${chain}`],
-]
+const PHRASES = (
+  [
+    [/-m mark (! )?--mark (\S+)\/(\S+)/, ([, not, value, mask]) => `meta mark & ${mask} ${not === undefined ? '==' : '!='} ${value}`],
+    [/--in-interface (\S+)/, ([, dev = '']) => `iifname ${dev.replace('+', '*')}`],
+    [/--out-interface (\S+)/, ([, dev = '']) => `oifname ${dev.replace('+', '*')}`],
+    [/-m conntrack ! --ctstate DNAT/, () => 'ct status != dnat'],
+    [/-m conntrack --ctstate (\S+)/, ([, states = '']) => `ct state ${states.toLowerCase()}`],
+    [/-p (\S+)/, ([, protocol]) => `meta l4proto ${protocol}`],
+    [/-m multiport --destination-ports (\S+)/, ([, ports = ''], { protocol }) => `${protocol} dport { ${ports.replaceAll(':', '-').replaceAll(',', ', ')} }`],
+    [/--dport (\d+)/, ([, port], { protocol }) => `${protocol} dport ${port}`],
+    [/--source (\S+)/, ([, range], where) => `${ip(where)} saddr ${range}`],
+    [/--destination (\S+)/, ([, range], where) => `${ip(where)} daddr ${range}`],
+    [/-m set --match-set (\S+) dst,dst/, ([, set = ''], where) => `${ip(where)} daddr . meta l4proto . th dport @${legal(set)}`],
+    [/-m set --match-set (\S+) (src|dst)/, ([, set = '', side = ''], where) => `${ip(where)} ${side[0]}addr @${legal(set)}`],
+    [/-m addrtype --(src|dst)-type LOCAL/, ([, side = '']) => `fib ${side[0]}addr type local`],
+    [/-m rpfilter --invert --validmark/, () => 'fib saddr . mark . iif oif 0'],
+    [/[oi]ifname vmap \S+/, ([whole = '']) => whole],
+    [/--jump MARK --set-mark 0\/(\S+)/, ([, mask = '']) => `meta mark set mark & ${others(mask)}`],
+    [/--jump MARK --set-mark (\S+)\/\1(?= |$)/, ([, mark]) => `meta mark set mark or ${mark}`],
+    [/--jump MARK --set-mark (\S+)\/(\S+)/, ([, mark, mask = '']) => `meta mark set mark & ${others(mask)} ^ ${mark}`],
+    [/--jump ([A-Z]+)(?= |$)/, ([, verdict = '']) => verdict.toLowerCase()],
+    [/--(jump|goto) (\S+)/, ([, how, chain], { layer }) => `${how} ${layer}-${chain}`],
+  ] satisfies readonly Phrase[]
+).map(([phrase, say]): Phrase => [new RegExp(`^(?:${phrase.source})(?: |$)`), say])
 
 /** @throws on a phrase that is not known here. */
 function inNft(text: string, where: Where): string {
   const protocol = /-p (\S+)/.exec(text)?.[1]?.replace('17', 'udp') ?? ''
   const said: string[] = []
   for (let rest = text; rest !== ''; ) {
-    const [found, say] =
-      PHRASES.flatMap(([phrase, say]) => {
-        const found = new RegExp(`^(?:${phrase.source})(?: |$)`).exec(rest)
-        return found === null ? [] : [[found, say] as const]
-      })[0] ?? unknown(rest)
-    said.push(say([found[0].trim(), ...found.slice(1)], { ...where, protocol }))
-    rest = rest.slice(found[0].length)
+    const [phrase, say] = PHRASES.find(([phrase]) => phrase.test(rest)) ?? unknown(rest)
+    const [whole = '', ...found] = phrase.exec(rest) ?? []
+    said.push(say([whole.trim(), ...found], { ...where, protocol }))
+    rest = rest.slice(whole.length)
   }
   return said.join(' ')
 }
