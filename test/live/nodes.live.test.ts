@@ -83,7 +83,7 @@ test('a node that is stopped: its Pods are not ready and their Service forgets t
   if (victim === 'node-1') throw new Error('the client is there')
   expect(await n.ok('node', 'stop', victim)).toMatch(/^node\/node-\d stopped, and its \d Pods with it; netlab node start node-\d$/)
   expect(await n.ok('status')).toMatch(
-    new RegExp(`1 of 2 nodes ready[\\s\\S]*node ${victim} does not run; netlab node start ${victim}[\\s\\S]*is not ready: its node does not run`),
+    new RegExp(`2 of 3 nodes ready[\\s\\S]*node ${victim} does not run; netlab node start ${victim}[\\s\\S]*is not ready: its node does not run`),
   )
   expect((await n.run('exec', victim, 'true')).err).toContain(`${victim} does not run; netlab node start ${victim}`)
   await until(
