@@ -10,7 +10,10 @@ type Rule = NonNullable<Spec['ingress']>[number]
 type Peer = NonNullable<Rule['from']>[number]
 type Port = NonNullable<Rule['ports']>[number]
 
+const DIRECTIONS = 2
+
 export function* networkPolicy({ spec = {} }: Loose<NetworkPolicy>): Mistakes {
+  if ((spec.policyTypes ?? []).length > DIRECTIONS) yield { path: ['spec', 'policyTypes', DIRECTIONS], says: 'at most two: there are no more directions' }
   if (spec.podSelector !== undefined) yield* labelSelector(spec.podSelector, ['spec', 'podSelector'])
   for (const [i, rule] of (spec.ingress ?? []).entries()) yield* policyRule(rule?.from, rule?.ports, ['spec', 'ingress', i], 'from')
   for (const [i, rule] of (spec.egress ?? []).entries()) yield* policyRule(rule?.to, rule?.ports, ['spec', 'egress', i], 'to')

@@ -1,4 +1,5 @@
 /** Places of the command line: what a word means, and the one name the daemon knows it by. */
+import type { Ip } from '#net/net.ts'
 import type { Client } from './client.ts'
 import { stop, USAGE } from './io.ts'
 import { offer } from './nearest.ts'
@@ -51,6 +52,25 @@ export async function findSpot(client: Client, text: string, namespace: string):
     default:
       return place satisfies never
   }
+}
+
+/** Of a node, a router or a machine outside, as a spot names it. */
+export async function addressOfMachine(client: Client, place: string): Promise<Ip> {
+  const name = place.slice(place.indexOf('/') + 1)
+  type Machines = readonly { readonly name: string; readonly ip: Ip }[]
+  const { nodes, routers, hosts } = await client.json<{ nodes: Machines; routers: Machines; hosts: Machines }>({ path: '/netlab/v1/status' })
+  const machines = [...nodes, ...routers, ...hosts]
+  const found = machines.find((one) => one.name === name)
+  if (found === undefined) {
+    throw stop(
+      1,
+      `no machine named "${name}"${offer(
+        name,
+        machines.map((one) => one.name),
+      )}`,
+    )
+  }
+  return found.ip
 }
 
 async function anySpot(client: Client, name: string, namespace: string): Promise<Spot> {

@@ -5,7 +5,7 @@ import type { Lab } from '#lab/lab.ts'
 import { clusterOf } from '#model/model.ts'
 import { parseIp } from '#net/net.ts'
 import type { Asked } from '#policy/matrix.ts'
-import { declaredPorts, type Table, tableOf } from '#policy/table.ts'
+import { declaredPorts, mistakesIn, type Table, tableOf } from '#policy/table.ts'
 import { runningLabs } from './alive.ts'
 import { clientOf } from './client.ts'
 import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
@@ -27,13 +27,15 @@ export async function testPolicies(words: readonly string[], wish: Wish, args: A
   const addresses = (texts: readonly string[]) => texts.flatMap((one) => parseIp(one) ?? [])
   const namespace = text(args, 'namespace')
   const { ports, from, to } = wish
-  const table = tableOf(cluster, {
+  const asked = {
     ...(namespace !== undefined && { namespace }),
     ports: ports.length > 0 ? ports : declaredPorts(cluster),
     from: addresses(from),
     to: addresses(to),
-  })
-  return printed(table, args, io)
+  }
+  const mistakes = mistakesIn(cluster, asked)
+  if (mistakes.length > 0) throw stop(USAGE, mistakes.join('\n'))
+  return printed(tableOf(cluster, asked), args, io)
 }
 
 async function live(lab: Lab, word: string, { ports, ...outside }: Wish, args: Args, io: Io): Promise<number> {

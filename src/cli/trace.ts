@@ -4,7 +4,7 @@ import { type Packet, possible } from '#kernel/trace.ts'
 import { addressOf, familyOf, type Ip, ip, parseIp } from '#net/net.ts'
 import type { Client } from './client.ts'
 import { stop, USAGE } from './io.ts'
-import { findSpot, parsePlace } from './places.ts'
+import { addressOfMachine, findSpot, parsePlace } from './places.ts'
 import { clientFor } from './running.ts'
 import { on, type Run, text } from './verb.ts'
 
@@ -49,13 +49,12 @@ function told({ probability, verdict, to, dport, masquerade, path }: Outcome): s
 
 type Source = { readonly ip: Ip; readonly node: string; readonly nodeIp: Ip; readonly local: boolean }
 
+/** What a Pod sends meets the rules of its node; what a machine sends, a node, a router or one outside, meets its own. */
 async function sourceOf(client: Client, word: string, namespace: string): Promise<Source> {
   const { place, pod } = await findSpot(client, word, namespace)
-  if (place.startsWith('ext/')) throw stop(USAGE, 'a trace begins at a Pod or a node')
-  const node = pod === undefined ? place.slice('node/'.length) : (pod.spec.nodeName ?? '')
-  const { status } = await client.json<{ status: { addresses: { type: string; address: string }[] } }>({ path: `/api/v1/nodes/${node}` })
-  const nodeIp = ip(status.addresses.find((each) => each.type === 'InternalIP')?.address ?? '')
   if (pod !== undefined && pod.status?.podIP === undefined) throw stop(1, `${place} has no address yet`)
+  const node = pod === undefined ? place.slice(place.indexOf('/') + 1) : (pod.spec.nodeName ?? '')
+  const nodeIp = await addressOfMachine(client, `node/${node}`)
   return { node, nodeIp, ip: pod === undefined ? nodeIp : ip(pod.status?.podIP ?? ''), local: pod === undefined || pod.spec.hostNetwork === true }
 }
 

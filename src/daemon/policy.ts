@@ -6,9 +6,10 @@ import type { Engine } from '#engine/engine.ts'
 import type { Cluster } from '#model/cluster.ts'
 import { type Ip, parseIp } from '#net/net.ts'
 import { type Asked, endName } from '#policy/matrix.ts'
-import { declaredPorts, endsOf, tableOf, type Wish, waysOf } from '#policy/table.ts'
+import { declaredPorts, endsOf, mistakesIn, tableOf, type Wish, waysOf } from '#policy/table.ts'
 import { hasSaid, type Knock, type Knocker, knocks, type Opened, readKnocks } from '#probe/knock.ts'
 import { spotOf } from '#probe/place.ts'
+import { failureStatus } from './serve.ts'
 
 /** As `POST policy` takes it. */
 export type PolicyAsked = {
@@ -23,9 +24,13 @@ export async function policyTable(engine: Engine, request: Request): Promise<Res
   const { probe = false, ports, from, to, ...rest } = (await request.json()) as PolicyAsked
   const cluster = engine.cluster()
   const wish: Wish = { ...rest, ports: ports ?? declaredPorts(cluster), from: addresses(from), to: addresses(to) }
+  const mistakes = mistakesIn(cluster, wish)
+  if (mistakes.length > 0) return answer(failureStatus(400, mistakes.join('\n')), 400)
   const measured = probe ? await measure(engine, cluster, wish, request.signal) : undefined
-  return new Response(JSON.stringify(tableOf(cluster, wish, measured)), { headers: { 'content-type': 'application/json' } })
+  return answer(tableOf(cluster, wish, measured))
 }
+
+const answer = (value: unknown, status = 200): Response => new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
 
 const addresses = (texts: readonly string[] = []): readonly Ip[] => texts.flatMap((text) => parseIp(text) ?? [])
 

@@ -21,6 +21,7 @@ export function* poolsOf(given: LabFile['spec']['loadBalancer']['pools'], world:
     if (name === undefined) yield { path: [...path, 'name'], says: 'required: a name of lower-case letters, digits and "-"' }
     else yield* named(dnsLabel, name, [...path, 'name'])
     if (name !== undefined && read.some(({ pool }) => pool.name === name)) yield { path: [...path, 'name'], says: `there is a pool "${name}" already` }
+    if (addresses.length === 0) yield { path: [...path, 'addresses'], says: 'required: a list of ranges' }
     const parts: Range[] = []
     for (const [j, text] of addresses.entries()) {
       const at = [...path, 'addresses', j]

@@ -9,6 +9,7 @@ import { slowToLoad } from './load.ts'
 import { type Manifest, manifestsOf } from './manifests.ts'
 import { filled, paramsIn, type Values } from './params.ts'
 import type { Judging } from './ranges.ts'
+import { isUnsure } from './readable.ts'
 import { PROVIDED_NAMESPACES, references } from './references.ts'
 import { labFileOf } from './schema.ts'
 import { taken } from './services.ts'
@@ -89,14 +90,16 @@ function labOf(text: string | undefined, file: string, seed: string): Reading {
 function judgedOf({ value: written, place }: Document, seed: string): Reading {
   const { values, errors: undrawn } = paramsIn(written, seed)
   const value = filled(written, values)
-  const { file, errors } = labFileOf(value)
+  const { file, errors, gone } = labFileOf(value)
   // What a name that nobody knows would have stood for is not known either.
   const shape = [...undrawn, ...errors.filter(({ path }) => undrawn.length === 0 || !/\{\{.*\}\}/.test(String(valueAt(value, path))))]
   if (file === undefined) return { issues: shape.map((error) => issueAt(place, error)) }
   const { value: judged, errors: judgements } = collected(judge(file, (path) => valueAt(value, path) !== undefined))
   // what is said of a part that could not be read follows from that, and would only be said twice
   const unread = shape.filter((error) => !error.unknown)
-  const meaning = judgements.filter(({ path }) => !unread.some((other) => path.every((key, i) => i >= other.path.length || key === other.path[i])))
+  const meaning = judgements.filter(
+    ({ path }) => !isUnsure(path, gone) && !unread.some((other) => path.every((key, i) => i >= other.path.length || key === other.path[i])),
+  )
   return { judged, values, issues: [...shape, ...meaning].map((error) => issueAt(place, error)) }
 }
 

@@ -16,6 +16,7 @@ export function* routersOf(given: LabFile['spec']['underlay']['routers']): Judgi
     const path = ['spec', 'underlay', 'routers', i]
     const name = (yield* nameOf(item.name, path)) ?? ''
     if (asn === undefined) yield { path: [...path, 'asn'], says: 'required: the number of its autonomous system, such as 65001' }
+    if (addresses.length === 0) yield { path: [...path, 'addresses'], says: 'required: its address on each segment that it joins' }
     const ports: Machine[] = []
     for (const [at, text] of addresses.entries()) {
       const port = [...path, 'addresses', at]

@@ -4,6 +4,7 @@ import { SCHEDULERS } from '#api/schedulers.ts'
 import { shapeErrors } from '#api/structure.ts'
 import { type FieldError, type Path, without } from '#api/validate.ts'
 import { params } from './param-shape.ts'
+import { readable } from './readable.ts'
 
 const API_VERSION = 'netlab.dev/v1'
 const CNI_NAMES = ['flannel-vxlan', 'host-gw', 'calico-bgp', 'calico-vxlan', 'none'] as const
@@ -67,7 +68,7 @@ const proxyOptions = z.strictObject({
 
 const record = text.meta({ pattern: '^\\S+\\s.*(A|AAAA|CNAME|MX|NS|PTR|SRV|TXT)\\s+\\S' })
 const dnsServer = z.strictObject({ zones: z.record(text, z.array(record)).describe('zone → records as in a zone file, such as "www A 203.0.113.10"') })
-const pool = z.strictObject({ name: name.optional(), addresses: z.array(range).min(1) }).meta({ required: ['name', 'addresses'] })
+const pool = z.strictObject({ name: name.optional(), addresses: z.array(range).min(1).default([]) }).meta({ required: ['name', 'addresses'] })
 
 const segment = z
   .strictObject({
@@ -80,7 +81,7 @@ const segment = z
   .meta({ required: ['name', 'cidr'] })
 
 const router = z
-  .strictObject({ name: name.optional(), asn: asn.optional(), addresses: z.array(address).min(1), peers: z.array(text).default([]) })
+  .strictObject({ name: name.optional(), asn: asn.optional(), addresses: z.array(address).min(1).default([]), peers: z.array(text).default([]) })
   .meta({ required: ['name', 'asn', 'addresses'] })
 
 const labFile = z.strictObject({
@@ -123,16 +124,24 @@ export type LabFile = z.output<typeof labFile>
 /** What an editor needs to complete and check the file. */
 export const jsonSchema = (of: 'Lab'): unknown => z.toJSONSchema({ Lab: labFile }[of], { io: 'input' })
 
-/** The file as far as it can be read, and what cannot be; absent only when nothing of it can. */
-export function labFileOf(value: unknown): { readonly file?: LabFile; readonly errors: readonly FieldError[] } {
+/** The file as far as it can be read, what is wrong, and what had to be left out for it; absent only when nothing of it can be read. */
+export function labFileOf(value: unknown): { readonly file?: LabFile; readonly errors: readonly FieldError[]; readonly gone: readonly Path[] } {
   const other = otherKind(value)
-  if (other !== undefined) return { errors: [other] }
+  if (other !== undefined) return { errors: [other], gone: [] }
   const shape = oneForm(value)
   const first = shape.safeParse(value)
-  if (first.success) return { file: first.data, errors: [] }
+  if (first.success) return { file: first.data, errors: [], gone: [] }
   const errors = shapeErrors(shape, value, first.error.issues)
-  const rest = labFile.safeParse(readable(value, errors))
-  return rest.success ? { file: rest.data, errors } : { errors }
+  const rest = readable(
+    known(value, errors),
+    errors.flatMap(({ path, unknown }) => (unknown ? [] : [path])),
+    (left) =>
+      oneForm(left)
+        .safeParse(left)
+        .error?.issues.map(({ path }) => path as Path) ?? [],
+  )
+  const read = rest === undefined ? undefined : oneForm(rest.value).safeParse(rest.value)
+  return rest !== undefined && read?.success ? { file: read.data, errors, gone: rest.gone } : { errors, gone: [] }
 }
 
 /** Of a Kubernetes object nothing more is to be said than that it is none of ours. */
@@ -152,11 +161,13 @@ function oneForm(value: unknown): typeof labFile {
   return labFile.extend({ spec: labFile.shape.spec.extend(chosen) }) as unknown as typeof labFile
 }
 
-/** Without unknown fields and without the parts that hold a wrong one, so that the rest can be judged all the same. */
-function readable(value: unknown, errors: readonly FieldError[]): unknown {
-  const parts: readonly Path[] = errors.map((error) => (error.unknown ? error.path : error.path.slice(0, 2)))
-  const known = without(value, parts)
-  return isMap(known) ? { metadata: {}, spec: {}, ...known, apiVersion: API_VERSION, kind: 'Lab' } : known
+/** Without fields that nobody knows, and with those that every lab has. */
+function known(value: unknown, errors: readonly FieldError[]): unknown {
+  const fields = without(
+    value,
+    errors.flatMap(({ path, unknown }) => (unknown ? [path] : [])),
+  )
+  return isMap(fields) ? { metadata: {}, spec: {}, ...fields, apiVersion: API_VERSION, kind: 'Lab' } : fields
 }
 
 const isMap = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)

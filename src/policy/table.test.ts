@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { clusterWith, object, pod } from '#model/build.ts'
+import { clusterWith, object, pod, service } from '#model/build.ts'
 import { ip } from '#net/net.ts'
-import { declaredPorts, parsePort, tableOf, tableText } from './table.ts'
+import { declaredPorts, mistakesIn, parsePort, tableOf, tableText } from './table.ts'
 
 const ports = [{ containerPort: 80 }, { containerPort: 53, protocol: 'UDP' }]
 const web = pod('web', { node: 'node-1', ip: '10.244.0.2', labels: { app: 'web' }, spec: { containers: [{ name: 'app', image: 'netlab/echo', ports }] } })
@@ -49,5 +49,27 @@ test('a port is a number and perhaps a protocol; those that Pods declare are the
       { port: 53, protocol: 'UDP' },
       { port: 80, protocol: 'TCP' },
     ],
+  ])
+})
+
+test('an address is whoever has it: a Pod’s own is the Pod, and what a Pod’s own node sends is let in for that', () => {
+  const { from, to, flows } = tableOf(cluster, { ...wish, namespace: 'default', from: [ip('10.244.1.2'), ip('192.168.0.10'), ip('192.168.0.11')], to: [] })
+  const told = flows.filter((flow) => flow.to === 'default/web').map((flow) => [flow.from, flow.allowed, flow.exempt])
+  expect([from, to, told]).toEqual([
+    ['default/client', 'default/web', '192.168.0.10', '192.168.0.11'],
+    ['default/client', 'default/web'],
+    [
+      ['default/client', false, undefined],
+      ['192.168.0.10', true, 'own node'],
+      ['192.168.0.11', false, undefined],
+    ],
+  ])
+})
+
+test('no table is of a ClusterIP, behind which policies are judged, or of a namespace without Pods', () => {
+  const shop = clusterWith({ objects: [web, ...service('web', { clusterIP: '10.96.0.9', endpoints: ['10.244.0.2:80'] })] })
+  expect(mistakesIn(shop, { ...wish, namespace: 'shop', to: [ip('10.96.0.9')] })).toEqual([
+    '10.96.0.9 is the ClusterIP of Service default/web: policies are about who stands behind it, and those Pods are in the table',
+    'no Pod of namespace shop has an address that policies could be about',
   ])
 })

@@ -1,7 +1,7 @@
 /** The table of who may talk to whom, as `netlab policy` prints it. */
 import type { Cluster } from '#model/cluster.ts'
 import type { Ip } from '#net/net.ts'
-import { type Decision, decide, type End, type Half } from './decide.ts'
+import { addressOf, type Decision, decide, type End, type Half } from './decide.ts'
 import { type Asked, endName, podEnds } from './matrix.ts'
 import type { Policy } from './policy.ts'
 
@@ -15,6 +15,8 @@ export type Flow = {
   readonly by: readonly string[]
   /** Policies that isolate an end in this direction, `x/web egress`. */
   readonly isolatedBy: readonly string[]
+  /** It comes in whatever policies say: the Pod's own node sends it. */
+  readonly exempt?: 'own node'
   /** As measured; absent when nobody measured, null when it could not be told. */
   readonly measured?: boolean | null
 }
@@ -30,7 +32,7 @@ export type Wish = {
   /** One namespace's Pods as sources and destinations; else all. */
   readonly namespace?: string
   readonly ports: readonly Asked[]
-  /** Addresses outside that call, and that are called. */
+  /** Addresses that call, and that are called: of machines and the world outside; a Pod's stands for the Pod. */
   readonly from: readonly Ip[]
   readonly to: readonly Ip[]
 }
@@ -58,9 +60,23 @@ export function declaredPorts(cluster: Cluster): readonly Asked[] {
 export type Way = { readonly from: End; readonly to: End; readonly asked: Asked }
 
 export function endsOf(cluster: Cluster, { namespace, from, to }: Wish): { readonly from: readonly End[]; readonly to: readonly End[] } {
-  const pods = podEnds(cluster).filter((end) => namespace === undefined || ('pod' in end && end.pod.namespace === namespace))
-  const outside = (ips: readonly Ip[]): readonly End[] => ips.map((ip) => ({ ip }))
-  return { from: [...pods, ...outside(from)], to: [...pods, ...outside(to)] }
+  const all = podEnds(cluster)
+  const pods = all.filter((end) => namespace === undefined || ('pod' in end && end.pod.namespace === namespace))
+  const at = (ip: Ip): End => all.find((end) => addressOf(end) === ip) ?? { ip }
+  const distinct = (ends: readonly End[]): readonly End[] => [...new Map(ends.map((end) => [endName(end), end])).values()]
+  return { from: distinct([...pods, ...from.map(at)]), to: distinct([...pods, ...to.map(at)]) }
+}
+
+/** What makes a wish one that no table answers. */
+export function mistakesIn(cluster: Cluster, { namespace, from, to }: Wish): readonly string[] {
+  const virtual = [...new Set([...from, ...to])].flatMap((ip) => {
+    const service = cluster.services.find(({ clusterIP }) => clusterIP === ip)
+    return service === undefined
+      ? []
+      : [`${ip} is the ClusterIP of Service ${service.namespace}/${service.name}: policies are about who stands behind it, and those Pods are in the table`]
+  })
+  const empty = namespace !== undefined && !podEnds(cluster).some((end) => 'pod' in end && end.pod.namespace === namespace)
+  return [...virtual, ...(empty ? [`no Pod of namespace ${namespace} has an address that policies could be about`] : [])]
 }
 
 /** Every way there is to ask for: of a Pod to itself nobody says anything, and between two addresses outside nobody judges. */
@@ -92,6 +108,7 @@ const flowOf = (from: End, to: End, asked: Asked, { allowed, egress, ingress }: 
   allowed,
   by: [...allowances(egress, 'egress'), ...allowances(ingress, 'ingress')],
   isolatedBy: [...isolations(egress, 'egress'), ...isolations(ingress, 'ingress')],
+  ...(ingress.verdict === 'exempt' && ingress.why === 'own node' ? { exempt: ingress.why } : {}),
 })
 
 const nameOf = ({ namespace, name }: Policy): string => `${namespace}/${name}`

@@ -128,6 +128,38 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     }
   })
 
+  test('explain knows a Pod by its address, looks behind a Service, and says why nobody is asked', { timeout: 60_000 }, async () => {
+    try {
+      await apply(policies([{ ...thePod('a'), ingress: [{ from: [thePod('b')], ports: [{ port: 80 }] }] }]))
+      const flow = async (...words: string[]) => {
+        const { from, to, port, allowed, by, exempt } = JSON.parse(await n.ok('policy', 'explain', ...words, '-o', 'json'))
+        return [from, to, port, allowed, by[0] ?? exempt ?? '']
+      }
+      const client = (await n.json('pod', 'b', '-n', 'x')).status.podIP
+      const { clusterIP } = (await n.json('service', 's-x-a', '-n', 'x')).spec
+      const told = [
+        ...[flow(client, 'x/a'), flow('x/b', 'svc/x/s-x-a', 'tcp-80'), flow('x/b', clusterIP, '81')],
+        ...[flow('node-1', 'x/a'), flow('node-2', 'x/a'), flow('x/a', 'ext/internet', '53/udp')],
+      ]
+      expect(await Promise.all(told)).toEqual([
+        ['x/b', 'x/a', '80/TCP', true, 'x/p0 ingress[0]'],
+        ['x/b', 'x/a', '80/TCP', true, 'x/p0 ingress[0]'],
+        ['x/b', 'x/a', '81/TCP', false, ''],
+        ['192.168.0.10', 'x/a', '80/TCP', true, 'own node'],
+        ['192.168.0.11', 'x/a', '80/TCP', false, ''],
+        ['x/a', '203.0.113.10', '53/UDP', true, ''],
+      ])
+      const refused = async (...words: string[]) => (await n.run('policy', ...words)).err
+      expect(await Promise.all([refused('explain', 'x/a', 'x/a'), refused('explain', 'node-1', 'node-2'), refused('matrix', '-n', 'w')])).toEqual([
+        "netlab: x/a calls itself there: of a Pod's way to itself policies say nothing",
+        'netlab: neither 192.168.0.10 nor 192.168.0.11 is a Pod with a network of its own, and policies are about those',
+        'netlab: no Pod of namespace w has an address that policies could be about',
+      ])
+    } finally {
+      await forget()
+    }
+  })
+
   test('the kernel holds what the plan says, and holds nothing of policies that are gone', { timeout: 60_000 }, async () => {
     await apply(policies(CASES['policies add up'] ?? []))
     expect((await n.run('drift')).err).toBe('every kernel holds what the plan says')

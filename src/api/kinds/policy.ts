@@ -12,10 +12,13 @@ const peer = z.strictObject({
 const policyPort = z.strictObject({ protocol: protocol.default('TCP'), port: portOrName.optional(), endPort: port.optional() })
 
 export const NetworkPolicy = object('networking.k8s.io/v1', 'NetworkPolicy', {
-  spec: z.strictObject({
-    podSelector: labelSelector.default({}),
-    policyTypes: z.array(z.enum(['Ingress', 'Egress'])).optional(),
-    ingress: z.array(z.strictObject({ from: z.array(peer).optional(), ports: z.array(policyPort).optional() })).optional(),
-    egress: z.array(z.strictObject({ to: z.array(peer).optional(), ports: z.array(policyPort).optional() })).optional(),
-  }),
+  // One without a spec is one with an empty spec: it isolates every Pod of its namespace.
+  spec: z
+    .strictObject({
+      podSelector: labelSelector.default({}),
+      policyTypes: z.array(z.enum(['Ingress', 'Egress'])).optional(),
+      ingress: z.array(z.strictObject({ from: z.array(peer).optional(), ports: z.array(policyPort).optional() })).optional(),
+      egress: z.array(z.strictObject({ to: z.array(peer).optional(), ports: z.array(policyPort).optional() })).optional(),
+    })
+    .default({ podSelector: {} }),
 })

@@ -33,7 +33,8 @@ export const understand: readonly Verb[] = [
     aliases: [],
     group: 'understand',
     summary: 'which rules a packet would meet, and where it would go',
-    about: 'Read from the plan of the running lab; no packet is sent. Where rules draw lots, every way is shown with its odds.',
+    about:
+      "From a Pod (its node's rules), a node, a router or a machine outside. Read from the plan of the running lab; no packet is sent.\nWhere rules draw lots, every way is shown with its odds.",
     args: [
       { name: 'from', what: 'place' },
       { name: 'to', what: 'place' },
@@ -66,7 +67,8 @@ Exit code 0: nothing found; 1: something found.`,
     group: 'understand',
     summary: 'who may talk to whom, as NetworkPolicies say it and as it is measured',
     about: `matrix draws the table of the running lab; --probe measures it from inside every Pod at once and marks where the two differ.
-explain A B [PORT] names the policies that isolate and the rule that lets through. A and B are Pods (client, shop/web), machines or addresses.
+explain A B [PORT] names the policies that isolate and the rule that lets through. A and B are Pods (client, shop/web), machines or addresses;
+B may be a Service, of which everybody ready behind its PORT (number or name) is told: policies are judged there.
 test LAB -f FILES computes the table that objects make and needs no running lab; --live builds the lab as well, measures and compares.
 Ports default to those the Pods declare. Exit code 1: measured is not what policies say.`,
     args: [
@@ -75,8 +77,8 @@ Ports default to those the Pods declare. Exit code 1: measured is not what polic
     ],
     flags: [
       { name: 'port', type: 'list', value: 'PORT', says: 'such as 80, 53/udp or 80,443; may be repeated' },
-      { name: 'from', type: 'list', value: 'IP', says: 'an address outside that calls; may be repeated' },
-      { name: 'to', type: 'list', value: 'IP', says: 'an address outside that is called; may be repeated' },
+      { name: 'from', type: 'list', value: 'IP', says: 'an address that calls, of a machine or outside; may be repeated' },
+      { name: 'to', type: 'list', value: 'IP', says: 'an address that is called, of a machine or outside; may be repeated' },
       { name: 'probe', type: 'boolean', says: 'measure it' },
       { ...files, says: 'with test: manifests instead of those of the lab' },
       { name: 'live', type: 'boolean', says: 'with test: build the lab, measure, compare, take it down' },
