@@ -22,7 +22,7 @@ export function* service(object: Loose<ServiceObject>): Mistakes {
   yield* onlyWith(spec)
   for (const [i, address] of (spec.externalIPs ?? []).entries()) if (address !== undefined) yield* usable(address, ['spec', 'externalIPs', i])
   for (const [i, range] of (spec.loadBalancerSourceRanges ?? []).entries())
-    if (range !== undefined && parseCidr(range) === undefined)
+    if (range !== undefined && parseCidr(range.trim()) === undefined)
       yield { path: ['spec', 'loadBalancerSourceRanges', i], says: `"${range}" is not a range such as 203.0.113.0/24` }
   if (spec.loadBalancerIP) yield* address(spec.loadBalancerIP, ['spec', 'loadBalancerIP'])
 }

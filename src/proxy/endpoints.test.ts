@@ -7,12 +7,12 @@ import { usableEndpoints } from './endpoints.ts'
 const [here] = clusterWith().nodes as readonly [Node]
 const zoned: Node = { ...here, zone: 'a' }
 
-/** `1@node-1` ready, `1@node-1!` terminating but serving, `1@node-1?` not ready; `#a` hints at zone a, `>node-1` at a node. */
+/** `1@node-1` ready, `1@node-1!` terminating but serving, `1@node-1?` not ready; `#a` hints at zone a, `#ab` at both, `>node-1` at a node. */
 function endpoint(text: string): ServiceEndpoint {
-  const [, number = '', node, state = '', zone, forNode] = /^(\d+)(?:@([\w-]+))?([!?]?)(?:#(\w))?(?:>([\w-]+))?$/.exec(text) ?? []
+  const [, number = '', node, state = '', zone, forNode] = /^(\d+)(?:@([\w-]+))?([!?]?)(?:#(\w+))?(?:>([\w-]+))?$/.exec(text) ?? []
   const ready = state === ''
   return {
-    ...{ ip: ip(`10.244.0.${number}`), port: 80, ...(node === undefined ? {} : { node }), zones: zone === undefined ? [] : [zone] },
+    ...{ ip: ip(`10.244.0.${number}`), port: 80, ...(node === undefined ? {} : { node }), zones: [...(zone ?? '')] },
     forNodes: forNode === undefined ? [] : [forNode],
     ...{ ready, serving: state !== '?', terminating: state === '!' },
   }
@@ -48,6 +48,8 @@ const CASES: readonly (readonly [law: string, endpoints: string, how: Partial<Se
   ['terminating is judged over the node for Local', '1@node-1! 2@node-2', OUTSIDE_LOCAL, '2 | 1 | 1 2 | some'],
   ['only terminating ones elsewhere: Local has none', '2@node-2!', OUTSIDE_LOCAL, '2 | - | 2 | some'],
   ['hints keep traffic in the zone', '1#a 2#b', CLUSTER, '1 | - | 1 | some', zoned],
+  ['an endpoint may be for several zones', '1#abc 2#bc 3#ca', CLUSTER, '1 3 | - | 1 3 | some', zoned],
+  ['endpoints of this zone that are not ready are none', '1?#a 2#b 3#c', CLUSTER, '2 3 | - | 2 3 | some', zoned],
   ['one ready endpoint without hints: all are used', '1#a 2#b 3', CLUSTER, '1 2 3 | - | 1 2 3 | some', zoned],
   ['a not ready endpoint without hints spoils nothing', '1#a 2#b 3?', CLUSTER, '1 | - | 1 | some', zoned],
   ['no endpoint for this zone: all are used', '1#b 2#c', CLUSTER, '1 2 | - | 1 2 | some', zoned],

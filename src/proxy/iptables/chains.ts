@@ -127,7 +127,7 @@ function endpointRules({ service, settings, name }: Chained, endpoints: readonly
   const all = endpoints.map((endpoint, at) => {
     const chain = endpointChain(service, endpoint)
     const left = endpoints.length - at
-    const odds = left > 1 ? `-m statistic --mode random --probability ${(1 / left).toFixed(10)}` : ''
+    const odds = left > 1 ? `-m statistic --mode random --probability ${probability(left)}` : ''
     return { chain, odds, about: settings.large ? '' : comment(`"${name} -> ${hostPort(endpoint.ip, endpoint.port)}"`) }
   })
   const sticky = service.affinitySeconds === undefined ? [] : all
@@ -136,6 +136,9 @@ function endpointRules({ service, settings, name }: Chained, endpoints: readonly
     ...all.map(({ chain, about, odds }) => words(about, odds, `-j ${chain}`)),
   ]
 }
+
+/** Ten digits. kube-proxy's language rounds a half to the even digit; 2048 is the one number whose part has a half there. */
+const probability = (left: number): string => (left === 2048 ? '0.0004882812' : (1 / left).toFixed(10))
 
 /** A Pod that draws itself must not see its own address as sender, or it would answer itself directly. */
 function rewriteRules({ service, settings, name }: Chained, endpoint: ServiceEndpoint): readonly string[] {

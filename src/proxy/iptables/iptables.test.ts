@@ -167,6 +167,12 @@ test.each([
   expect(drawn).toEqual(odds)
 })
 
+test('the odds have ten digits, a half rounded to the even one', () => {
+  const endpoints = Array.from({ length: 2049 }, (_, at) => `10.180.${at >> 8}.${at & 255}:80`)
+  const drawn = rules(program(sampleCluster(exposed('web', { endpoints }))), /KUBE-SVC-/).flatMap((rule) => / --probability (\S+)/.exec(rule)?.[1] ?? [])
+  expect(drawn.slice(0, 3)).toEqual(['0.0004880429', '0.0004882812', '0.0004885198'])
+})
+
 /** Services with five endpoints each, as a Cluster's plain data. */
 function large(services: number): Cluster {
   const made = Array.from({ length: services }, (_, at): ServicePort => {

@@ -116,6 +116,22 @@ test('a Service may name its scheduler; affinity is persistence', () => {
   })
 })
 
+test('hints keep traffic in the zone, and on the node, in the virtual server of each address', () => {
+  const plain = sampleCluster(exposed('a', { ...out, endpoints: ['10.180.0.1:80', '10.180.0.2:80', '10.180.0.3:80'], spec: { type: 'NodePort' } }))
+  const hinted = (forNode: string) => ({
+    ...plain,
+    nodes: plain.nodes.map((node) => ({ ...node, zone: 'a' })),
+    services: plain.services.map((service) => ({
+      ...service,
+      endpoints: service.endpoints.map((endpoint, n) => ({ ...endpoint, zones: [n === 2 ? 'b' : 'a'], forNodes: [n === 1 ? forNode : 'node-9'] })),
+    })),
+  })
+  const at = (reals: string) => ({ 'tcp 10.96.0.41:80': reals, 'tcp 192.168.0.10:30001': reals })
+  expect([servers(program(plain)), servers(program(hinted('node-2'))), servers(program(hinted('node-1')))]).toEqual(
+    ['rr 10.180.0.1:80 10.180.0.2:80 10.180.0.3:80', 'rr 10.180.0.1:80 10.180.0.2:80', 'rr 10.180.0.2:80'].map(at),
+  )
+})
+
 test('only endpoints here can reach themselves', () => {
   expect(sets(of(exposed('a', { endpoints: twoNodes })))['KUBE-LOOP-BACK']).toEqual(['10.180.0.1,tcp:80,10.180.0.1'])
 })

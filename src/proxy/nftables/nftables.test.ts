@@ -240,3 +240,18 @@ test('NodePorts answer on the node’s first address, on those of a range, or on
     ['rule services fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @service-nodeports'],
   ])
 })
+
+test('of two Services that claim one external address and port the first has it, with endpoints and without', () => {
+  const claims = (name: string, clusterIP: string, endpoints: readonly string[]) =>
+    exposed(name, { namespace: 'ns1', clusterIP, endpoints, spec: { externalIPs: ['192.168.99.1'] } })
+  const cluster = sampleCluster([
+    ...claims('a', '10.96.0.51', ['10.180.0.1:80']),
+    ...claims('b', '10.96.0.52', ['10.180.0.2:80']),
+    ...claims('c', '10.96.0.53', []),
+    ...claims('d', '10.96.0.54', []),
+  ])
+  expect(lines(program(cluster), /element .* 192\.168\.99\.1 /)).toEqual([
+    'element no-endpoint-services { 192.168.99.1 . tcp . 80 comment "ns1/c:p80" : goto reject-chain }',
+    'element service-ips { 192.168.99.1 . tcp . 80 : goto external-VZNH3DV3-ns1/a/tcp/p80 }',
+  ])
+})

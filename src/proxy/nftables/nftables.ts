@@ -35,8 +35,8 @@ type NodePortIps = { readonly nodePortIps: readonly Ip[] | 'all' }
 function familySteps(cluster: Cluster, node: Node, { nodePortIps, ...settings }: Parameters<typeof serviceRules>[2] & NodePortIps): readonly Step[] {
   const { family } = settings
   const rules = cluster.services.filter((service) => service.family === family).map((service) => serviceRules(service, node, settings))
-  const elements = new Map(SHARED.map(({ name }) => [name, new Set<string>()]))
-  for (const { elements: some } of rules) for (const [name, element] of some) elements.get(name)?.add(element)
+  const elements = new Map(SHARED.map(({ name }) => [name, new Map<string, string>()]))
+  for (const { elements: some } of rules) for (const [name, element] of some) claim(elements.get(name), element)
   const common = { by, kind: 'nft', family, table: TABLE } as const
   const chain = (name: string, why: string, some: readonly string[], declared = ''): Step => ({ ...common, why, object: 'chain', name, declared, rules: some })
   return [
@@ -60,11 +60,18 @@ function familySteps(cluster: Cluster, node: Node, { nodePortIps, ...settings }:
     },
     ...SHARED.map(({ name, type, comment, why }): Step => {
       const declared = `${type.replace('ADDRESS', addressType(family))} ; comment "${comment}" ;`
-      return { ...common, why, object: name === 'cluster-ips' ? 'set' : 'map', name, declared, elements: [...(elements.get(name) ?? [])] }
+      return { ...common, why, object: name === 'cluster-ips' ? 'set' : 'map', name, declared, elements: [...(elements.get(name)?.values() ?? [])] }
     }),
     ...rules.flatMap(({ own }) => own),
   ]
 }
+
+/** Of two Services that claim one external address and port the first has it, as in the other modes: a map takes a key but once. */
+function claim(map: Map<string, string> | undefined, element: string): void {
+  const [key = element] = element.split(KEY_END, 1)
+  if (!map?.has(key)) map?.set(key, element)
+}
+const KEY_END = / comment | : /
 
 const NEW = 'ct state new jump'
 
