@@ -1,5 +1,6 @@
 /** Demands on Services and the slices that hold their endpoints. */
 import { type Family, familyOf, type Ip, parseCidr, parseIp } from '#net/net.ts'
+import { families } from './families.ts'
 import { type Loose, labels, type Mistakes, named, unique } from './judge.ts'
 import type { EndpointSlice, Endpoints, ServiceObject } from './kinds.ts'
 import { dnsLabel, dnsSubdomain, portName, qualifiedName } from './names.ts'
@@ -8,13 +9,15 @@ import type { Path } from './validate.ts'
 
 const ENDPOINTS_MAX = 1000
 const ADDRESSES_MAX = 100
-const PORTS_MAX = 100
+const PORTS_MAX = 20_000
+const HINTS_MAX = 8
 
 type Spec = Loose<ServiceObject['spec']>
 
 export function* service(object: Loose<ServiceObject>): Mistakes {
   const spec = object.spec
   yield* scheduler(object)
+  yield* ingress(object.status?.loadBalancer?.ingress)
   if (spec === undefined) return
   yield* labels(spec.selector, ['spec', 'selector'])
   yield* ports(spec)
@@ -24,6 +27,7 @@ export function* service(object: Loose<ServiceObject>): Mistakes {
   for (const [i, range] of (spec.loadBalancerSourceRanges ?? []).entries())
     if (range !== undefined && parseCidr(range.trim()) === undefined)
       yield { path: ['spec', 'loadBalancerSourceRanges', i], says: `"${range}" is not a range such as 203.0.113.0/24` }
+  if (spec.loadBalancerClass !== undefined) yield* named(qualifiedName, spec.loadBalancerClass, ['spec', 'loadBalancerClass'])
   if (spec.loadBalancerIP) yield* address(spec.loadBalancerIP, ['spec', 'loadBalancerIP'])
 }
 
@@ -31,6 +35,17 @@ function* scheduler({ metadata }: Loose<ServiceObject>): Mistakes {
   const given = metadata?.annotations?.[SCHEDULER_ANNOTATION]
   if (given !== undefined && !isScheduler(given))
     yield { path: ['metadata', 'annotations', SCHEDULER_ANNOTATION], says: `no scheduler "${given}"; IPVS has ${SCHEDULERS.join(', ')}` }
+}
+
+/** What a load balancer, or who stands in for one, wrote down. */
+function* ingress(list: Loose<NonNullable<ServiceObject['status']['loadBalancer']['ingress']>> = []): Mistakes {
+  for (const [i, one] of list.entries()) {
+    const at = ['status', 'loadBalancer', 'ingress', i]
+    if (one?.ip) yield* address(one.ip, [...at, 'ip'])
+    else if (one?.ipMode !== undefined) yield { path: [...at, 'ipMode'], says: 'only beside an ip' }
+    if (one?.hostname && parseIp(one.hostname) !== undefined)
+      yield { path: [...at, 'hostname'], says: `a DNS name, not an address: "${one.hostname}" belongs into ip` }
+  }
 }
 
 function* ports(spec: Spec): Mistakes {
@@ -66,8 +81,7 @@ function* clusterIP(spec: Spec): Mistakes {
   if (given === 'None' && (spec.type === 'NodePort' || spec.type === 'LoadBalancer'))
     yield { path: at, says: `None makes a headless Service; type ${spec.type} needs an address` }
   else if (given !== '' && given !== 'None') yield* address(given, at)
-  const [first] = spec.clusterIPs ?? []
-  if (first !== undefined && first !== given) yield { path: ['spec', 'clusterIPs', 0], says: `must equal clusterIP "${given}", found "${first}"` }
+  yield* families(spec)
 }
 
 /** Fields that mean something only beside a certain other one. */
@@ -104,9 +118,15 @@ export function* endpointSlice(slice: Loose<EndpointSlice>): Mistakes {
       if (addressType === 'FQDN') yield* named(dnsSubdomain, one.replace(/\.$/, ''), [...at, 'addresses', j])
       else yield* usable(one, [...at, 'addresses', j], addressType === 'IPv4' ? 4 : 6)
     }
+    for (const field of ['forZones', 'forNodes'] as const) yield* hints(endpoint?.hints?.[field], [...at, 'hints', field])
     if (endpoint?.hostname) yield* named(dnsLabel, endpoint.hostname, [...at, 'hostname'])
     if (endpoint?.nodeName) yield* named(dnsSubdomain, endpoint.nodeName, [...at, 'nodeName'])
   }
+}
+
+function* hints(list: readonly (Loose<{ readonly name: string }> | undefined)[] = [], at: Path): Mistakes {
+  if (list.length > HINTS_MAX) yield { path: at, says: `an endpoint has at most ${HINTS_MAX} of these hints, found ${list.length}` }
+  yield* unique(list, ({ name }) => name, at, 'name', 'the hint')
 }
 
 export function* endpoints({ subsets = [] }: Loose<Endpoints>): Mistakes {

@@ -7,7 +7,8 @@ type Schema = z.core.$ZodType
 type Issue = z.core.$ZodIssue
 
 export function shapeErrors(schema: Schema, input: unknown, issues: readonly Issue[]): readonly FieldError[] {
-  return issues.flatMap((issue) => wordsFor(schema, input, issue))
+  const said = new Map(issues.flatMap((issue) => wordsFor(schema, input, issue)).map((error) => [JSON.stringify([error.path, error.says]), error]))
+  return [...said.values()]
 }
 
 /** The value at a path, undefined when there is none. */

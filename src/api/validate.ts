@@ -14,7 +14,7 @@ export type FieldError = { readonly path: Path; readonly says: string; readonly 
 export function readObject(input: unknown): Result<KubeObject, FieldError> {
   const named = kindOf(input)
   if (!named.ok) return named
-  const given = withoutNulls(input)
+  const given = withoutZeros(withoutNulls(input))
   const parsed = schemas[named.value].safeParse(given)
   if (parsed.success) {
     const object = withDefaults(parsed.data)
@@ -74,6 +74,24 @@ function withoutNulls(value: unknown): unknown {
   const kept = entries.flatMap(([key, inner]) => (inner === null ? [] : [[key, withoutNulls(inner)] as const]))
   return kept.length === entries.length && kept.every(([, inner], i) => inner === entries[i]?.[1]) ? value : Object.fromEntries(kept)
 }
+
+/** Fields of a Service that in Go are plain words and numbers, so that "" and 0 say no more than silence does. */
+const ZERO_IS_UNSET = {
+  spec: ['type', 'sessionAffinity', 'externalTrafficPolicy', 'healthCheckNodePort'],
+  port: ['protocol', 'targetPort', 'nodePort'],
+} as const
+
+function withoutZeros(input: unknown): unknown {
+  const { kind, spec } = input as { readonly kind: Kind; readonly spec?: { readonly ports?: unknown } }
+  if (kind !== 'Service' || !isRecord(spec)) return input
+  const { ports } = spec
+  const meant = (value: unknown, fields: readonly string[]): unknown =>
+    isRecord(value) ? Object.fromEntries(Object.entries(value).filter(([key, one]) => !(fields.includes(key) && (one === '' || one === 0)))) : value
+  const listed = Array.isArray(ports) ? { ports: ports.map((port) => meant(port, ZERO_IS_UNSET.port)) } : {}
+  return { ...(input as object), spec: { ...(meant(spec, ZERO_IS_UNSET.spec) as object), ...listed } }
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The input without the places that cannot be read, so that the rules can judge the rest. */
 export function without(value: unknown, paths: readonly Path[]): unknown {

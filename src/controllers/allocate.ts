@@ -2,6 +2,7 @@
  * Addresses and ports for Services, given when a Service is written: a ClusterIP from the Service range, node ports from 30000 to 32767.
  * The lower part of either range is left to those who ask for a number by name; within the rest, the pick follows from the Service's name.
  */
+import { foreignTo } from '#api/families.ts'
 import type { KubeObject, ServiceObject } from '#api/kinds.ts'
 import { invalid } from '#api/status.ts'
 import type { Admit } from '#api/store.ts'
@@ -69,11 +70,10 @@ const wrong = (path: FieldError['path'], says: string): Part => ({ spec: {}, mis
 
 function address(asked: Asked): Part {
   const { lab, service, old, other, others } = asked
-  const { clusterIP, clusterIPs = [], ipFamilies = [], ipFamilyPolicy = 'SingleStack' } = service.spec
+  const { clusterIP, clusterIPs = [], ipFamilyPolicy = 'SingleStack' } = service.spec
   const family = `IPv${familyOf(lab.serviceCIDR)}` as const
-  const foreign = ipFamilies.findIndex((one) => one !== family)
-  if (foreign >= 0) return wrong(['spec', 'ipFamilies', foreign], `${ipFamilies[foreign]} is not configured on this cluster; its Services have ${family}`)
-  if (ipFamilyPolicy === 'RequireDualStack') return wrong(['spec', 'ipFamilyPolicy'], 'this cluster is not configured for dual-stack services')
+  const foreign = [...foreignTo(familyOf(lab.serviceCIDR), service.spec)]
+  if (foreign.length > 0) return { spec: {}, mistakes: foreign }
   const filled = (text: string): Part => fine({ clusterIP: text, clusterIPs: [text], ipFamilies: [family], ipFamilyPolicy })
   const asks = clusterIP || clusterIPs[0] || ''
   if (asks === 'None') return filled('None')

@@ -16,5 +16,8 @@ export const issue = (at: string, path: Path, says: string, severity?: Issue['se
 export const issueAt = (place: Place, { path, says, severity, unknown }: FieldError): Issue =>
   issue(place(path, unknown ? 'name' : 'value'), path, says, severity)
 
-/** One line: `labs/x/lab.yaml:4:24 spec.nodes[0].ip: expected …`. */
-export const issueText = ({ at, says, severity }: Issue): string => `${at} ${severity === 'warning' ? 'warning: ' : ''}${says}`
+/** One line: `labs/x/lab.yaml:4:24 spec.nodes[0].ip: expected …`. What a terminal would obey is spelt out. */
+export const issueText = ({ at, says, severity }: Issue): string => `${at} ${severity === 'warning' ? 'warning: ' : ''}${says.replace(CONTROL, spelt)}`
+
+const CONTROL = /\p{Cc}/gu
+const spelt = (control: string): string => `\\x${(control.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`

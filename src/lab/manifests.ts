@@ -40,13 +40,24 @@ function readFile(file: string, text: string): Manifests {
   }
 }
 
-/** `kind: List` holds objects in its items, and so do the lists that `kubectl get -o yaml` writes of one kind. */
-function objectsIn({ value, place }: Document): readonly Document[] {
-  if (!isMap(value) || typeof value.kind !== 'string' || !value.kind.endsWith('List') || !Array.isArray(value.items)) return [{ value, place }]
-  return value.items.flatMap((item, i) => objectsIn({ value: item, place: (path, of) => place(['items', i, ...path], of) }))
+/** `kind: List` holds objects in its items, and so do the lists of one kind that the API and kubectl write; items of these may leave out what they are. */
+function objectsIn(document: Document): readonly Document[] {
+  const { value, place } = document
+  if (!isMap(value) || typeof value.kind !== 'string' || !isList(value.kind)) return [document]
+  const { items = null, apiVersion, kind } = value
+  if (items !== null && !Array.isArray(items)) return [document]
+  const known = kind === 'List' ? {} : { apiVersion, kind: kind.slice(0, -LIST.length) }
+  return (items ?? []).flatMap((item, i) =>
+    objectsIn({ value: isMap(item) ? { ...known, ...item } : item, place: (path, of) => place(['items', i, ...path], of) }),
+  )
 }
 
+const LIST = 'List'
+const isList = (kind: string): boolean => kind === LIST || resources.some((resource) => `${resource.kind}${LIST}` === kind)
+
 function readOne({ value, place }: Document): Manifests {
+  if (isMap(value) && typeof value.kind === 'string' && isList(value.kind))
+    return { manifests: [], issues: [issue(place(['items']), ['items'], 'expected a list of objects')], unread: [nameOf(value)] }
   const read = readObject(inNamespace(value))
   if (!read.ok) return { manifests: [], issues: read.errors.map((error) => issueAt(place, error)), unread: [nameOf(value)] }
   if (read.value.metadata.name !== '') return { manifests: [{ object: read.value, written: value, at: place([]), place }], issues: [], unread: [] }

@@ -111,6 +111,19 @@ test('manifests are the YAML and JSON files of manifests/ beside the lab, namesp
   ])
 })
 
+test('Services that ask for an address or a port come before those that draw one', () => {
+  const service = (name: string, spec: object) => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { ports: [{ port: 80 }], ...spec } })
+  const items = [
+    service('draws', { type: 'NodePort' }),
+    service('asks-for-address', { clusterIP: '10.96.0.50' }),
+    service('headless', { clusterIP: 'None' }),
+    service('asks-for-port', { type: 'NodePort', ports: [{ port: 80, nodePort: 30_050 }] }),
+    service('asks-for-health', { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 30_051 }),
+  ]
+  const objects = labOf('spec: {nodes: 1}', { 'manifests/a.json': JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) })?.objects
+  expect(objects?.map(({ metadata }) => metadata.name)).toEqual(['asks-for-address', 'asks-for-port', 'asks-for-health', 'draws', 'headless'])
+})
+
 test('a lab file at the top needs no folder', () => {
   const files = new Map([
     ['lab.yaml', `${HEAD}spec: {nodes: 1}\n`],

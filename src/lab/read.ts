@@ -12,7 +12,7 @@ import type { Judging } from './ranges.ts'
 import { isUnsure } from './readable.ts'
 import { PROVIDED_NAMESPACES, references } from './references.ts'
 import { labFileOf } from './schema.ts'
-import { taken } from './services.ts'
+import { asksByName, taken } from './services.ts'
 import { type Judged, judge } from './settings.ts'
 import { unenforced } from './unenforced.ts'
 import { type Document, type Place, readYaml } from './yaml.ts'
@@ -44,7 +44,7 @@ export function readLab(
   const load = slow === undefined ? [] : [issue(place?.(['spec', 'proxy']) ?? `${file}:1:1`, ['spec', 'proxy'], slow, 'warning')]
   const all = inOrder([...issues, ...load, ...idle, ...read.issues, ...references(read, judged, { strangers: given !== undefined })], [file, ...others.keys()])
   if (settings === undefined || all.some((one) => one.severity !== 'warning')) return fail(...all)
-  return ok({ lab: { ...settings, objects: namespacesFirst(read.manifests.map((one) => one.object)) }, warnings: all })
+  return ok({ lab: { ...settings, objects: inTurn(read.manifests.map((one) => one.object)) }, warnings: all })
 }
 
 /** Other braces are left alone: they may be somebody else's templates. */
@@ -57,11 +57,9 @@ function manifestFiles(files: Files, file: string): Files {
   return new Map(names.sort().map((name) => [name, files.get(name) ?? '']))
 }
 
-/** So that a file may use a namespace that a later one makes. */
-const namespacesFirst = (objects: readonly KubeObject[]): readonly KubeObject[] => [
-  ...objects.filter((one) => one.kind === 'Namespace'),
-  ...objects.filter((one) => one.kind !== 'Namespace'),
-]
+/** Namespaces first, so that a file may use one that a later file makes; then Services that ask for a number by name, before another draws it. */
+const inTurn = (objects: readonly KubeObject[]): readonly KubeObject[] => [...objects].sort((a, b) => turnOf(a) - turnOf(b))
+const turnOf = (one: KubeObject): number => (one.kind === 'Namespace' ? 0 : one.kind === 'Service' && asksByName(one) ? 1 : 2)
 
 /** The namespaces that these objects name and none of them makes. */
 function homesOf(manifests: readonly Manifest[]): readonly Manifest[] {

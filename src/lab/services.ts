@@ -1,9 +1,10 @@
 /** What manifests say about Services: addresses and ports that only one may have, selectors that find somebody. */
+import { foreignTo } from '#api/families.ts'
 import type { ServiceObject } from '#api/kinds.ts'
 import { hint, nearest } from '#api/nearest.ts'
 import { matchesMap } from '#api/selectors.ts'
 import type { FieldError, Path } from '#api/validate.ts'
-import { type Cidr, contains, type Ip, nthIp, parseIp, sizeOf } from '#net/net.ts'
+import { type Cidr, contains, familyOf, type Ip, nthIp, parseIp, sizeOf } from '#net/net.ts'
 import { issue } from './issue.ts'
 import type { Issue } from './lab.ts'
 import { type Manifest, titleOf } from './manifests.ts'
@@ -24,6 +25,7 @@ const PROVIDED = [
 export function* service(object: ServiceObject, { lab, templates, gaps }: World): Mistakes {
   const given = parseIp(object.spec.clusterIP ?? '')
   if (given !== undefined && lab?.serviceCIDR !== undefined) yield* clusterIP(given, lab.serviceCIDR, object)
+  if (lab?.serviceCIDR !== undefined && object.spec.type !== 'ExternalName') yield* foreignTo(familyOf(lab.serviceCIDR), object.spec)
   for (const [i, port] of object.spec.ports.entries()) yield* nodePort(port.nodePort, ['spec', 'ports', i, 'nodePort'])
   yield* nodePort(object.spec.healthCheckNodePort, ['spec', 'healthCheckNodePort'])
   if (!gaps && object.metadata.namespace !== 'kube-system') yield* selected(object, templates)
@@ -88,6 +90,10 @@ export function taken(manifests: readonly Manifest[]): readonly Issue[] {
     }),
   )
 }
+
+/** It names an address or a port that is to be its own. */
+export const asksByName = ({ spec }: ServiceObject): boolean =>
+  parseIp(spec.clusterIP ?? '') !== undefined || spec.healthCheckNodePort !== undefined || spec.ports.some(({ nodePort }) => nodePort !== undefined)
 
 type Claim = { readonly claim: string; readonly use: string; readonly path: Path }
 

@@ -22,7 +22,7 @@ export function readYaml(file: string, text: string): Reading {
   const spoiled = unreadable(file, text)
   if (spoiled !== undefined) return { documents: [], issues: [spoiled] }
   const lines = new LineCounter()
-  const parsed = parseAllDocuments(text.replace(/^\uFEFF/, ''), { ...LIKE_KUBERNETES, lineCounter: lines, prettyErrors: false })
+  const parsed = parseAllDocuments(text.replace(BYTE_ORDER_MARK, ''), { ...LIKE_KUBERNETES, lineCounter: lines, prettyErrors: false })
   const placeOf = (offset: number) => `${file}:${lines.linePos(offset).line}:${lines.linePos(offset).col}`
   const readings = ('empty' in parsed ? [] : parsed).map((document) => readDocument(document, placeOf))
   return { documents: readings.flatMap((one) => one.documents), issues: readings.flatMap((one) => one.issues) }
@@ -35,6 +35,8 @@ const LIKE_KUBERNETES: SchemaOptions & DocumentOptions & ParseOptions = {
   customTags: (tags) => tags.filter((tag) => typeof tag !== 'string' && !/:(timestamp|binary)$/.test(tag.tag) && (tag as ScalarTag).format !== 'TIME'),
 }
 const ALIASES_MAX = 100
+/** At the beginning of the file, and where files were put behind one another. */
+const BYTE_ORDER_MARK = /^\uFEFF/gm
 
 function readDocument(document: YamlDocument.Parsed, placeOf: (offset: number) => string): Reading {
   const issues = [...syntaxErrors(document), ...aliasErrors(document)].map(({ offset, says }) => issue(placeOf(offset), [], says))
@@ -73,6 +75,7 @@ function syntaxWords({ code, message }: YAMLError): string {
   const [, closing] = /end with a ([\]}])|Missing closing (["'])/.exec(message)?.filter((part) => part !== undefined) ?? []
   if (closing !== undefined)
     return `${closing === ']' || closing === '}' ? `a closing ${closing} is missing before this line` : `the closing ${closing} of this text is missing`}`
+  if (/flow-map-start at node end/.test(message)) return 'a second object begins here; put a line "---" before it, or both into the items of a List'
   if (message.startsWith('Missing ,')) return 'a comma is missing before this'
   const quotes = code === 'BAD_SCALAR_START' ? '; put the value in quotes' : ''
   return SYNTAX[code] ?? `${message.charAt(0).toLowerCase()}${message.slice(1)}${quotes}`

@@ -19,6 +19,7 @@ const MADE: Readonly<Record<string, Files>> = {
   'lab-tab': new Map([['lab.yaml', GOOD.replaceAll('  ', '\t')]]),
   'manifest-5-mib': new Map([['lab.yaml', GOOD], ['manifests/large.yaml', '# padding\n'.repeat((5 * 2 ** 20) / 10)]]),
   'manifest-empty': new Map([['lab.yaml', GOOD], ['manifests/empty.yaml', '# nothing yet\n---\n']]),
+  'manifest-bom-between-documents-is-read': new Map([['lab.yaml', GOOD], ['manifests/two.yaml', ['a', 'b'].map((name) => `\uFEFFapiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}}\n`).join('---\n')]]),
   'manifest-nested-too-deeply': new Map([['lab.yaml', GOOD], ['manifests/deep.yaml', '['.repeat(100_000)]]),
 }
 
