@@ -9,19 +9,21 @@ import { plain } from '#report/text.ts'
 import { runningLabs } from './alive.ts'
 import { clientOf } from './client.ts'
 import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
+import { kernelKind } from './kernel.ts'
 import { findLab } from './labs.ts'
 import { offer } from './nearest.ts'
 import { openProgress } from './progress.ts'
 import { runningLab, warningTo } from './running.ts'
-import { bringUp, follow } from './session.ts'
+import { bringUp, follow, mustRunOn } from './session.ts'
 import { checksIn } from './variant.ts'
 import { type Args, list, on, type Run, text } from './verb.ts'
 
 export const run: Run = async (args, io) => {
   const named = args.words[0] ?? text(args, 'lab')
-  const running = runningLabs(io).find((lab) => named === undefined || lab.name === named || lab.dir === dirOf(named, io))
-  if (running !== undefined || named === undefined) return await checked(running ? runningLab(io, running.name) : runningLab(io, named), args, io)
-  return await briefly(named, args, io)
+  const running = named === undefined ? runningLab(io, undefined) : runningLabs(io).find((lab) => lab.name === named || lab.dir === dirOf(named, io))
+  if (running === undefined) return await briefly(named ?? '', args, io)
+  mustRunOn(running, kernelKind(args))
+  return await checked(running, args, io)
 }
 
 /** A lab that does not run is up only for the check. */
@@ -29,7 +31,7 @@ async function briefly(named: string, args: Args, io: Io): Promise<number> {
   const place = findLab(named, io.cwd)
   readCheck(place.dir, args, io)
   io.err(`lab ${basename(place.dir)} does not run: it is brought up for the check and taken down again\n`)
-  const { state, end } = await bringUp({ place, wait: true, install: !on(args, 'no-install') }, io, openProgress(io))
+  const { state, end } = await bringUp({ place, wait: true, install: !on(args, 'no-install'), kernel: kernelKind(args) }, io, openProgress(io))
   if (end.exit === NOT_STARTED) return NOT_STARTED
   try {
     return await checked(state, args, io)

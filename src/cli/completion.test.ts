@@ -18,18 +18,34 @@ test.each(['bash', 'zsh', 'fish'] as const)('%s takes its completion script as w
 
 const completed = (line: string): string[] => {
   const words = line.split(' ')
+  const netlab = 'netlab() { echo node/node-1; echo pod/client; }'
   const ask = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _netlab; printf '%s\\n' "\${COMPREPLY[@]}"`
-  return spawnSync('bash', ['-c', `netlab() { echo node/node-1; echo pod/client; }\n${scripts.bash(verbs)}\n${ask}`], { encoding: 'utf8' })
+  return spawnSync('bash', ['-c', `${netlab}\n${scripts.bash(verbs)}\n${ask}`], { encoding: 'utf8' })
     .stdout.trim()
     .split('\n')
 }
 
 test('bash completes verbs, flags, their values and places', () => {
-  expect(['netlab de', 'netlab get --no-', 'netlab get pods -o j', 'netlab shell pod/', 'netlab get endp'].map(completed)).toEqual([
+  expect(['netlab de', 'netlab get --no-', 'netlab get pods -o j', 'netlab shell cl', 'netlab get endp', 'netlab up --kernel u'].map(completed)).toEqual([
     ['describe', 'delete'],
     ['--no-headers', '--no-color'],
     ['json'],
-    ['pod/client'],
+    ['client'],
     ['endpoints', 'endpointslices'],
+    ['uml'],
   ])
+})
+
+test('bash completes each word by its own turn, flags and their values left out', () => {
+  expect(
+    [
+      'netlab get net',
+      'netlab describe pod c',
+      'netlab describe -n x pod c',
+      'netlab lab t',
+      'netlab lab test -o json node/',
+      'netlab node stop n',
+      'netlab drift x',
+    ].map(completed),
+  ).toEqual([['networkpolicies'], ['client'], ['client'], ['test'], ['node/node-1'], ['node-1'], ['']])
 })

@@ -37,7 +37,7 @@ function tell({ title, works, says, fix }: Outcome, required: boolean, color: bo
   const ink = paint(color)
   if (works) return `  ${ink('green', '✓')} ${title}\n`
   const mark = required ? ink('red', '✗') : ink('yellow', '-')
-  return `  ${mark} ${title}${required ? '' : ' (for later labs)'}: ${says}\n${fix ? `      ${ink('dim', fix)}\n` : ''}`
+  return `  ${mark} ${title}${required ? '' : ' (some labs)'}: ${says}\n${fix ? `      ${ink('dim', fix)}\n` : ''}`
 }
 
 /** The real CoreDNS: named by a variable, on the PATH, or from the npm package. */

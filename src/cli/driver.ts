@@ -3,7 +3,8 @@ import { canUnshare } from '#daemon/begin.ts'
 import type { LabDriver } from '#daemon/state.ts'
 import type { Lab } from '#lab/lab.ts'
 import { home } from './home.ts'
-import { type Io, isStop, NOT_STARTED, stop, USAGE } from './io.ts'
+import { type Io, isStop, NOT_STARTED, stop } from './io.ts'
+import { type Args, text } from './verb.ts'
 
 export type DriverKind = Lab['driver']
 /** What the machines are to be made of; `image` is that of nodes. */
@@ -14,12 +15,7 @@ export const driverText = ({ kind, why }: LabDriver): string => `driver ${kind}:
 const KINDS: readonly DriverKind[] = ['auto', 'netns', 'docker']
 
 /** What `--driver` says. */
-export function driverKind(word: string | undefined): DriverKind | undefined {
-  if (word === undefined) return undefined
-  const kind = KINDS.find((one) => one === word)
-  if (kind === undefined) throw stop(USAGE, `no driver "${word}"; there is ${KINDS.join(', ')}`)
-  return kind
-}
+export const driverKind = (args: Args): DriverKind | undefined => KINDS.find((kind) => kind === text(args, 'driver'))
 
 /** `asked` on the command line wins over what the lab prefers. @throws when Docker is wanted and cannot be had. */
 export async function driverFor(lab: Lab, asked: DriverKind | undefined, io: Io): Promise<DriverWish> {

@@ -1,7 +1,7 @@
 /** Why a Service answers nobody. */
 import type { Explained } from '#daemon/explain.ts'
 import { stop, USAGE } from './io.ts'
-import { query, readKinds } from './kinds.ts'
+import { kindNamed, query, readKinds } from './kinds.ts'
 import { plural } from './print.ts'
 import { clientFor } from './running.ts'
 import { type Run, text } from './verb.ts'
@@ -10,7 +10,10 @@ const FOUND = 1
 
 export const run: Run = async (args, io) => {
   const client = clientFor(args, io)
-  const asked = readKinds(args.words).flatMap(({ resource, names }) => {
+  // A Service is all that can be meant.
+  const [only = '', ...more] = args.words
+  const words = more.length === 0 && !/[/,]/.test(only) && kindNamed(only) === undefined ? [`svc/${only}`] : args.words
+  const asked = readKinds(words).flatMap(({ resource, names }) => {
     if (resource.kind !== 'Service') throw stop(USAGE, `only Services are explained so far; for a ${resource.kind} see netlab describe`)
     return names
   })

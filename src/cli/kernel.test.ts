@@ -7,9 +7,9 @@ test('what the kernel lacks is said with the way out', () => {
   const lacks = readOutcomes(tried, 'ip_vs 1 \ndummy 2 Error: Unknown device type.\n').filter(({ works }) => !works)
   expect(lackText('services-ipvs', lacks, true)).toBe(`lab services-ipvs needs what this kernel does not give:
   IPVS (ip_vs): ended with 1
-      sudo modprobe -a ip_vs ip_vs_rr; a kernel without it cannot be mended by netlab
+      sudo modprobe -a ip_vs ip_vs_rr; where the kernel has no such module, --kernel uml gives a lab one that has it
   dummy devices (dummy): Error: Unknown device type.
-      sudo modprobe dummy; a kernel without it cannot be mended by netlab
+      sudo modprobe dummy; where the kernel has no such module, --kernel uml gives a lab one that has it
 A kernel of its own for the lab will do as well:
   netlab up services-ipvs --kernel uml
 netlab plan services-ipvs shows without it what every node would hold.`)

@@ -4,7 +4,8 @@ import type { Lab } from '#lab/lab.ts'
 import { aptCommand, hasProgram, packagesOf, programs } from './doctor/programs.ts'
 import { type Outcome, trials } from './doctor/trials.ts'
 import { tryOut } from './doctor/try.ts'
-import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
+import { type Io, NOT_STARTED, stop } from './io.ts'
+import { type Args, text } from './verb.ts'
 
 type Kind = Lab['kernel']
 
@@ -29,9 +30,8 @@ const MODULES: Readonly<Record<string, string>> = {
 /** What a lab needs, and the program without which it is of no use. */
 const SPEAKERS = { ip_vs: 'ipvsadm', bird: 'bird' }
 
-export function kindOf(word: string): Kind {
-  return KINDS.find((kind) => kind === word) ?? fail(USAGE, `no kernel "${word}"; there is ${KINDS.join(', ')}`)
-}
+/** What `--kernel` says. */
+export const kernelKind = (args: Args): Kind | undefined => KINDS.find((kind) => kind === text(args, 'kernel'))
 
 /** @throws when the kernel lacks something, or the program that speaks to it. */
 export async function kernelFor(lab: Lab, kind: Kind, io: Io): Promise<KernelWish> {
@@ -99,7 +99,3 @@ export const lackText = (lab: string, lacks: readonly Outcome[], mended: boolean
     ...(mended ? ['A kernel of its own for the lab will do as well:', `  netlab up ${lab} --kernel uml`] : []),
     `netlab plan ${lab} shows without it what every node would hold.`,
   ].join('\n')
-
-function fail(exit: number, says: string): never {
-  throw stop(exit, says)
-}

@@ -9,19 +9,23 @@ export type Named = { readonly resource: Resource; readonly names: readonly stri
 const ALL = ['pods', 'services', 'daemonsets', 'deployments', 'replicasets', 'statefulsets']
 
 export function findKind(word: string): Resource {
-  const [name = '', ...group] = word.toLowerCase().split('.')
-  const found = resources.find(
-    (each) => spellings(each).includes(name) && (group.length === 0 || each.group.startsWith(group.join('.')) || group.join('.').endsWith(each.group)),
-  )
+  const found = kindNamed(word)
   if (found === undefined)
     throw stop(
       USAGE,
       `no kind named "${word}"${offer(
-        name,
+        word,
         resources.map((each) => each.plural),
       )}`,
     )
   return found
+}
+
+export function kindNamed(word: string): Resource | undefined {
+  const [name = '', ...group] = word.toLowerCase().split('.')
+  return resources.find(
+    (each) => spellings(each).includes(name) && (group.length === 0 || each.group.startsWith(group.join('.')) || group.join('.').endsWith(each.group)),
+  )
 }
 
 const spellings = (resource: Resource): readonly string[] => [resource.plural, resource.kind.toLowerCase(), ...resource.short]

@@ -8,6 +8,7 @@ import { clusterOf } from '#model/model.ts'
 import { readChecks } from '#probe/checks.ts'
 import { findExercises, lintExercise } from './exercises.ts'
 import { type Io, stop, USAGE } from './io.ts'
+import { kernelKind } from './kernel.ts'
 import { newLab } from './lab/new.ts'
 import { testLab } from './lab/trial.ts'
 import { NOW } from './lab-given.ts'
@@ -26,7 +27,13 @@ export const run: Run = async (args, io) => {
   return testLab(
     place,
     names,
-    { install: !on(args, 'no-install'), json: text(args, 'output') === 'json', seed: text(args, 'seed'), fault: text(args, 'fault') },
+    {
+      install: !on(args, 'no-install'),
+      json: text(args, 'output') === 'json',
+      seed: text(args, 'seed'),
+      fault: text(args, 'fault'),
+      kernel: kernelKind(args),
+    },
     io,
   )
 }

@@ -45,6 +45,10 @@ export function findLab(word: string, cwd: string): LabPlace {
     if (existsSync(file)) return placeOf(file, cwd)
     throw stop(USAGE, `${show(path, cwd)} has no lab.yaml`)
   }
+  const [, lab = '', exercise = ''] = /^([^/]+)\/([^/]*)$/.exec(word) ?? []
+  if (lab !== '' && exercise === '' && knownLabs().includes(lab)) return placeOf(named, cwd)
+  if (lab !== '' && exercisesOf(join(home, 'labs', lab)).includes(exercise))
+    throw stop(USAGE, `${word} is an exercise of lab ${lab}: netlab learn ${word} begins it`)
   throw stop(USAGE, isPath ? `no file or folder ${word}` : `no lab named "${word}"${offer(word, knownLabs())}`)
 }
 

@@ -8,8 +8,9 @@ import { markdown } from '#report/markdown.ts'
 import { told } from '#report/text.ts'
 import { exerciseNamed, findExercises } from './exercises.ts'
 import { INTERRUPTED, type Io, isStop, stop, USAGE } from './io.ts'
+import { kernelKind } from './kernel.ts'
 import { exercisesOf } from './labs.ts'
-import { attach, begin, type Course, courseOf, firstOpen, keep, rebuilt, type Standing, wantsNewSeed } from './learn/course.ts'
+import { attach, begin, type Course, courseOf, firstOpen, keep, onWhatRuns, rebuilt, type Standing, wantsNewSeed } from './learn/course.ts'
 import { type Face, openFace } from './learn/face.ts'
 import { filledIn, watch } from './learn/watch.ts'
 import { readLearnt } from './learnt.ts'
@@ -19,14 +20,14 @@ import { list, on, type Run, text } from './verb.ts'
 export const run: Run = async (args, io) => {
   const found = findExercises(args.words[0] ?? '', io.cwd)
   const seed = text(args, 'seed')
-  const again = courseOf(found.place, exercisesOf(found.place.dir), { seed, install: !on(args, 'no-install') }, io)
+  const again = courseOf(found.place, exercisesOf(found.place.dir), { seed, install: !on(args, 'no-install'), on: { kernel: kernelKind(args) } }, io)
   const name = found.names.length === 1 ? (found.names[0] ?? '') : firstOpen(again, io)
   const course = seed === undefined && wantsNewSeed(again, name, io) ? { ...again, seed: randomBytes(3).toString('hex') } : again
   const standing = await begin(course, name, openProgress(io), io)
   if (standing.exercise.fault !== undefined)
     io.err(`seed ${course.seed}: netlab learn ${course.lab}/${name} --seed ${course.seed} gives the same fault again\n`)
   return await lesson(
-    course,
+    onWhatRuns(course, standing.state),
     { ...standing, progress: { ...standing.progress, answers: { ...standing.progress.answers, ...answersIn(list(args, 'answer')) } } },
     io,
   )

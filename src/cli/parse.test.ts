@@ -41,6 +41,10 @@ test('short flags may be joined and carry their value', () => {
   expect(said('get pods -Aowide')).toEqual({ verb: 'get', words: ['pods'], rest: [], flags: { 'all-namespaces': true, output: 'wide' } })
 })
 
+test('the value of a short flag may follow a sign of equality', () => {
+  expect(said('get pods -o=yaml -n=shop')).toEqual({ verb: 'get', words: ['pods'], rest: [], flags: { output: 'yaml', namespace: 'shop' } })
+})
+
 test("a program's own words are taken as they are, with and without --", () => {
   const curl = { verb: 'exec', words: ['client'], rest: ['curl', '-s', '--lab', 'x'], flags: { container: 'web' } }
   expect([said('exec client -c web -- curl -s --lab x'), said('exec -c web client curl -s --lab x')]).toEqual([curl, curl])
@@ -73,6 +77,7 @@ test.each([
   ['pu flannel', ['no verb named "pu"; did you mean up?\nnetlab --help lists them']],
   ['get pods --namspace x', ['netlab get has no flag --namspace; did you mean --namespace?', 'netlab get --help tells more']],
   ['get', ['netlab get needs <kinds>', 'netlab get --help tells more']],
+  ['policy', ['netlab policy needs <what>: matrix, explain, test', 'netlab policy --help tells more']],
   ['get pods -o xml', ['-o is one of wide, json, yaml, name, not "xml"', 'netlab get --help tells more']],
   ['get pods -n --lab', ['-n needs a value: NS', 'netlab get --help tells more']],
   ['version now', ['netlab version takes no "now"', 'netlab version --help tells more']],

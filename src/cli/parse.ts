@@ -78,7 +78,7 @@ function readWords(verb: Verb, argv: readonly string[], env: Env): Result<Call, 
     if (token.kind !== 'option') continue
     const flag = flags.find((each) => each.name === token.name)
     if (flag === undefined) mistakes.push(unknownFlag(verb, token.rawName, flags))
-    else mistakes.push(...take(values, flag, token.value, token.rawName))
+    else mistakes.push(...take(values, flag, wordOf(token), token.rawName))
   }
   if (values['help'] === true) return ok({ kind: 'help', verb })
   for (const flag of flags) mistakes.push(...fromEnv(values, flag, env))
@@ -96,6 +96,9 @@ function tokensOf(argv: readonly string[], flags: readonly Flag[]): readonly Tok
   const { parseArgs: parsed } = process.getBuiltinModule('node:util')
   return parsed({ args: [...argv], options: Object.fromEntries(options), strict: false, tokens: true, allowPositionals: true }).tokens
 }
+
+/** `-o=yaml` is `-o yaml`, as other tools read it. */
+const wordOf = ({ value, rawName }: Extract<Token, { kind: 'option' }>): string | undefined => (rawName.startsWith('--') ? value : value?.replace(/^=/, ''))
 
 /** Where the program's own words begin: at `--`, or at the first word after the declared arguments. */
 function commandStart(tokens: readonly Token[], args: number, end: number): number {
@@ -136,7 +139,9 @@ function fromEnv(values: Values, flag: Flag, env: Env): readonly string[] {
 
 function wordCount(verb: Verb, words: readonly string[]): readonly string[] {
   const missing = verb.args.slice(words.length).filter((arg) => !arg.optional)
-  if (missing.length > 0) return [`netlab ${verb.name} needs ${missing.map((arg) => `<${arg.name}>`).join(' ')}`]
+  const [first] = missing
+  const among = first?.choices === undefined ? '' : `: ${first.choices.join(', ')}`
+  if (first !== undefined) return [`netlab ${verb.name} needs ${missing.map((arg) => `<${arg.name}>`).join(' ')}${among}`]
   const many = verb.args.at(-1)?.many
   const extra = many || verb.command ? [] : words.slice(verb.args.length)
   if (extra.length > 0) return [`netlab ${verb.name} takes no "${extra.join(' ')}"`]

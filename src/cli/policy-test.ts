@@ -9,6 +9,7 @@ import { declaredPorts, mistakesIn, type Table, tableOf } from '#policy/table.ts
 import { runningLabs } from './alive.ts'
 import { clientOf } from './client.ts'
 import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
+import { kernelKind } from './kernel.ts'
 import { givenLab, NOW } from './lab-given.ts'
 import { findLab } from './labs.ts'
 import { printed } from './policy-print.ts'
@@ -41,7 +42,8 @@ export async function testPolicies(words: readonly string[], wish: Wish, args: A
 async function live(lab: Lab, word: string, { ports, ...outside }: Wish, args: Args, io: Io): Promise<number> {
   if (runningLabs(io).some(({ name }) => name === lab.name))
     throw stop(USAGE, `lab ${lab.name} runs already: netlab policy matrix --probe measures it, netlab down ${lab.name} stops it`)
-  const { state, end } = await bringUp({ place: findLab(word, io.cwd), lab, wait: true, install: !on(args, 'no-install') }, io, openProgress(io))
+  const wish = { place: findLab(word, io.cwd), lab, wait: true, install: !on(args, 'no-install'), kernel: kernelKind(args) }
+  const { state, end } = await bringUp(wish, io, openProgress(io))
   if (end.exit === NOT_STARTED) return NOT_STARTED
   try {
     return printed(await measured(state, { ...outside, ...(ports.length > 0 && { ports }), namespace: text(args, 'namespace') }, io), args, io)

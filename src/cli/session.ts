@@ -78,9 +78,14 @@ function runningAt(place: LabPlace, name: string, { driver, kernel }: Pick<Wish,
     throw stop(USAGE, `lab ${name} was started by netlab ${running.version}, this is ${version()}: netlab down ${name}, then up again`)
   if (running !== undefined && driver !== undefined && driver !== 'auto' && driver !== running.driver.kind)
     throw stop(USAGE, `lab ${name} runs already, with driver ${running.driver.kind}: netlab down ${name}, then up again`)
-  if (running !== undefined && kernel !== undefined && kernel !== 'auto' && kernel !== running.kernel.kind)
-    throw stop(USAGE, `lab ${name} runs already, on ${kernelText(running.kernel)}; netlab down ${name} stops it`)
+  if (running !== undefined) mustRunOn(running, kernel)
   return running
+}
+
+/** @throws when the lab runs on another kernel than is asked for. */
+export function mustRunOn({ name, kernel }: LabState, asked: Wish['kernel']): void {
+  if (asked !== undefined && asked !== 'auto' && asked !== kernel.kind)
+    throw stop(USAGE, `lab ${name} runs already, on ${kernelText(kernel)}; netlab down ${name} stops it`)
 }
 
 async function started(lab: Lab, { place, install, ahead, driver, kernel, confined, seed }: Omit<Wish, 'wait' | 'lab'>, io: Io): Promise<LabState> {

@@ -1,16 +1,15 @@
 import { beginAhead } from './ahead.ts'
 import { driverKind } from './driver.ts'
 import { home } from './home.ts'
-import { kindOf } from './kernel.ts'
+import { kernelKind } from './kernel.ts'
 import { findLab } from './labs.ts'
 import { on, type Run, text } from './verb.ts'
 
 export const run: Run = async (args, io) => {
   const place = findLab(args.words[0] ?? '', io.cwd)
-  const driver = driverKind(text(args, 'driver'))
+  const driver = driverKind(args)
   const seed = text(args, 'seed')
-  const word = text(args, 'kernel')
-  const kernel = word === undefined ? undefined : kindOf(word)
+  const kernel = kernelKind(args)
   const image = driver === 'docker' ? (await import('#daemon/image.ts')).nodeImageName(home, io.env) : undefined
   const ahead = kernel === 'uml' ? undefined : beginAhead(place, io, { image, seed })
   const [{ bringUp }, { openProgress }, { json }] = await Promise.all([import('./session.ts'), import('./progress.ts'), import('#report/json.ts')])

@@ -6,6 +6,7 @@ import { type Drift, repair } from '#kernel/drift.ts'
 import type { NodeProgram } from '#kernel/step.ts'
 import type { Event } from '#report/event.ts'
 import { wireSteps } from '#underlay/underlay.ts'
+import { noMachine } from './enter.ts'
 import { lines } from './serve.ts'
 
 /** As `netlab drift -o json` prints it. */
@@ -50,6 +51,8 @@ function heldBy(engine: Engine, name: string): NodeProgram {
 export async function repairAll(engine: Engine, request: Request): Promise<Response> {
   const { machine: only } = (await request.json().catch(() => ({}))) as { machine?: string }
   const begun = performance.now()
+  const refused = only === undefined ? undefined : noMachine(engine, only)
+  if (refused !== undefined) return refused
   return lines<Event>(async (send) => {
     send({ kind: 'begin', verb: 'repair', lab: engine.cluster().lab, phases: [] })
     try {

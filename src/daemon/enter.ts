@@ -10,10 +10,8 @@ export function enter(engine: Engine, url: URL): Response {
   const [kind = '', ...rest] = place.split('/')
   if (kind === 'node' || kind === 'router' || kind === 'ext') {
     const machine = rest.join('/')
-    const { nodes, routers, hosts } = engine.cluster()
-    const known = [...nodes, ...routers, ...hosts].some(({ name }) => name === machine)
     if (engine.off().has(machine)) return refuse(409, `${machine} does not run; netlab node start ${machine}`)
-    return known ? json({ argv: engine.driver.enter(machine), env: machineEnv(engine) }) : refuse(404, `no machine named ${machine}`)
+    return noMachine(engine, machine) ?? json({ argv: engine.driver.enter(machine), env: machineEnv(engine) })
   }
   const [namespace = 'default', name = ''] = rest.length === 1 ? ['default', rest[0]] : rest
   const pod = kind === 'pod' ? engine.store.get('Pod', namespace, name) : undefined
@@ -28,6 +26,13 @@ export function enter(engine: Engine, url: URL): Response {
       `container ${container} of pod ${name} is not running (${whyNot(pod, container)}); netlab describe pod ${name} -n ${namespace} tells why`,
     )
   return json({ argv: engine.driver.enter(pod.spec.nodeName ?? '', { pid: known.state.pid }), env: known.program.env })
+}
+
+/** The refusal of a name that no machine has. */
+export function noMachine(engine: Engine, name: string): Response | undefined {
+  const { nodes, routers, hosts } = engine.cluster()
+  const names = [...nodes, ...routers, ...hosts].map((machine) => machine.name)
+  return names.includes(name) ? undefined : refuse(404, `no machine named "${name}"; there is ${names.join(', ')}`)
 }
 
 const whyNot = ({ status }: PodObject, container: string): string =>

@@ -113,7 +113,7 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
           now: daemon.now,
           warning: (kind) => (kind === 'NetworkPolicy' ? unheeded(engine, request.method !== 'GET') : undefined),
         })) ??
-        json(failureStatus(404, `no ${url.pathname}`), 404),
+        json(failureStatus(404, nothingAt(url.pathname)), 404),
     )
   }
 
@@ -125,6 +125,12 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
   }
 
   return { verbs, kubernetes }
+}
+
+/** Programs in Pods are entered by netlab itself, not through the API. */
+function nothingAt(path: string): string {
+  const [, name, what] = /\/pods\/([^/]+)\/(exec|attach|portforward)$/.exec(path) ?? []
+  return what === undefined ? `no ${path}` : `there is no ${what} in this API; outside of the lab: netlab exec ${name} -- PROGRAM`
 }
 
 /** `written`: a policy is under way. */

@@ -1,4 +1,5 @@
 /** A lesson on a terminal: what was said stays above and can be scrolled back to, how the task stands moves below. State in, frame out; keys go up. */
+import { stripVTControlCharacters } from 'node:util'
 import { Box, render, Static, Text, useInput } from 'ink'
 import { type ReactNode, useRef, useState } from 'react'
 import { KEYS, type Lesson, SIGNS, WORDS } from '#exercise/lesson.ts'
@@ -35,11 +36,18 @@ export function LessonScreen({ lesson, said, onKey, onLine }: LessonProps): Reac
   })
   return (
     <>
-      <Static items={[...said]}>{(text, i) => <Text key={i}>{text === '' ? ' ' : text}</Text>}</Static>
+      <Static items={[...said]}>{(text, i) => <SaidLine key={i} text={text} />}</Static>
       <LessonFrame lesson={lesson} typed={typed} />
     </>
   )
 }
+
+/** Folded by the terminal alone: a command that is longer than a line can be copied whole. */
+const SaidLine = ({ text }: { readonly text: string }): ReactNode => (
+  <Box width={Math.max(1, stripVTControlCharacters(text).length)} flexShrink={0}>
+    <Text>{text === '' ? ' ' : text}</Text>
+  </Box>
+)
 
 export function LessonFrame({ lesson, typed }: { readonly lesson: Lesson; readonly typed: string }): ReactNode {
   const { name, task, points, lines, violations, busy, news, asks } = lesson

@@ -88,7 +88,7 @@ export function openLesson(lab: LabState, io: Io, changed: () => void): Lesson {
 function courseIn(lab: LabState, io: Io): Course | undefined {
   try {
     const place = findLab(lab.dir, io.cwd)
-    return courseOf(place, exercisesOf(place.dir), { seed: undefined, install: false }, io)
+    return courseOf(place, exercisesOf(place.dir), { seed: undefined, install: false, on: {} }, io)
   } catch (thrown) {
     if (isStop(thrown)) return undefined
     throw thrown

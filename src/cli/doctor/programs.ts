@@ -36,7 +36,7 @@ export const programs: readonly Program[] = [
   { name: 'nc', package: 'netcat-openbsd', need: 'optional', uses: 'a tool of netshoot' },
   { name: 'traceroute', package: 'traceroute', need: 'optional', uses: 'a tool of netshoot' },
   { name: 'iperf3', package: 'iperf3', need: 'optional', uses: 'a tool of netshoot' },
-  { name: 'ipvsadm', package: 'ipvsadm', need: 'optional', uses: "shows kube-proxy's IPVS tables in later labs" },
+  { name: 'ipvsadm', package: 'ipvsadm', need: 'optional', uses: "shows kube-proxy's IPVS tables" },
   { name: 'linux.uml', package: 'user-mode-linux', need: 'optional', uses: "is a kernel of the lab's own, for what this one lacks (--kernel uml)" },
   { name: 'docker', package: 'docker.io', need: 'optional', uses: 'makes nodes of containers (--driver docker)' },
   { name: 'docker-compose', package: 'docker-compose', need: 'optional', uses: 'runs netlab itself in one container (docker-compose.yml)' },

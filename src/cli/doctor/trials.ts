@@ -22,6 +22,8 @@ export type Outcome = {
 }
 
 const module = (name: string): string => `sudo modprobe ${name}; a kernel without it cannot be mended by netlab`
+/** What user-mode Linux has as well. */
+const moduleOrOwn = (name: string): string => `sudo modprobe ${name}; where the kernel has no such module, --kernel uml gives a lab one that has it`
 
 const KUBE_PROXY_RULES = `*nat
 :T - [0:0]
@@ -137,20 +139,20 @@ export const trials: readonly Trial[] = [
     fix: module('overlay'),
   },
   { id: 'tun', title: '/dev/net/tun', need: 'optional', try: 'ip tuntap add dev t0 mode tap', fix: 'sudo modprobe tun; sudo chmod a+rw /dev/net/tun' },
-  { id: 'ip_vs', title: 'IPVS', need: 'optional', try: 'test -e /proc/net/ip_vs && ipvsadm -A -t 10.0.0.1:80 -s rr', fix: module('-a ip_vs ip_vs_rr') },
-  { id: 'dummy', title: 'dummy devices', need: 'optional', try: 'ip link add d0 type dummy', fix: module('dummy') },
-  { id: 'ipip', title: 'IP-in-IP tunnels', need: 'optional', try: 'ip link add i0 type ipip local 127.0.0.1 remote 127.0.0.2', fix: module('ipip') },
-  { id: 'geneve', title: 'Geneve tunnels', need: 'optional', try: 'ip link add g0 type geneve id 1 remote 127.0.0.2', fix: module('geneve') },
+  { id: 'ip_vs', title: 'IPVS', need: 'optional', try: 'test -e /proc/net/ip_vs && ipvsadm -A -t 10.0.0.1:80 -s rr', fix: moduleOrOwn('-a ip_vs ip_vs_rr') },
+  { id: 'dummy', title: 'dummy devices', need: 'optional', try: 'ip link add d0 type dummy', fix: moduleOrOwn('dummy') },
+  { id: 'ipip', title: 'IP-in-IP tunnels', need: 'optional', try: 'ip link add i0 type ipip local 127.0.0.1 remote 127.0.0.2', fix: moduleOrOwn('ipip') },
+  { id: 'geneve', title: 'Geneve tunnels', need: 'optional', try: 'ip link add g0 type geneve id 1 remote 127.0.0.2', fix: moduleOrOwn('geneve') },
   { id: 'wireguard', title: 'WireGuard', need: 'optional', try: 'ip link add w0 type wireguard', fix: module('wireguard') },
-  { id: 'vrf', title: 'VRF', need: 'optional', try: 'ip link add r0 type vrf table 10', fix: module('vrf') },
+  { id: 'vrf', title: 'VRF', need: 'optional', try: 'ip link add r0 type vrf table 10', fix: moduleOrOwn('vrf') },
   {
     id: 'vlan',
     title: 'VLAN',
     need: 'optional',
     try: 'ip link add v0 type veth peer name v1 && ip link add link v0 name v0.5 type vlan id 5',
-    fix: module('8021q'),
+    fix: moduleOrOwn('8021q'),
   },
-  { id: 'netem', title: 'delay and loss (netem)', need: 'optional', try: 'tc qdisc add dev lo root netem delay 1ms', fix: module('sch_netem') },
+  { id: 'netem', title: 'delay and loss (netem)', need: 'optional', try: 'tc qdisc add dev lo root netem delay 1ms', fix: moduleOrOwn('sch_netem') },
   { id: 'bpf', title: 'eBPF programs', need: 'optional', try: LOAD_BPF, fix: 'run netlab as root: the kernel loads eBPF for nobody else' },
   {
     id: 'uml',

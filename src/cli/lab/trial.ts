@@ -18,7 +18,7 @@ import type { LabPlace } from '../labs.ts'
 import { offer } from '../nearest.ts'
 import { plural } from '../print.ts'
 import { SILENT } from '../progress.ts'
-import { bringUp } from '../session.ts'
+import { bringUp, type Wish } from '../session.ts'
 
 /** What is wrong is given less time to come true than what is right. */
 const WRONG_MS = 8000
@@ -36,6 +36,7 @@ export type Testing = {
   readonly json: boolean
   readonly seed: string | undefined /** Of those that an exercise may draw; all of them when not told. */
   readonly fault: string | undefined
+  readonly kernel: Wish['kernel']
 }
 
 export async function testLab(place: LabPlace, names: readonly string[], o: Testing, outer: Io): Promise<number> {
@@ -44,7 +45,7 @@ export async function testLab(place: LabPlace, names: readonly string[], o: Test
   const trials: Trial[] = []
   try {
     for (const exercise of names.flatMap((name) => variantsOf(place, name, o, io)))
-      trials.push(await tried(place, exercise, { io, tell: o.json ? () => {} : outer.out, install: o.install, seed: o.seed ?? '' }))
+      trials.push(await tried(place, exercise, { io, tell: o.json ? () => {} : outer.out, install: o.install, seed: o.seed ?? '', kernel: o.kernel }))
   } finally {
     rmSync(state, { recursive: true, force: true })
   }
@@ -69,9 +70,9 @@ function variantsOf(place: LabPlace, name: string, { seed = '', fault: only }: T
 
 const nameOf = ({ name, fault }: Exercise): string => (fault === undefined ? name : `${name}: ${fault.name} at ${fault.where}`)
 
-type Trying = { readonly io: Io; readonly tell: (text: string) => void; readonly install: boolean; readonly seed: string }
+type Trying = { readonly io: Io; readonly tell: (text: string) => void; readonly install: boolean; readonly seed: string; readonly kernel: Wish['kernel'] }
 
-async function tried(place: LabPlace, exercise: Exercise, { io, tell, install, seed }: Trying): Promise<Trial> {
+async function tried(place: LabPlace, exercise: Exercise, { io, tell, ...fresh }: Trying): Promise<Trial> {
   tell(`${nameOf(exercise)}\n`)
   const steps: Step[] = []
   const checks = checksOf(exercise, { hidden: true })
@@ -80,7 +81,7 @@ async function tried(place: LabPlace, exercise: Exercise, { io, tell, install, s
   let sound = false
   /** What is handed in meets the fault, not a lab that is still on its way there. */
   const inLab = <T>(submissions: readonly Submission[], work: (ask: Ask, bring: Inside['bring']) => Promise<T>) =>
-    inFreshLab(place, { io, install, seed }, async ({ ask, bring }) => {
+    inFreshLab(place, { io, ...fresh }, async ({ ask, bring }) => {
       await bring(exercise.start, bringInStart)
       if (sound) await until(ask, capped(checks, 0), (found) => unsolved(exercise, found))
       for (const one of submissions) await bring(one)
@@ -157,8 +158,8 @@ type Ask = (of: CheckFile) => Promise<readonly ProbeResult[]>
 type Inside = { readonly ask: Ask; readonly bring: (submission: Submission, by?: typeof bringIn) => Promise<void> }
 
 /** Nothing of the lab is left, whatever comes. */
-async function inFreshLab<T>(place: LabPlace, { io, install, seed }: Omit<Trying, 'tell'>, work: (inside: Inside) => Promise<T>): Promise<T> {
-  const { state, end } = await bringUp({ place, wait: true, install, seed }, io, SILENT)
+async function inFreshLab<T>(place: LabPlace, { io, ...fresh }: Omit<Trying, 'tell'>, work: (inside: Inside) => Promise<T>): Promise<T> {
+  const { state, end } = await bringUp({ place, wait: true, ...fresh }, io, SILENT)
   let answers: Submission['answers'] = {}
   const bring: Inside['bring'] = async (submission, by = bringIn) => {
     await by(state, submission, io)

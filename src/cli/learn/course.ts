@@ -11,7 +11,7 @@ import { type Io, NOT_STARTED, stop, USAGE } from '../io.ts'
 import { type LabPlace, labFiles } from '../labs.ts'
 import { readLearnt, saveLearnt } from '../learnt.ts'
 import type { Progress as Screen } from '../progress.ts'
-import { bringUp } from '../session.ts'
+import { bringUp, mustRunOn, type Wish } from '../session.ts'
 
 export type Course = {
   readonly place: LabPlace
@@ -21,6 +21,8 @@ export type Course = {
   readonly names: readonly string[]
   readonly seed: string
   readonly install: boolean
+  /** What its lab is made of and runs on, when that was asked for or is known. */
+  readonly on: Pick<Wish, 'driver' | 'kernel'>
 }
 
 /** A lab that runs, with an exercise in it. */
@@ -34,12 +36,15 @@ export type Standing = {
   readonly fresh: boolean
 }
 
-export function courseOf(place: LabPlace, names: readonly string[], o: { readonly seed: string | undefined; readonly install: boolean }, io: Io): Course {
+export function courseOf(place: LabPlace, names: readonly string[], o: Pick<Course, 'install' | 'on'> & { readonly seed: string | undefined }, io: Io): Course {
   const read = readLab(labFiles(place, io.cwd), place.shown, { seed: o.seed })
   if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
   const lab = read.value.lab.name
-  return { place, lab, names, install: o.install, seed: o.seed ?? readLearnt(lab, io).current?.seed ?? '' }
+  return { place, lab, names, install: o.install, on: o.on, seed: o.seed ?? readLearnt(lab, io).current?.seed ?? '' }
 }
+
+/** The same with what its lab runs on now: built anew it is no other lab. */
+export const onWhatRuns = (course: Course, { driver, kernel }: LabState): Course => ({ ...course, on: { driver: driver.kind, kernel: kernel.kind } })
 
 /** The first exercise that is not done yet; all done, the first again. */
 export function firstOpen({ names, lab, place, seed }: Course, io: Io): string {
@@ -63,6 +68,7 @@ export function wantsNewSeed({ lab, place, seed }: Course, name: string, io: Io)
 export async function begin(course: Course, name: string, screen: Screen, io: Io): Promise<Standing> {
   const exercise = exerciseNamed(course.place, name, io.cwd, { seed: course.seed })
   const found = attach(course, io)
+  if (found !== undefined) mustRunOn(found.state, course.on.kernel)
   if (found !== undefined && found.exercise.name === name) return found
   const { current, exercises } = readLearnt(course.lab, io)
   const another = current !== undefined && current.seed !== course.seed
@@ -97,7 +103,7 @@ export async function rebuilt(course: Course, exercise: Exercise, progress: Prog
 }
 
 async function brought(course: Course, exercise: Exercise, progress: Progress, screen: Screen, io: Io): Promise<Standing> {
-  const { state, end } = await bringUp({ place: course.place, wait: true, install: course.install, seed: course.seed }, io, screen)
+  const { state, end } = await bringUp({ place: course.place, wait: true, install: course.install, seed: course.seed, ...course.on }, io, screen)
   if (end.exit === NOT_STARTED) throw stop(NOT_STARTED, end.says)
   for (const submission of startOf(exercise, progress.task)) await bringInStart(state, submission, io)
   keep(course, { state, exercise, progress }, io)

@@ -28,5 +28,13 @@ export const files: Flag = {
   says: 'a manifest, a folder of them, or - for standard input; may be repeated',
 }
 
+export const kernel: Flag = {
+  name: 'kernel',
+  type: 'text',
+  value: 'auto|host|uml',
+  choices: ['auto', 'host', 'uml'],
+  says: "whose kernel nodes run on: this host's, the lab's own, or that where this host's lacks what the lab needs",
+}
+
 export const PLACES = `A place is a node or a Pod: node-1, node/node-1, client, pod/client, pod/production/client,
 deploy/frontend and svc/frontend (their first ready Pod), ext/internet (a machine outside the cluster).`

@@ -1,13 +1,6 @@
 /** Labs: start, stop and look at them. */
-import type { Flag, Verb } from '../verb.ts'
-import { lab, output } from './flags.ts'
-
-const kernel: Flag = {
-  name: 'kernel',
-  type: 'text',
-  value: 'auto|host|uml',
-  says: "whose kernel nodes run on: this host's, the lab's own, or that where this host's lacks what the lab needs",
-}
+import type { Verb } from '../verb.ts'
+import { kernel, lab, output } from './flags.ts'
 
 export const labs: readonly Verb[] = [
   {
@@ -26,6 +19,7 @@ Ctrl-C while a lab starts takes it away again.`,
         name: 'driver',
         type: 'text',
         value: 'auto|netns|docker',
+        choices: ['auto', 'netns', 'docker'],
         says: 'what nodes are made of: namespaces, Docker containers, or those where this user may not make namespaces',
       },
       kernel,

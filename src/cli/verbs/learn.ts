@@ -1,6 +1,6 @@
 /** Exercises: to learn with them, and to write them. */
 import type { Flag, Verb } from '../verb.ts'
-import { lab, output } from './flags.ts'
+import { kernel, lab, output } from './flags.ts'
 
 const install: Flag = { name: 'no-install', type: 'boolean', says: 'name missing programs, do not install them' }
 
@@ -17,6 +17,7 @@ What was done is kept. Ctrl-C and q leave the lab running.`,
     flags: [
       { name: 'seed', type: 'text', value: 'TEXT', says: 'another variant, where the exercise has values to be drawn' },
       { name: 'answer', type: 'list', value: 'ID=VALUE', says: 'the answer to a question; may be repeated' },
+      kernel,
       install,
     ],
     examples: [
@@ -53,6 +54,7 @@ Exit code 0: all as it should be; 1: an exercise has faults; 2: mistakes in the 
     flags: [
       { name: 'seed', type: 'text', value: 'TEXT', says: 'test: the variant of this seed' },
       { name: 'fault', type: 'text', value: 'NAME', says: 'test: of an exercise that draws a fault, this one only' },
+      { ...kernel, says: `test: ${kernel.says}` },
       output('json'),
       install,
     ],

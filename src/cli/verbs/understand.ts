@@ -1,6 +1,6 @@
 /** Understanding: what should be, what is, and why. */
 import type { Verb } from '../verb.ts'
-import { files, lab, namespace, output } from './flags.ts'
+import { files, kernel, lab, namespace, output } from './flags.ts'
 
 export const understand: readonly Verb[] = [
   {
@@ -82,6 +82,7 @@ Ports default to those the Pods declare. Exit code 1: measured is not what polic
       { name: 'probe', type: 'boolean', says: 'measure it' },
       { ...files, says: 'with test: manifests instead of those of the lab' },
       { name: 'live', type: 'boolean', says: 'with test: build the lab, measure, compare, take it down' },
+      { ...kernel, says: `with --live: ${kernel.says}` },
       { name: 'no-install', type: 'boolean', says: 'name missing programs, do not install them' },
       { ...namespace, says: 'matrix and test: Pods of this namespace only; explain: the namespace of Pods named without one' },
       lab,
@@ -127,6 +128,7 @@ Exit code 0: all hold; 1: one does not; 2: wrong use; 3: netlab could not decide
     flags: [
       { name: 'only', type: 'list', value: 'ID', says: 'only these probes or groups' },
       output('text', 'json', 'junit'),
+      { ...kernel, says: `of a lab that does not run: ${kernel.says}` },
       { name: 'no-install', type: 'boolean', says: 'name missing programs, do not install them' },
       lab,
     ],

@@ -135,4 +135,5 @@ function footer({ note, gone }: Seen, { prompt, zoom }: Look, columns: number): 
   return exactly([dim(` ${zoom ? 'z all panes  ' : ''}${keys}`)], columns)
 }
 
-const helpRows = (): readonly Row[] => HELP.map(([key, says]) => [bold(` ${fill(key, 16)}`), plain(says)])
+const KEYS_WIDE = Math.max(...HELP.map(([key]) => width(key))) + 1
+const helpRows = (): readonly Row[] => HELP.map(([key, says]) => [bold(` ${fill(key, KEYS_WIDE)}`), plain(says)])
