@@ -50,6 +50,24 @@ test('IPVS is real there, programs are entered as anywhere, and a kernel that di
   ])
 })
 
+test('an exercise begun on a kernel of its own is begun anew on one, and no other is taken for it', { timeout: UP_MS }, async () => {
+  const learn = n.start('learn', LAB, '--kernel', 'uml')
+  await until(
+    () => n.run('reset'),
+    ({ code }) => code === 0,
+    UP_MS,
+  )
+  learn.kill('SIGINT')
+  const { kernel } = JSON.parse(await n.ok('status', '-o', 'json')) as { kernel: { kind: string } }
+  const other = await Promise.all([n.run('check', '--kernel', 'host'), n.run('learn', LAB, '--kernel', 'host')])
+  expect([kernel.kind, await learn.end, ...other.map(({ code, err }) => [code, err.includes(`lab ${LAB} runs already, on a kernel of its own`)])]).toEqual([
+    'uml',
+    130,
+    [2, true],
+    [2, true],
+  ])
+})
+
 test('a daemon killed in there is told of, and nothing of its lab stays', { timeout: UP_MS }, async () => {
   await n.ok('up', join(home, 'test/support/labs/small'), '--kernel', 'uml')
   const family = familyOf(stateOf(n.root, 'small').keeper)

@@ -5,6 +5,7 @@ import type { Progress } from '#exercise/progress.ts'
 import type { ProbeResult } from '#probe/probe.ts'
 import type { Event } from '#report/event.ts'
 import { clientOf } from '../client.ts'
+import { isStop, UNDECIDED } from '../io.ts'
 
 /** Of the task and those before it. `gone`: the lab is down, or its daemon is no more. */
 export function watch(
@@ -27,6 +28,12 @@ export function watch(
   return () => stopped.abort()
 }
 
-/** Texts with the lab's names in them as they are now. */
-export const filledIn = async ({ socket }: LabState, texts: readonly string[]): Promise<readonly string[]> =>
-  (await clientOf(socket).json<{ texts: readonly string[] }>({ method: 'POST', path: '/netlab/v1/fill', body: { texts } })).texts
+/** Texts with the lab's names in them as they are now; of a lab that is gone, which the watch tells, as they are written. */
+export async function filledIn({ socket }: LabState, texts: readonly string[]): Promise<readonly string[]> {
+  try {
+    return (await clientOf(socket).json<{ texts: readonly string[] }>({ method: 'POST', path: '/netlab/v1/fill', body: { texts } })).texts
+  } catch (thrown) {
+    if (isStop(thrown) && thrown.exit === UNDECIDED) return texts
+    throw thrown
+  }
+}
