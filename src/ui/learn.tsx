@@ -1,5 +1,4 @@
 /** A lesson on a terminal: what was said stays above and can be scrolled back to, how the task stands moves below. State in, frame out; keys go up. */
-import { stripVTControlCharacters } from 'node:util'
 import { Box, render, Static, Text, useInput } from 'ink'
 import { type ReactNode, useRef, useState } from 'react'
 import { KEYS, type Lesson, SIGNS, WORDS } from '#exercise/lesson.ts'
@@ -44,7 +43,7 @@ export function LessonScreen({ lesson, said, onKey, onLine }: LessonProps): Reac
 
 /** Folded by the terminal alone: a command that is longer than a line can be copied whole. */
 const SaidLine = ({ text }: { readonly text: string }): ReactNode => (
-  <Box width={Math.max(1, stripVTControlCharacters(text).length)} flexShrink={0}>
+  <Box width={Math.max(1, text.length)} flexShrink={0}>
     <Text>{text === '' ? ' ' : text}</Text>
   </Box>
 )
