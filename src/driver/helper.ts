@@ -50,9 +50,13 @@ export type HelperProcess = {
   readonly ended: Promise<Error | undefined>
 }
 
-/** `place` puts a program on the machine; `env` is all the helper knows of this host. */
-export function startHelper(place: readonly string[], env: Readonly<Record<string, string>>): HelperProcess {
-  const [program = '', ...args] = [...place, 'perl', '-e', HELPER_SCRIPT, '--', ...systemCalls()]
+/** `place` puts a program on the machine; `env` is all the helper knows of this host; `first` is perl text that it runs before it hears anybody. */
+export function startHelper(
+  place: readonly string[],
+  env: Readonly<Record<string, string>>,
+  first: { readonly text: string; readonly args: readonly string[] } = { text: '', args: [] },
+): HelperProcess {
+  const [program = '', ...args] = [...place, 'perl', '-e', `${first.text}${HELPER_SCRIPT}`, '--', ...systemCalls(), ...first.args]
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env })
   // A command that outlives its helper would keep the outputs open.
   child.on('exit', () => killOrphans(child.pid))

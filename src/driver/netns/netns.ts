@@ -9,10 +9,10 @@ import { ROUTER_SETTINGS } from '../router.ts'
 import { agentOn, type Standing } from './agent.ts'
 import { spawnContainer } from './container.ts'
 import { MACHINE_ENV } from './launcher.ts'
-import { type MachineProcess, startMachine } from './machine.ts'
+import { type MachineProcess, startMachines } from './machine.ts'
 import { type Must, must, runProcess } from './run.ts'
 import { openSpace } from './space.ts'
-import { hostSettings, makeTemplate, type Programs } from './world.ts'
+import { hostSettings, type Programs, startLab } from './world.ts'
 
 export type NetnsOptions = {
   /** A folder of the lab's own; the template is mounted on a folder in it, in the lab's mount namespace only. */
@@ -23,15 +23,15 @@ export type NetnsOptions = {
 
 export function netnsDriver(o: NetnsOptions): NodeDriver {
   const template = join(o.folder, 'root')
-  const machines = new Map<string, Machine & MachineProcess>()
+  const machines = new Map<string, Machine & { readonly process: MachineProcess }>()
   const helpers = new Map<string, Helper>()
   const agents = new Map<string, Standing>()
   const segments = new Map<string, WiredSegment>()
   /** The wires that machines have or had: those of a dead one hang about for a moment after it. */
   const wired = new Map<string, readonly string[]>()
   /** Stands outside the machines, where the wires come together. */
-  let lab = openLab()
-  let prepared: Promise<void> | undefined = prepare(template, o.programs)
+  let lab = openLab(template, o.programs)
+  let open = true
   let routes: Wiring['routes'] = []
 
   const of = <T>(all: ReadonlyMap<string, T>, name: string): T => {
@@ -39,7 +39,7 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     if (one === undefined) throw new Error(`no machine named ${name}`)
     return one
   }
-  const pidOf = (name: string): number => of(machines, name).pid
+  const pidOf = (name: string): number => of(machines, name).process.pid
   const helperOf = (name: string): Helper => of(helpers, name)
 
   /** A machine dies before anybody here is told. Whoever killed its helper only finds another one there. */
@@ -48,24 +48,21 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     return (await helper.run(NOTHING)).code === 0 || (await helper.run(NOTHING)).code === 0
   }
 
-  const keep = (machine: Machine, started: MachineProcess): void => {
-    machines.set(machine.name, { ...machine, ...started })
-    const onto = ['nsenter', '-t', `${started.pid}`, '-m', '-n', '-u', '-p', '--']
+  const keep = (machine: Machine, process: MachineProcess): void => {
+    machines.set(machine.name, { ...machine, process })
+    const onto = ['nsenter', '-t', `${process.pid}`, '-m', '-n', '-u', '-p', '--']
     agents.set(machine.name, agentOn(onto))
-    let first: HelperProcess | undefined = started.helper
-    const next = (): HelperProcess => {
-      const helper = first ?? startHelper(onto, MACHINE_ENV)
-      first = undefined
-      return helper
-    }
-    helpers.set(machine.name, openHelper(next))
-    started.keeper.on('exit', () => {
-      if (machines.get(machine.name)?.keeper === started.keeper) forget(machine.name)
+    helpers.set(machine.name, openHelper(firstThen(process.helper, onto)))
+    void process.ended.then(() => {
+      if (machines.get(machine.name)?.process === process) forget(machine.name)
     })
   }
 
+  const forgetDead = (): Promise<unknown> =>
+    Promise.all([...machines.values()].map(async ({ name, process }) => (await lives(name)) || machines.get(name)?.process !== process || forget(name)))
+
   const forget = (name: string): void => {
-    machines.get(name)?.keeper.kill('SIGKILL')
+    machines.get(name)?.process.kill()
     machines.delete(name)
     helpers.get(name)?.close()
     helpers.delete(name)
@@ -83,24 +80,27 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
 
   return {
     async up(wiring, signal) {
-      if (prepared === undefined) {
-        lab = openLab()
-        prepared = prepare(template, o.programs)
-      }
-      const ready = prepared
+      if (!open) lab = openLab(template, o.programs)
+      open = true
+      const { ready } = lab
       signal.throwIfAborted()
-      await Promise.all([...machines.values()].map(async ({ name, keeper }) => (await lives(name)) || machines.get(name)?.keeper !== keeper || forget(name)))
+      // Where there is nothing to wait for, machines start at once: what the caller does next takes its time.
+      if (machines.size > 0) await forgetDead()
       const gone = [...segments.values()].filter((known) => !wiring.segments.some((segment) => isSegment(segment, known))).map(({ name }) => name)
       for (const known of machines.values())
         if (known.wires.some(({ segment }) => gone.includes(segment)) || !wiring.machines.some((machine) => isMachine(machine, known))) forget(known.name)
-      await unwire(gone.map(bridgeOf), lab)
+      if (gone.length > 0) await unwire(gone.map(bridgeOf), lab)
       for (const name of gone) segments.delete(name)
       const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
-      const settings = hostSettings()
-      const starting = Promise.allSettled(
-        fresh.map(async (machine) => keep(machine, await startMachine({ name: machine.name, template, ready, settings, disk: o.limits?.disk }, signal))),
+      const start = { template, ready, settings: hostSettings(), disk: o.limits?.disk }
+      const births = startMachines(
+        fresh.map(({ name }) => name),
+        start,
+        signal,
       )
+      const starting = Promise.allSettled(fresh.map(async (machine) => keep(machine, await of(births, machine.name))))
       try {
+        await ready
         // Meanwhile the machines boot.
         await wireSegments(wiring, segments, must(lab))
         await steer(wiring.routes, routes, lab)
@@ -146,18 +146,18 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     enter,
 
     async down() {
-      const ends = [...machines.values()].map(({ keeper }) => new Promise((resolve) => keeper.once('exit', resolve)))
+      const ends = [...machines.values()].map(({ process }) => process.ended)
       for (const name of machines.keys()) forget(name)
       await Promise.all(ends)
-      if (prepared === undefined) return
-      await prepared
+      if (!open) return
+      await lab.ready
       await unwire([...[...wired.values()].flat(), ...[...segments.keys()].map(bridgeOf)], lab)
       wired.clear()
       segments.clear()
       routes = []
       await must(lab)(['umount', '--lazy', template])
       lab.close()
-      prepared = undefined
+      open = false
     },
   }
 }
@@ -188,14 +188,22 @@ function refuseHost(): void {
   if (!keeper) throw new Error('the netns driver runs inside a keeper’s namespaces only: here it would touch the host’s own network')
 }
 
-const openLab = (): Helper => openHelper(() => startHelper([], MACHINE_ENV))
-
-/** Begins at once; that it failed is told to who wants machines. */
-function prepare(template: string, programs: Programs): Promise<void> {
+/** The template is begun at once; that it failed is told to who wants machines. */
+function openLab(template: string, programs: Programs): Helper & { readonly ready: Promise<void> } {
   refuseHost()
-  const made = makeTemplate(template, programs)
-  made.catch(() => {})
-  return made
+  const { helper, ready } = startLab(template, programs)
+  ready.catch(() => {})
+  return { ...openHelper(firstThen(helper, [])), ready }
+}
+
+/** A helper that stands already, and others in its place when it has ended. */
+function firstThen(standing: HelperProcess, place: readonly string[]): () => HelperProcess {
+  let first: HelperProcess | undefined = standing
+  return () => {
+    const helper = first ?? startHelper(place, MACHINE_ENV)
+    first = undefined
+    return helper
+  }
 }
 
 const bridgeOf = (segment: string): string => deviceName('seg-', segment)

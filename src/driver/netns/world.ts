@@ -4,9 +4,8 @@
  * What is in it is said here as a list of parts, made by one perl program with system calls: the daemon has better things to do meanwhile.
  */
 import { accessSync, constants, existsSync, lstatSync, readlinkSync } from 'node:fs'
-import { systemCalls } from '../helper.ts'
-import { HOST_SETTINGS, LAUNCH_SCRIPT, LAUNCHER } from './launcher.ts'
-import { runProcess } from './run.ts'
+import { type HelperProcess, startHelper } from '../helper.ts'
+import { HOST_SETTINGS, LAUNCH_SCRIPT, LAUNCHER, MACHINE_ENV } from './launcher.ts'
 
 /** Programs netlab brings along, at /opt/netlab/bin on every machine: name there → file on the host. */
 export type Programs = Readonly<Record<string, string>>
@@ -88,8 +87,15 @@ type Part =
   /** Copied from the host as far as everybody may read it; shown when it is a folder of much that everybody may. */
   | readonly ['copy', path: string, from: string]
 
-/** Makes the template below `root`, which need not be there, and leaves it read-only. @throws with what went wrong. */
-export async function makeTemplate(root: string, programs: Programs): Promise<void> {
+/** A helper that stands outside the machines, where their wires come together. Before all else it makes their template. */
+export type Lab = {
+  readonly helper: HelperProcess
+  /** Resolves when the template is there, and read-only; rejects with what went wrong. */
+  readonly ready: Promise<void>
+}
+
+/** The template is mounted on `root`, which need not be there. */
+export function startLab(root: string, programs: Programs): Lab {
   const parts: readonly Part[] = [
     ...EMPTY_FOLDERS.map((name) => ['folder', name] as const),
     ...ETC.map((name) => ['copy', `etc/${name}`, `/etc/${name}`] as const),
@@ -103,9 +109,24 @@ export async function makeTemplate(root: string, programs: Programs): Promise<vo
     ...DEVICES.filter((name) => existsSync(`/dev/${name}`)).map((name) => ['bind', `dev/${name}`, `/dev/${name}`] as const),
     ...Object.entries(programs).map(([name, file]) => ['bind', `opt/netlab/bin/${name}`, file] as const),
   ]
-  const stdin = parts.map(([kind, path, a = '', b = '']) => `${kind}\0${path}\0${a}\0${b}\0`).join('')
-  const { code, signal, stderr } = await runProcess(['perl', '-e', SCRIPT, '--', ...systemCalls(), root], { stdin })
-  if (code !== 0) throw new Error(`the machines’ file system could not be made (${signal ?? code}): ${stderr.trim()}`)
+  const text = Buffer.from(parts.map(([kind, path, a = '', b = '']) => `${kind}\0${path}\0${a}\0${b}\0`).join(''))
+  const helper = startHelper([], MACHINE_ENV, { text: SCRIPT, args: [root] })
+  const { stdin, stdout, stderr } = helper
+  const ready = new Promise<void>((resolve, reject) => {
+    let words = ''
+    const hear = (chunk: Buffer): void => {
+      words += chunk.toString()
+    }
+    stdin.on('error', () => {})
+    stdin.write(Buffer.concat([Buffer.from(`${text.length}\n`), text]))
+    stderr.on('data', hear)
+    stdout.once('data', () => {
+      stderr.off('data', hear)
+      resolve()
+    })
+    void helper.ended.then((error) => reject(new Error(`the machines’ file system could not be made: ${(error?.message ?? words).trim()}`)))
+  })
+  return { helper, ready }
 }
 
 function systemPart(name: string): Part {
@@ -114,11 +135,12 @@ function systemPart(name: string): Part {
 }
 
 /**
- * As arguments come the system calls and the root, on stdin the parts, four texts each. At the end all is made read-only but the terminals: the host's
- * devices can be written to all the same, but no longer be given to another owner (tcpdump -w /dev/null does that). A remount repeats the flags that a
- * mount has: in a user namespace they are locked.
+ * As arguments come the system calls and the root, on stdin the size of the parts and the parts, four texts each; the end of it is told on stdout. At
+ * last all is made read-only but the terminals: the host's devices can be written to all the same, but no longer be given to another owner
+ * (tcpdump -w /dev/null does that). A remount repeats the flags that a mount has: in a user namespace they are locked.
  */
-const SCRIPT = String.raw`use strict;
+const SCRIPT = String.raw`package Template {
+use strict;
 my ($MOUNT, $root) = (0 + $ARGV[2], $ARGV[8]);
 my ($MS_RDONLY, $MS_REMOUNT, $MS_BIND, $MS_REC) = (0x1, 0x20, 0x1000, 0x4000);
 my %FLAG = (nosuid => 0x2, nodev => 0x4, noexec => 0x8, noatime => 0x400, nodiratime => 0x800, relatime => 0x200000);
@@ -180,7 +202,8 @@ sub copy {
 
 umask 022;
 binmode STDIN;
-my @parts = do { local $/; split /\0/, <STDIN>, -1 };
+read STDIN, my $text, <STDIN>;
+my @parts = split /\0/, $text, -1;
 folder($root);
 mounted('netlab-root', $root, 'tmpfs', 0, 'mode=755');
 while (@parts > 1) {
@@ -213,6 +236,8 @@ for my $point (keys %flags) {
     my $flags = $MS_REMOUNT | $MS_BIND | $MS_RDONLY;
     $flags |= $FLAG{$_} // 0 for split /,/, $flags{$point};
     mounted('none', $point, 'none', $flags, '');
+}
+syswrite STDOUT, 'made';
 }
 `
 
