@@ -1,5 +1,5 @@
 /** The one door: everything that touches a kernel goes through these five methods. Drivers do not think. */
-import type { Command, Output } from '#kernel/command.ts'
+import type { Command, Output, Series } from '#kernel/command.ts'
 import type { Process } from '#kernel/step.ts'
 import type { Segment } from '#lab/lab.ts'
 import type { Cidr, IfName, Ip } from '#net/net.ts'
@@ -61,10 +61,20 @@ export type NodeDriver = {
   /** Makes the machines and wires that are not there (any more) and removes those no longer wanted. Resolves with the names of those it made: they are bare. */
   readonly up: (wiring: Wiring, signal: AbortSignal) => Promise<readonly string[]>
   /** A non-zero exit is an answer, not an exception. */
-  readonly run: (machine: string, command: Command, options?: RunOptions) => Promise<Output>
+  readonly run: (machine: string, command: Command | Series, options?: RunOptions) => Promise<Output>
   /** Starts a long-lived program; every chunk of its stdout and stderr goes to `log`. */
   readonly spawn: (machine: string, process: Process & { readonly in?: string }, log: Hear) => Promise<Running>
   /** The argv prefix that, run where the lab daemon runs, puts a program inside the machine, a namespace of it, or the view of the process `pid`. */
   readonly enter: (machine: string, inside?: { readonly netns?: string; readonly pid?: number }) => readonly string[]
   readonly down: () => Promise<void>
+}
+
+/** A series where there is no quicker way. */
+export async function oneByOne({ commands }: Series, run: (command: Command) => Promise<Output>): Promise<Output> {
+  let last: Output = { code: 0, stdout: '', stderr: '' }
+  for (const [at, command] of commands.entries()) {
+    last = { ...(await run(command)), ran: at + 1 }
+    if (last.code !== 0) break
+  }
+  return last
 }

@@ -2,7 +2,9 @@
  * The program that stands on a machine and does what it is told there, one command after the other.
  *
  * A command comes as a line of numbers, the lengths of the texts that follow it at once: the mark that ends its answer, the network namespace (empty:
- * the machine's own), then either nothing and path, mode and text of each file to write, or the program's stdin behind a `<` and its argv.
+ * the machine's own), then either nothing and path, mode and text of each file to write, or the program's stdin behind a `<` and its argv; a `q` in
+ * its place: what the program prints is for nobody. With a + in front the line is that of a series, which the next one goes on with; it ends, with one
+ * answer, at its last command or at the first that does not end with 0. The answer is how many commands were run, and the last one's exit code.
  *
  * Starting `ip` costs more than what it then asks of the kernel. The lines of its batches that netlab says most are therefore put to the kernel from
  * here, as netlink messages of the same content. This is a short cut for what goes well, and no second ip: at the first line that is not known here or
@@ -26,10 +28,17 @@ umask 022;
 binmode STDIN;
 open my $home, '<', '/proc/self/ns/net' or die "/proc/self/ns/net: $!\n";
 
+my ($mark, $ran, $skip) = ('', 0, 0);
 while (defined(my $sizes = <STDIN>)) {
-    my ($mark, $space, @texts) = map { take($_) } split ' ', $sizes;
-    my $code = $texts[0] eq '' ? write_files(@texts[1 .. $#texts]) : command($space, @texts);
-    for my $out (*STDOUT, *STDERR) { syswrite $out, "\n$mark$code\n" }
+    my $more = $sizes =~ s/^\+//;
+    ($mark, my ($space, @texts)) = map { take($_) } split ' ', $sizes;
+    if (!$skip) {
+        $ran++;
+        my $code = $texts[0] eq '' ? write_files(@texts[1 .. $#texts]) : command($space, @texts);
+        answer("$ran $code") if $code != 0 or !$more;
+        $skip = $code != 0;
+    }
+    ($ran, $skip) = (0, 0) if !$more;
 }
 
 sub take {
@@ -38,6 +47,8 @@ sub take {
     while (length $text < $size) { read STDIN, $text, $size - length $text, length $text or exit }
     return $text;
 }
+
+sub answer { for my $out (*STDOUT, *STDERR) { syswrite $out, "\n$mark@_\n" } }
 
 sub complain { syswrite STDERR, "@_\n"; return 1 }
 
@@ -67,7 +78,7 @@ sub make_folder {
 
 sub command {
     my ($space, $stdin, @argv) = @_;
-    substr $stdin, 0, 1, '';
+    my $quiet = 'q' eq substr $stdin, 0, 1, '';
     my $words = "@argv";
     if ($words eq 'ip -batch -' or $words eq 'bridge -batch -') {
         my @lines = split /\n/, $stdin;
@@ -77,7 +88,7 @@ sub command {
         $stdin = "\n" x $done . join '', map { "$_\n" } @lines[$done .. $#lines];
     }
     return 0 if $words =~ /^sysctl -q (-e )?-w / and within($space, sub { settings($1, grep { !/^-/ } @argv[1 .. $#argv]) });
-    return program($space, $stdin, @argv);
+    return program($space, $stdin, $quiet, @argv);
 }
 
 # 0 when the namespace cannot be entered.
@@ -94,8 +105,9 @@ sub within {
 sub go_home { syscall($SETNS, fileno $home, $CLONE_NEWNET) == 0 or die "there is no way back: $!\n" }
 
 sub program {
-    my ($space, $stdin, @argv) = @_;
+    my ($space, $stdin, $quiet, @argv) = @_;
     my $memory = $stdin eq '' ? undef : in_memory($stdin);
+    answer($ran) if $ran > 1;
     my $pid = fork // return complain("fork: $!");
     if ($pid == 0) {
         if ($space ne '') {
@@ -104,6 +116,7 @@ sub program {
             syscall($SETNS, fileno $file, $CLONE_NEWNET) == 0 or exit complain("nsenter: $path: $!");
         }
         ($memory ? open STDIN, '<&', $memory : open STDIN, '<', '/dev/null') or exit complain("stdin: $!");
+        open STDOUT, '>', '/dev/null' if $quiet;
         exec { $argv[0] } @argv;
         my $code = $! == $ENOENT ? 127 : 126;
         complain("$argv[0]: $!");

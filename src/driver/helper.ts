@@ -6,15 +6,23 @@ import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { arch } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
-import type { Output, Run, Write } from '#kernel/command.ts'
+import type { Command, Output, Run, Series, Write } from '#kernel/command.ts'
 import { HELPER_SCRIPT } from './helper-script.ts'
 import { killGroup, killOrphans } from './kill.ts'
 import { FLOOD, OUTPUT_MAX } from './output.ts'
 
 type Program = Pick<Run, 'argv' | 'stdin' | 'in' | 'quiet'>
-type Asked = Program | Pick<Write, 'files'>
+type One = Program | Pick<Write, 'files'>
+type Asked = One | Series
+
+/** What sees a container's view is not run by the helper; and a zero byte in a word ends it for the kernel, of which others say so. */
+export function isForHelper(command: Command | Series): boolean {
+  if (command.kind === 'series') return command.commands.every(isForHelper)
+  return command.kind === 'write' || (command.view === undefined && !command.argv.some((word) => word.includes('\0')))
+}
 
 export type Helper = {
+  /** A series is heard and answered as one. Was it stopped, `ran` is up to the last program that was begun. */
   readonly run: (command: Asked) => Promise<Output>
   /** Ends the helper and what runs in it; nothing is run any more. */
   readonly close: () => void
@@ -94,8 +102,8 @@ export function openHelper(start: () => HelperProcess, limitMs = LIMIT_MS): Help
       }
       helper ??= begin()
       const { stdin, stdout, stderr, kill } = helper
-      const out = collect(stdout, { mark, heard: settle, forNobody: 'quiet' in command })
-      const err = collect(stderr, { mark, heard: settle })
+      const out = collect(stdout, mark, settle)
+      const err = collect(stderr, mark, settle)
       let why = ENDED
       let timedOut = false
       const timer = setTimeout(
@@ -103,10 +111,10 @@ export function openHelper(start: () => HelperProcess, limitMs = LIMIT_MS): Help
           timedOut = true
           kill()
         },
-        limitMs + LIMIT_MS_PER_MB * megabytesOf(command),
+        limitOf(command, limitMs),
       )
       broken = (error) => {
-        const said = { stdout: out.text(), stderr: timedOut ? err.text() : `${err.text()}${error?.message ?? why}` }
+        const said = { stdout: out.text(), stderr: timedOut ? err.text() : `${err.text()}${error?.message ?? why}`, ...ranOf(command, err.begun()) }
         finish(error === undefined ? { code: undefined, signal: 'SIGKILL', ...said, ...(timedOut ? { timedOut } : {}) } : { code: 127, ...said })
       }
       stdin.write(framed(command, mark))
@@ -116,8 +124,9 @@ export function openHelper(start: () => HelperProcess, limitMs = LIMIT_MS): Help
           why = FLOOD
           kill()
         }
-        if (out.ended() === undefined || err.ended() === undefined) return
-        finish({ code: Number(out.ended()), stdout: out.text(), stderr: err.text() })
+        const end = err.ended()
+        if (out.ended() === undefined || end === undefined) return
+        finish({ code: end.code, stdout: out.text(), stderr: err.text(), ...ranOf(command, end.ran) })
       }
       function finish(output: Output): void {
         clearTimeout(timer)
@@ -141,40 +150,58 @@ export function openHelper(start: () => HelperProcess, limitMs = LIMIT_MS): Help
   }
 }
 
-const megabytesOf = (command: Asked): number => ('files' in command ? 0 : (command.stdin ?? '').length / 1e6)
+const onesOf = (command: Asked): readonly One[] => ('commands' in command ? command.commands : [command])
+const ranOf = (command: Asked, ran: number): Pick<Output, 'ran'> => ('commands' in command ? { ran } : {})
+
+const limitOf = (command: Asked, limitMs: number): number =>
+  onesOf(command).reduce((sum, one) => sum + limitMs + ('files' in one ? 0 : LIMIT_MS_PER_MB * ((one.stdin ?? '').length / 1e6)), 0)
 
 const ENDED = "the machine's helper ended"
 
-/** Gathers one output until the mark, which carries the exit code. */
-function collect(output: Readable, { mark, heard, forNobody = false }: { readonly mark: string; readonly heard: () => void; readonly forNobody?: boolean }) {
-  const end = new RegExp(`\\n${mark}(\\d+)\\n$`)
-  const longest = mark.length + 5
+/**
+ * Gathers one output until the mark, which carries how many commands were run and the exit code of the last. Before each program comes a mark with its
+ * number alone: what was printed before it is another's.
+ */
+function collect(output: Readable, mark: string, heard: () => void) {
+  const end = new RegExp(`\\n${mark}(\\d+) (\\d+)\\n$`)
+  const longest = mark.length + 16
   const chunks: string[] = []
   let tail = ''
   let size = 0
-  let code: number | undefined
+  let ending: { readonly code: number; readonly ran: number; readonly length: number } | undefined
   function read(chunk: string): void {
-    if (!forNobody) {
-      size += chunk.length
-      if (size <= OUTPUT_MAX) chunks.push(chunk)
-    }
+    size += chunk.length
+    if (size <= OUTPUT_MAX) chunks.push(chunk)
     tail = (tail + chunk).slice(-longest)
-    const [ending, digits] = end.exec(tail) ?? []
-    if (ending !== undefined) {
-      code = Number(digits)
-      chunks.splice(0, chunks.length, chunks.join('').slice(0, -ending.length))
-    }
-    if (ending !== undefined || size > OUTPUT_MAX) heard()
+    const [whole, ran, code] = end.exec(tail) ?? []
+    if (whole !== undefined) ending = { ran: Number(ran), code: Number(code), length: whole.length }
+    if (whole !== undefined || size > OUTPUT_MAX) heard()
+  }
+  /** What is behind the last mark of a program, and that program's number. */
+  const last = (): { readonly begun: number; readonly text: string } => {
+    const text = chunks.join('').slice(0, ending === undefined ? undefined : -ending.length)
+    const at = text.lastIndexOf(`\n${mark}`)
+    if (at < 0) return { begun: 1, text }
+    const from = at + 1 + mark.length
+    const to = text.indexOf('\n', from)
+    return { begun: Number(text.slice(from, to)), text: text.slice(to + 1) }
   }
   output.on('data', read)
-  return { ended: () => code, size: () => size, text: () => chunks.join(''), close: () => output.off('data', read) }
+  return { ended: () => ending, begun: () => last().begun, size: () => size, text: () => last().text, close: () => output.off('data', read) }
 }
 
-/** As the helper reads it. */
+/** As the helper reads it: of a series, all but the last begin with a +. */
 function framed(command: Asked, mark: string): Buffer {
-  const [space, ...rest] = 'files' in command ? ['', '', ...command.files.flatMap(ofFile)] : [command.in ?? '', `<${command.stdin ?? ''}`, ...command.argv]
-  const texts = [mark, space, ...rest].map((text) => Buffer.from(text))
-  return Buffer.concat([Buffer.from(`${texts.map(({ length }) => length).join(' ')}\n`), ...texts])
+  const frames = onesOf(command).map((one) => {
+    const texts = [mark, ...textsOf(one)]
+    return `${texts.map((text) => Buffer.byteLength(text)).join(' ')}\n${texts.join('')}`
+  })
+  return Buffer.from(frames.map((frame, at) => `${at < frames.length - 1 ? '+' : ''}${frame}`).join(''))
+}
+
+function textsOf(command: One): readonly string[] {
+  if ('files' in command) return ['', '', ...command.files.flatMap(ofFile)]
+  return [command.in ?? '', `${command.quiet === true ? 'q' : '<'}${command.stdin ?? ''}`, ...command.argv]
 }
 
 const DEFAULT_MODE = 0o644

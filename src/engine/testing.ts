@@ -1,6 +1,6 @@
 /** A driver for tests of the engine. */
 import { join } from 'node:path'
-import type { NodeDriver, Running, Wiring } from '#driver/driver.ts'
+import { type NodeDriver, oneByOne, type Running, type Wiring } from '#driver/driver.ts'
 import { fakeDriver } from '#driver/fake/fake.ts'
 import { runProcess } from '#driver/netns/run.ts'
 import type { HostPrograms } from '#driver/testing.ts'
@@ -45,6 +45,7 @@ export function halfDriver(host: HostPrograms): HalfDriver {
       return fake.up(wiring, signal)
     },
     async run(machine, command, options) {
+      if (command.kind === 'series') return oneByOne(command, (one) => driver.run(machine, one, options))
       const instead = driver.interrupt?.(machine, command)
       if (instead !== undefined) return instead
       if (command.kind === 'run' && command.argv[0] === 'true') fake.enter(machine)

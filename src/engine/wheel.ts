@@ -11,7 +11,7 @@ import { askDraining, drained, withDraining } from '#kernel/ipvs.ts'
 import { speaksIpv6 } from '#kernel/lines.ts'
 import { observe } from '#kernel/observe.ts'
 import type { NodeProgram, Step } from '#kernel/step.ts'
-import { perform, tryTo } from './perform.ts'
+import { type Failed, perform, performAll, tryTo } from './perform.ts'
 
 export const nameOf = ({ metadata }: KubeObject): string => (metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`)
 
@@ -33,33 +33,23 @@ export async function applyProgram(
   { applied, wanted, look = false, onFlushed }: Applying & { readonly applied: NodeProgram; readonly wanted: NodeProgram },
 ): Promise<NodeProgram> {
   const due = look ? await lookForCanaries(driver, machine, applied) : undefined
-  const failed = await performAll(driver, machine, { applied, wanted, found: due })
-  const found = due ?? (failed === undefined || !failed.command.does.some(isFlushable) ? undefined : await lookForCanaries(driver, machine, applied))
+  const failed = await turnInto(driver, machine, { applied, wanted, found: due })
+  const found = due ?? (failed?.ran.at(-1)?.does.some(isFlushable) === true ? await lookForCanaries(driver, machine, applied) : undefined)
   if (found !== undefined) onFlushed?.()
-  const again = failed !== undefined && due === undefined && found !== undefined ? await performAll(driver, machine, { applied, wanted, found }) : failed
+  const again = failed !== undefined && due === undefined && found !== undefined ? await turnInto(driver, machine, { applied, wanted, found }) : failed
   if (again !== undefined) throw again.failure
   return drain(driver, machine, withDraining(applied, wanted))
 }
 
 type Change = { readonly applied: NodeProgram; readonly wanted: NodeProgram; readonly found: Found | undefined }
 
-/** @returns the command that failed; then the machine is as it was before. */
-async function performAll(
-  driver: NodeDriver,
-  machine: string,
-  { applied, wanted, found }: Change,
-): Promise<{ readonly command: Command; readonly failure: unknown } | undefined> {
-  const commands = change(applied, wanted, found)
-  for (const [index, command] of commands.entries()) {
-    try {
-      await perform(driver, machine, command)
-    } catch (failure) {
-      // What is not there need not be removed: on the way back no answer is a failure.
-      for (const one of back(applied, withDraining(applied, wanted), commands.slice(0, index + 1))) await tryTo(driver, machine, one)
-      return { command, failure }
-    }
-  }
-  return undefined
+/** @returns what failed; then the machine is as it was before. */
+async function turnInto(driver: NodeDriver, machine: string, { applied, wanted, found }: Change): Promise<Failed | undefined> {
+  const failed = await performAll(driver, machine, change(applied, wanted, found))
+  // What is not there need not be removed: on the way back no answer is a failure.
+  const returning = failed === undefined ? [] : back(applied, withDraining(applied, wanted), failed.ran)
+  for (const command of returning) await tryTo(driver, machine, command)
+  return failed
 }
 
 async function lookForCanaries(driver: NodeDriver, machine: string, applied: NodeProgram): Promise<Found | undefined> {

@@ -28,6 +28,9 @@ export type Write = {
   readonly does: readonly Step[]
 }
 
+/** One after the other, up to the first that does not end with 0. */
+export type Series = { readonly kind: 'series'; readonly commands: readonly Command[] }
+
 /** How a command ended. `code` is undefined when it was killed by `signal`. */
 export type Output = {
   readonly code: number | undefined
@@ -35,4 +38,6 @@ export type Output = {
   readonly stdout: string
   readonly stderr: string
   readonly timedOut?: boolean
+  /** Of a series: how many of its commands were run. All else is told of the last of them. */
+  readonly ran?: number
 }

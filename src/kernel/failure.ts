@@ -24,13 +24,13 @@ export class StepFailed extends Error {
 
 /** Undefined when the command did what it should; undoing what is gone already counts as done. */
 export function failureOf(machine: string, command: Command, output: Output): StepFailed | undefined {
-  if (isServerRestore(command)) return serverComplaints(command, output).length === 0 ? undefined : stepFailed(machine, command, output)
+  if (failsWithZero(command)) return serverComplaints(command, output).length === 0 ? undefined : stepFailed(machine, command, output)
   return output.code === 0 || isOnlyGone(command, output) ? undefined : stepFailed(machine, command, output)
 }
 
-const isServerRestore = (command: Command): boolean => command.kind === 'run' && command.argv[0] === 'ipvsadm' && command.stdin !== undefined
-
 /** `ipvsadm --restore` goes on after a refused line and ends as the last line ended: only its complaints tell, and they bear no number. */
+export const failsWithZero = (command: Command): boolean => command.kind === 'run' && command.argv[0] === 'ipvsadm' && command.stdin !== undefined
+
 function serverComplaints(command: Command, output: Output): readonly string[] {
   const isUndo = command.kind === 'run' && command.undoes !== undefined
   const said = output.stderr.split('\n').filter((line) => line.trim() !== '')

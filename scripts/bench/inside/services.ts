@@ -6,7 +6,7 @@
 import type { EndpointSlice } from '#api/kinds.ts'
 import { objectsIn } from '#controllers/turn.ts'
 import { broughtPrograms } from '#daemon/programs.ts'
-import type { NodeDriver } from '#driver/driver.ts'
+import { type NodeDriver, oneByOne } from '#driver/driver.ts'
 import { netnsDriver } from '#driver/netns/netns.ts'
 import { runProcess } from '#driver/netns/run.ts'
 import { createEngine } from '#engine/engine.ts'
@@ -33,6 +33,7 @@ const netns = netnsDriver({ folder, programs: broughtPrograms(home, process.env)
 const driver: NodeDriver = {
   ...netns,
   async run(machine, command, options) {
+    if (command.kind === 'series') return oneByOne(command, (one) => driver.run(machine, one, options))
     const from = performance.now()
     const output = await netns.run(machine, command, options)
     if (command.kind === 'run') ran.push({ machine, command, from, to: performance.now() })

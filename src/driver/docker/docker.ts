@@ -8,8 +8,8 @@ import { type Duplex, PassThrough } from 'node:stream'
 import Docker from 'dockerode'
 import { type Ip, macOf, prefixOf } from '#net/net.ts'
 import { type Agent, openAgent } from '../agent.ts'
-import { isMachine, isSegment, type Machine, type NodeDriver, type WiredSegment, type Wiring } from '../driver.ts'
-import { type Helper, openHelper, systemCalls } from '../helper.ts'
+import { isMachine, isSegment, type Machine, type NodeDriver, oneByOne, type WiredSegment, type Wiring } from '../driver.ts'
+import { type Helper, isForHelper, openHelper, systemCalls } from '../helper.ts'
 import { HELPER_SCRIPT } from '../helper-script.ts'
 import { containerArgv, containerEnd } from '../netns/container.ts'
 import { MACHINE_ENV } from '../netns/launcher.ts'
@@ -164,19 +164,20 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
     return fresh.map(({ name }) => name)
   }
 
+  const run: NodeDriver['run'] = async (name, command, options) => {
+    const { agent, helper } = machineOf(name)
+    // What may have to be stopped, or is to see a container's files, gets a process of its own.
+    if (command.kind === 'write' || (options === undefined && isForHelper(command))) return helper.run(command)
+    if (command.kind === 'series') return oneByOne(command, (one) => run(name, one, options))
+    const { argv, stdin = '', in: space, view } = command
+    if (view === undefined) return agent.run({ argv, env: MACHINE_ENV, stdin, in: space }, options)
+    return agent.run({ argv: ['nsenter', '-t', `${view}`, '-m', '-n', '-u', '-p', '--', ...argv], env: MACHINE_ENV, stdin }, options)
+  }
+
   return {
+    run,
     up: (wiring, signal) =>
       up(wiring, signal).catch((error: unknown) => Promise.reject(isLost(error) ? new Error(unreachable(o.endpoint, error, userInfo().username)) : error)),
-
-    async run(name, command, options) {
-      const { agent, helper } = machineOf(name)
-      if (command.kind === 'write') return helper.run(command)
-      const { argv, stdin = '', in: space, view } = command
-      // What may have to be stopped, or is to see a container's files, gets a process of its own.
-      if (options === undefined && view === undefined && !argv.some((word) => word.includes('\0'))) return helper.run(command)
-      if (view === undefined) return agent.run({ argv, env: MACHINE_ENV, stdin, in: space }, options)
-      return agent.run({ argv: ['nsenter', '-t', `${view}`, '-m', '-n', '-u', '-p', '--', ...argv], env: MACHINE_ENV, stdin }, options)
-    },
 
     async spawn(name, program, log) {
       const { agent } = machineOf(name)

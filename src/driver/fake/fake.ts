@@ -1,7 +1,7 @@
 /** Machines that exist only in memory: they take the commands of a change and remember what a kernel would hold afterwards. Asked questions they cannot answer. */
 
 import type { Command, Output, Run } from '#kernel/command.ts'
-import type { NodeDriver, Running } from '../driver.ts'
+import { type NodeDriver, oneByOne, type Running } from '../driver.ts'
 import { nftLine, type Tables } from './nft.ts'
 
 export type FakeDriver = NodeDriver & {
@@ -19,7 +19,13 @@ export function fakeDriver(): FakeDriver {
     if (kernel === undefined) throw new Error(`no machine named ${name}`)
     return kernel
   }
+  const run: NodeDriver['run'] = async (name, command) => {
+    if (command.kind === 'series') return oneByOne(command, (one) => run(name, one))
+    commands.set(name, [...(commands.get(name) ?? []), command])
+    return runOn(kernelOf(name), command)
+  }
   return {
+    run,
     commands,
     holds: (name) => describe(kernelOf(name)),
     async up(wiring) {
@@ -27,10 +33,6 @@ export function fakeDriver(): FakeDriver {
       const made = wiring.machines.map(({ name }) => name).filter((name) => !machines.has(name))
       for (const name of made) machines.set(name, emptyKernel())
       return made
-    },
-    async run(name, command) {
-      commands.set(name, [...(commands.get(name) ?? []), command])
-      return runOn(kernelOf(name), command)
     },
     async spawn(name, program) {
       kernelOf(name)

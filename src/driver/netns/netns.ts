@@ -3,8 +3,19 @@ import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { IF_NAME_MAX, macOf, prefixOf } from '#net/net.ts'
-import { isMachine, isSegment, type Limits, type Machine, type NodeDriver, type Running, type Wire, type WiredSegment, type Wiring } from '../driver.ts'
-import { type Helper, type HelperProcess, openHelper, startHelper } from '../helper.ts'
+import {
+  isMachine,
+  isSegment,
+  type Limits,
+  type Machine,
+  type NodeDriver,
+  oneByOne,
+  type Running,
+  type Wire,
+  type WiredSegment,
+  type Wiring,
+} from '../driver.ts'
+import { type Helper, type HelperProcess, isForHelper, openHelper, startHelper } from '../helper.ts'
 import { ROUTER_SETTINGS } from '../router.ts'
 import { agentOn, type Standing } from './agent.ts'
 import { spawnContainer } from './container.ts'
@@ -23,7 +34,7 @@ export type NetnsOptions = {
 
 export function netnsDriver(o: NetnsOptions): NodeDriver {
   const template = join(o.folder, 'root')
-  const machines = new Map<string, Machine & { readonly process: MachineProcess }>()
+  const machines = new Map<string, Machine & { readonly running: MachineProcess }>()
   const helpers = new Map<string, Helper>()
   const agents = new Map<string, Standing>()
   const segments = new Map<string, WiredSegment>()
@@ -39,7 +50,7 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     if (one === undefined) throw new Error(`no machine named ${name}`)
     return one
   }
-  const pidOf = (name: string): number => of(machines, name).process.pid
+  const pidOf = (name: string): number => of(machines, name).running.pid
   const helperOf = (name: string): Helper => of(helpers, name)
 
   /** A machine dies before anybody here is told. Whoever killed its helper only finds another one there. */
@@ -48,21 +59,21 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     return (await helper.run(NOTHING)).code === 0 || (await helper.run(NOTHING)).code === 0
   }
 
-  const keep = (machine: Machine, process: MachineProcess): void => {
-    machines.set(machine.name, { ...machine, process })
-    const onto = ['nsenter', '-t', `${process.pid}`, '-m', '-n', '-u', '-p', '--']
+  const keep = (machine: Machine, running: MachineProcess): void => {
+    machines.set(machine.name, { ...machine, running })
+    const onto = ['nsenter', '-t', `${running.pid}`, '-m', '-n', '-u', '-p', '--']
     agents.set(machine.name, agentOn(onto))
-    helpers.set(machine.name, openHelper(firstThen(process.helper, onto)))
-    void process.ended.then(() => {
-      if (machines.get(machine.name)?.process === process) forget(machine.name)
+    helpers.set(machine.name, openHelper(firstThen(running.helper, onto)))
+    void running.ended.then(() => {
+      if (machines.get(machine.name)?.running === running) forget(machine.name)
     })
   }
 
   const forgetDead = (): Promise<unknown> =>
-    Promise.all([...machines.values()].map(async ({ name, process }) => (await lives(name)) || machines.get(name)?.process !== process || forget(name)))
+    Promise.all([...machines.values()].map(async ({ name, running }) => (await lives(name)) || machines.get(name)?.running !== running || forget(name)))
 
   const forget = (name: string): void => {
-    machines.get(name)?.process.kill()
+    machines.get(name)?.running.kill()
     machines.delete(name)
     helpers.get(name)?.close()
     helpers.delete(name)
@@ -76,6 +87,15 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
     const own = ['nsenter', '-t', `${pid}`, '-m', '-u', '-p', '-n']
     // Opened by who is in there already: where a link leads that was put there is the machine's own affair.
     return inside.netns === undefined ? own : [...own, '--', 'nsenter', `--net=/run/netns/${inside.netns}`]
+  }
+
+  const run: NodeDriver['run'] = async (name, command, options) => {
+    // The helper waits for what it runs: what may have to be stopped is for the agent.
+    if (command.kind === 'write' || (options === undefined && isForHelper(command))) return helperOf(name).run(command)
+    if (command.kind === 'series') return oneByOne(command, (one) => run(name, one, options))
+    const { argv, stdin = '', view } = command
+    if (view !== undefined) return runProcess(['nsenter', '-t', `${view}`, '-m', '-n', '-u', '-p', '--', ...argv], { ...options, stdin })
+    return of(agents, name).run({ argv, env: MACHINE_ENV, stdin, in: command.in }, options)
   }
 
   return {
@@ -123,15 +143,6 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       return fresh.map(({ name }) => name)
     },
 
-    async run(name, command, options) {
-      if (command.kind === 'write') return helperOf(name).run(command)
-      const { argv, stdin = '', view } = command
-      if (view !== undefined) return runProcess(['nsenter', '-t', `${view}`, '-m', '-n', '-u', '-p', '--', ...argv], { ...options, stdin })
-      // The helper waits for what it runs: what may have to be stopped is for the agent.
-      if (options === undefined && !argv.some(hasZero)) return helperOf(name).run(command)
-      return of(agents, name).run({ argv, env: MACHINE_ENV, stdin, in: command.in }, options)
-    },
-
     async spawn(name, program, log) {
       const pid = pidOf(name)
       const space = spaceOf(pid, program.in)
@@ -143,10 +154,11 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       const limits = program.mounts.length > 0 ? o.limits : undefined
       return await spawnContainer({ machine: pid, netFlag: space.flag, limits }, program, log).finally(space.close)
     },
+    run,
     enter,
 
     async down() {
-      const ends = [...machines.values()].map(({ process }) => process.ended)
+      const ends = [...machines.values()].map(({ running }) => running.ended)
       for (const name of machines.keys()) forget(name)
       await Promise.all(ends)
       if (!open) return
@@ -175,9 +187,6 @@ function spaceOf(pid: number, netns: string | undefined): ReturnType<typeof open
 const ENDED: Running = { pid: 0, exit: Promise.resolve({ code: 1 }), kill: () => {}, write: () => {} }
 
 const NOTHING = { files: [] } as const
-
-/** Such a word ends there for the kernel; Node refuses it with an answer of its own. */
-const hasZero = (word: string): boolean => word.includes('\0')
 
 /** The pid namespace a machine boots with has this inode on every Linux (PROC_PID_INIT_INO). */
 const INITIAL_PIDS = 'pid:[4026531836]'
