@@ -2,6 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import type { Run, Series, Write } from '#kernel/command.ts'
+import type { Step } from '#kernel/step.ts'
 import { type Helper, openHelper, startHelper } from './helper.ts'
 import { OUTPUT_MAX } from './output.ts'
 
@@ -15,6 +17,9 @@ const helper = (limitMs?: number, place: readonly string[] = []): Helper => {
 afterAll(() => {
   for (const one of opened) one.close()
 })
+
+const folder = mkdtempSync(join(tmpdir(), 'netlab-files-'))
+afterAll(() => rmSync(folder, { recursive: true }))
 
 const sh = (script: string) => ({ argv: ['sh', '-c', script] })
 const well = (stdout: string) => ({ code: 0, stdout, stderr: '' })
@@ -93,6 +98,45 @@ test('commands asked for at once are answered in order, each with its own', asyn
   )
 })
 
+const does: readonly Step[] = []
+const series = (...commands: readonly (Pick<Run, 'argv' | 'stdin' | 'quiet'> | Pick<Write, 'files'>)[]): Series => ({
+  kind: 'series',
+  commands: commands.map((one) => ('files' in one ? { kind: 'write', ...one, does } : { kind: 'run', ...one, does })),
+})
+
+test('a series is run up to the first that does not end with 0, which answers alone', async () => {
+  const { run } = helper()
+  const path = join(folder, 'never')
+  const said = sh('echo out; echo err >&2')
+  const seen = await Promise.all([
+    run(series(said, { argv: ['true'] }, sh('printf "only this"; exit 3'), { files: [{ path, text: '' }] }, said)),
+    run(series(said)),
+    run(series({ ...said, quiet: true }, { ...said, quiet: true })),
+    run(sh('echo next')),
+  ])
+  expect([...seen, statSync(path, { throwIfNoEntry: false })]).toEqual([
+    { code: 3, stdout: 'only this', stderr: '', ran: 3 },
+    { code: 0, stdout: 'out\n', stderr: 'err\n', ran: 1 },
+    { code: 0, stdout: '', stderr: 'err\n', ran: 2 },
+    well('next\n'),
+    undefined,
+  ])
+})
+
+test('every program of a series gets its own stdin, whole', async () => {
+  const { run } = helper()
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => join(folder, `stdin-${name}`))
+  const keeps = (path = '', size = 0) => ({ argv: ['sh', '-c', 'cat >"$0"', path], stdin: path.repeat(size) })
+  expect(await run(series(keeps(a, 10), keeps(b, 20_000), { argv: ['true'], stdin: 'for nobody' }, keeps(c, 1000)))).toEqual({ ...well(''), ran: 4 })
+  expect([a, b, c].map((path = '') => readFileSync(path, 'utf8').length / path.length)).toEqual([10, 20_000, 1000])
+})
+
+test('a series that is stopped says at which of its programs', async () => {
+  const { run } = helper()
+  const { signal, stdout, ran } = await run(series(sh('echo before'), { argv: ['true'] }, sh('echo said; kill -9 $PPID; sleep 5'), { argv: ['true'] }))
+  expect([signal, stdout, ran]).toEqual(['SIGKILL', 'said\n', 3])
+})
+
 test('a command that kills the helper is told so, and the next one finds another helper', async () => {
   const { run } = helper()
   const seen = await Promise.all([run(sh('echo said; kill -9 $PPID; sleep 5')), run(sh('echo next'))])
@@ -128,9 +172,6 @@ test('a closed helper runs nothing any more, and what ran in it ends', async () 
   const ended = { code: undefined, signal: 'SIGKILL', stdout: '', stderr: "the machine's helper ended" }
   expect(await Promise.all([running, one.run(sh('echo more'))])).toEqual([ended, ended])
 })
-
-const folder = mkdtempSync(join(tmpdir(), 'netlab-files-'))
-afterAll(() => rmSync(folder, { recursive: true }))
 
 test('a file arrives as it is, whatever stands in it, in folders made for it', async () => {
   const text = `it's $HOME \`x\` "y" \\n %s\n\n\tümlaut\0`

@@ -24,7 +24,7 @@ import { createPods, type Pods } from './pods.ts'
 import { PROBER_ID, proberProgram } from './prober.ts'
 import { reload, reloads } from './reload.ts'
 import { createSupervisor, type Program, type Supervisor } from './supervisor.ts'
-import { applyProgram, mend, nameOf } from './wheel.ts'
+import { applyProgram, type Foreseen, foreseen, kernelPart, mend, nameOf } from './wheel.ts'
 
 export type Engine = {
   readonly store: Store
@@ -200,26 +200,26 @@ export function createEngine(o: EngineOptions): Engine {
   }
 
   /** While machines come to be, controllers decide and the plan is made: the first turn finds all of it known. What goes wrong is that turn's to say. */
+  const coming = new Map<string, Foreseen>()
   const foresee = (making: Promise<unknown>): void => {
     // It may fail while nobody waits for it yet.
     making.catch(() => {})
     try {
       settleControllers(store, { lab, now: o.now })
-      programsOf(clusterOf(lab, objectsIn(store)))
+      for (const [machine, program] of programsOf(clusterOf(lab, objectsIn(store)))) coming.set(machine, foreseen(program))
     } catch {}
   }
 
   const applyTo = async (machine: string, program: NodeProgram, look: boolean): Promise<void> => {
-    const kernel = program.filter((step) => step.kind !== 'process')
+    const kernel = kernelPart(program)
     const before = applied.get(machine) ?? []
     try {
       if (rests(machine)) resting.add(machine)
       else if (resting.has(machine)) await returnOfProxy(machine)
       const onFlushed = (): void => tell(machine, 'RulesResynced', 'somebody flushed the rules: kube-proxy wrote them all anew')
-      applied.set(
-        machine,
-        await applyProgram(o.driver, machine, { applied: applied.get(machine) ?? [], wanted: kernel, look: look && !rests(machine), onFlushed }),
-      )
+      const how = { look: look && !rests(machine), onFlushed, foreseen: coming.get(machine) }
+      coming.delete(machine)
+      applied.set(machine, await applyProgram(o.driver, machine, { applied: applied.get(machine) ?? [], wanted: kernel, ...how }))
     } catch (error) {
       tell(machine, 'FailedApply', (error as Error).message)
       throw error

@@ -6,7 +6,7 @@ import { change, commandsOf } from '#kernel/compile.ts'
 import { difference, type Found, isLink } from '#kernel/difference.ts'
 import { type Drift, drift, flushable, flushed, isFlushable, repair } from '#kernel/drift.ts'
 import { failureOf } from '#kernel/failure.ts'
-import { keyOf } from '#kernel/identity.ts'
+import { equal, keyOf } from '#kernel/identity.ts'
 import { askDraining, drained, withDraining } from '#kernel/ipvs.ts'
 import { speaksIpv6 } from '#kernel/lines.ts'
 import { observe } from '#kernel/observe.ts'
@@ -15,11 +15,24 @@ import { type Failed, perform, performAll, tryTo } from './perform.ts'
 
 export const nameOf = ({ metadata }: KubeObject): string => (metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`)
 
+/** What of a program the kernel holds. */
+export const kernelPart = (program: NodeProgram): NodeProgram => program.filter(({ kind }) => kind !== 'process')
+
+/** What a bare machine is told, made before it is there. */
+export type Foreseen = { readonly wanted: NodeProgram; readonly commands: readonly Command[] }
+
+export function foreseen(program: NodeProgram): Foreseen {
+  const wanted = kernelPart(program)
+  return { wanted, commands: change([], wanted) }
+}
+
 export type Applying = {
   /** Look whether somebody flushed the rules before anything is done. */
   readonly look?: boolean
   /** Called when somebody did, and they are written anew. */
   readonly onFlushed?: () => void
+  /** Counts if the machine is bare and this is what is wanted. */
+  readonly foreseen?: Foreseen | undefined
 }
 
 /**
@@ -30,10 +43,10 @@ export type Applying = {
 export async function applyProgram(
   driver: NodeDriver,
   machine: string,
-  { applied, wanted, look = false, onFlushed }: Applying & { readonly applied: NodeProgram; readonly wanted: NodeProgram },
+  { applied, wanted, look = false, onFlushed, foreseen }: Applying & { readonly applied: NodeProgram; readonly wanted: NodeProgram },
 ): Promise<NodeProgram> {
   const due = look ? await lookForCanaries(driver, machine, applied) : undefined
-  const failed = await turnInto(driver, machine, { applied, wanted, found: due })
+  const failed = await turnInto(driver, machine, { applied, wanted, found: due, foreseen })
   const found = due ?? (failed?.ran.at(-1)?.does.some(isFlushable) === true ? await lookForCanaries(driver, machine, applied) : undefined)
   if (found !== undefined) onFlushed?.()
   const again = failed !== undefined && due === undefined && found !== undefined ? await turnInto(driver, machine, { applied, wanted, found }) : failed
@@ -41,11 +54,12 @@ export async function applyProgram(
   return drain(driver, machine, withDraining(applied, wanted))
 }
 
-type Change = { readonly applied: NodeProgram; readonly wanted: NodeProgram; readonly found: Found | undefined }
+type Change = { readonly applied: NodeProgram; readonly wanted: NodeProgram; readonly found: Found | undefined } & Pick<Applying, 'foreseen'>
 
 /** @returns what failed; then the machine is as it was before. */
-async function turnInto(driver: NodeDriver, machine: string, { applied, wanted, found }: Change): Promise<Failed | undefined> {
-  const failed = await performAll(driver, machine, change(applied, wanted, found))
+async function turnInto(driver: NodeDriver, machine: string, { applied, wanted, found, foreseen }: Change): Promise<Failed | undefined> {
+  const isForeseen = foreseen !== undefined && applied.length === 0 && found === undefined && equal(foreseen.wanted, wanted)
+  const failed = await performAll(driver, machine, isForeseen ? foreseen.commands : change(applied, wanted, found))
   // What is not there need not be removed: on the way back no answer is a failure.
   const returning = failed === undefined ? [] : back(applied, withDraining(applied, wanted), failed.ran)
   for (const command of returning) await tryTo(driver, machine, command)

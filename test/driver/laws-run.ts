@@ -1,5 +1,6 @@
 /** Laws of run: a program, what it is given, what it answers, how it is stopped. */
 import assert from 'node:assert/strict'
+import type { Command } from '#kernel/command.ts'
 import { a, ask, type Law, program, run, up, type World, within } from './world.ts'
 
 /** Both ways through a driver: a command that may have to be stopped, and one that need not. */
@@ -47,6 +48,19 @@ const WORDS: readonly string[] = [
 ]
 
 export const runLaws: readonly Law[] = [
+  {
+    says: 'a series is run up to the first that does not end with 0, which answers alone',
+    needs: ['programs'],
+    async keep(world) {
+      await up(world, a)
+      const says = (text: string, code = 0): Command => ({ kind: 'run', argv: ['sh', '-c', `cat; echo ${text}; exit ${code}`], stdin: `${text}\n`, does: [] })
+      for (const commands of [
+        [says('a'), says('b', 3), says('c')],
+        [says('a'), says('b', 3), { kind: 'run', argv: ['true', '\0'], does: [] }],
+      ] as const)
+        assert.deepEqual(await world.driver.run('a', { kind: 'series', commands }), { code: 3, stdout: 'b\nb\n', stderr: '', ran: 2 })
+    },
+  },
   {
     says: 'a program answers with its exit code, its stdout and its stderr, each whole',
     needs: ['programs'],

@@ -1,6 +1,6 @@
 /** Builds a cluster of bare Pods inside a keeper, as the daemon does it, and says how long each part took. argv: nodes, Pods, a folder of its own, `hold` to stay. */
 import { netnsDriver } from '#driver/netns/netns.ts'
-import { applyProgram } from '#engine/wheel.ts'
+import { applyProgram, foreseen } from '#engine/wheel.ts'
 import { clusterOf } from '#model/model.ts'
 import { programsOf } from '#plan/plan.ts'
 import { wiring } from '#underlay/underlay.ts'
@@ -16,14 +16,12 @@ const driver = netnsDriver({ folder, programs: {} })
 const cluster = clusterOf(lab, objects)
 const up = driver.up(wiring(cluster), AbortSignal.timeout(60_000))
 const starting = performance.now()
-const programs = programsOf(cluster)
+const programs = [...programsOf(cluster)].map(([machine, program]) => [machine, foreseen(program)] as const)
 const planned = performance.now()
 await up
 const wired = performance.now()
 const cpu = process.cpuUsage()
-await Promise.all(
-  [...programs].map(([machine, program]) => applyProgram(driver, machine, { applied: [], wanted: program.filter(({ kind }) => kind !== 'process') })),
-)
+await Promise.all(programs.map(([machine, known]) => applyProgram(driver, machine, { applied: [], wanted: known.wanted, foreseen: known })))
 const applied = performance.now()
 const { user, system } = process.cpuUsage(cpu)
 const said = { ms: applied - begin, plan: planned - starting, machines: wired - begin, kernel: applied - wired, daemonCpu: (user + system) / 1000 }
