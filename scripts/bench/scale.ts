@@ -66,7 +66,7 @@ export async function scale(): Promise<Chapter> {
       ],
     ),
     '',
-    'netlab: clusterOf, programsOf, driver.up and applyProgram in a process in a keeper, from the first to the last; the plan is made while machines boot, as the engine does it. The process’s own start is not counted (see `up`).',
+    'netlab: clusterOf, programsOf, driver.up and applyProgram in a process in a keeper, from the first to the last; the plan, and the commands of each machine, are made while machines boot, as the engine does it. The process’s own start is not counted (see `up`).',
     'Script: netlab’s own lines, one `nsenter … ip -batch` per namespace (scripts/bench/byhand.ts). Its nodes have no file system and no pids of their own, its Pods no files.',
     'Floor: one process that sends ready-made netlink messages, with no mount, name, file or rule (scripts/bench/inside/floor.py).',
     'Mininet: hosts on as many bridges as there are nodes, hung on one more, from `Mininet(…)` to the end of `start()`; no controller (scripts/bench/inside/hosts.py).',

@@ -1,4 +1,4 @@
-/** Builds a cluster of bare Pods inside a keeper, as the daemon does it, and says how long each part took. argv: nodes, Pods, a folder of its own, `hold` to stay. */
+/** Builds a cluster of bare Pods inside a keeper, as the engine does it, and says how long each part took. argv: nodes, Pods, a folder of its own, `hold` to stay. */
 import { netnsDriver } from '#driver/netns/netns.ts'
 import { applyProgram, foreseen } from '#engine/wheel.ts'
 import { clusterOf } from '#model/model.ts'
