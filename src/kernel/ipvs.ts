@@ -11,7 +11,8 @@ const isServer = (step: Step): step is Server => step.kind === 'virtual-server'
 
 const OPTION = { tcp: '-t', udp: '-u', sctp: '--sctp-service' } as const
 const nameOf = ({ proto, vip, port }: Server): string => `${OPTION[proto]} ${hostPort(vip, port)}`
-const settings = (server: Server): string => `${nameOf(server)} -s ${server.scheduler}${server.persistence === undefined ? '' : ` -p ${server.persistence}`}`
+const settings = (server: Server): string => `${nameOf(server)} -s ${server.scheduler}${option('-p', server.persistence)}${option('-b', server.flags)}`
+const option = (name: string, value: string | number | undefined): string => (value === undefined ? '' : ` ${name} ${value}`)
 const realName = ({ ip, port }: RealServer): string => hostPort(ip, port)
 const real = (server: Server, one: RealServer): string => `${nameOf(server)} -r ${realName(one)}`
 const MASQUERADE = '-m'

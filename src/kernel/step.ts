@@ -89,6 +89,8 @@ export type VirtualServer = {
   readonly vip: Ip
   readonly port: number
   readonly scheduler: string
+  /** What the scheduler is to do besides, as ipvsadm names it: `mh-port`. */
+  readonly flags?: string
   /** For how many seconds a sender keeps its real server; absent: not at all. */
   readonly persistence?: number
   readonly reals: readonly RealServer[]

@@ -64,7 +64,7 @@ function what(step: Step): string {
     case 'nft':
       return `nft ${nftDeclaration(step)}`
     case 'virtual-server':
-      return `virtual-server ${step.proto} ${hostPort(step.vip, step.port)} ${step.scheduler}${step.persistence === undefined ? '' : ` persistent ${step.persistence} s`}`
+      return `virtual-server ${step.proto} ${hostPort(step.vip, step.port)} ${step.scheduler}${step.flags === undefined ? '' : ` (${step.flags})`}${step.persistence === undefined ? '' : ` persistent ${step.persistence} s`}`
     case 'file':
       return `file ${step.path}${step.mode === undefined ? '' : ` mode ${step.mode.toString(8).padStart(4, '0')}`}`
     case 'process':

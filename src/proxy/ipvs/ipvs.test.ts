@@ -116,6 +116,15 @@ test('a Service may name its scheduler; affinity is persistence', () => {
   })
 })
 
+test('mh hashes the port of the source too', () => {
+  const steps = of(exposed('a', { clusterIP: '10.96.0.41', endpoints: ['10.180.0.1:80'], spec: { sessionAffinity: 'ClientIP' } }), { flags: { scheduler: 'mh' } })
+  const said = ipvsText(steps).split('\n')
+  expect(said.filter((line) => line.startsWith('-A -t') || line.startsWith('-a -t'))).toEqual([
+    '-A -t 10.96.0.41:80 -s mh -p 10800 -b mh-port',
+    '-a -t 10.96.0.41:80 -r 10.180.0.1:80 -m -w 1',
+  ])
+})
+
 test('hints keep traffic in the zone, and on the node, in the virtual server of each address', () => {
   const plain = sampleCluster(exposed('a', { ...out, endpoints: ['10.180.0.1:80', '10.180.0.2:80', '10.180.0.3:80'], spec: { type: 'NodePort' } }))
   const hinted = (forNode: string) => ({

@@ -93,6 +93,7 @@ const serversOf = remembering(({ service, settings, usable: { cluster, local } }
   /** With policy Local and no endpoint here IPVS goes to the others: for an external address there always are some, iptables mode would drop. */
   const behind = (isLocal: boolean): readonly RealServer[] => (isLocal && local.length > 0 ? local : cluster).map(({ ip, port }) => ({ ip, port, weight: 1 }))
   const [inside, outside] = [behind(service.internalLocal), behind(service.externalLocal)]
+  const { scheduler = settings.scheduler } = service
   const server = (what: string, vip: Ip, port: number, reals: readonly RealServer[]): VirtualServer & Step => ({
     by,
     why: `${portNameOf(service)} at its ${what}`,
@@ -100,7 +101,8 @@ const serversOf = remembering(({ service, settings, usable: { cluster, local } }
     proto: PROTO[service.protocol],
     vip,
     port,
-    scheduler: service.scheduler ?? settings.scheduler,
+    scheduler,
+    ...(scheduler === 'mh' ? { flags: 'mh-port' } : {}),
     ...(service.affinitySeconds === undefined ? {} : { persistence: service.affinitySeconds }),
     reals,
   })
