@@ -1,6 +1,7 @@
 /** Which kernel a lab's machines run on: this host's when it gives what the lab needs, else one of the lab's own. Settled before anything starts. */
 import { readFileSync } from 'node:fs'
-import type { Lab } from '#lab/lab.ts'
+import type { Issue, Lab } from '#lab/lab.ts'
+import type { LabRead } from '#lab/read.ts'
 import { aptCommand, hasProgram, packagesOf, programs } from './doctor/programs.ts'
 import { type Outcome, trials } from './doctor/trials.ts'
 import { tryOut } from './doctor/try.ts'
@@ -25,6 +26,7 @@ const MODULES: Readonly<Record<string, string>> = {
   vrf: 'vrf',
   vlan: '8021q',
   netem: 'sch_netem',
+  sctp: 'sctp',
 }
 
 /** What a lab needs, and the program without which it is of no use. */
@@ -46,6 +48,16 @@ export async function kernelFor(lab: Lab, kind: Kind, io: Io): Promise<KernelWis
   const mended = lacks.every(({ id }) => id in MODULES)
   if (kind === 'auto' && mended) return await ownKernel(lab, `this host's lacks ${lacks.map(({ id }) => id).join(' and ')}`, io)
   throw stop(NOT_STARTED, lackText(lab.name, lacks, mended))
+}
+
+/** Those of the warnings that hold on this host's kernel. A kernel of the lab's own loads what is asked for. */
+export async function holding(unless: LabRead['unless'], { kind }: Pick<KernelWish, 'kind'>): Promise<readonly Issue[]> {
+  if (unless.length === 0 || kind !== 'host') return []
+  const tried = await tryOut(
+    trials.filter(({ id }) => unless.some(({ need }) => need === id)),
+    process.getuid?.() === 0,
+  )
+  return unless.flatMap(({ need, warning }) => (tried.some(({ id, works }) => id === need && !works) ? [warning] : []))
 }
 
 async function ownKernel(lab: Lab, why: string, io: Io): Promise<KernelWish> {

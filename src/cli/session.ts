@@ -2,8 +2,8 @@
 import type { Birth, Confinement } from '#daemon/begin.ts'
 import { kernelText, type LabState, stopLab } from '#daemon/state.ts'
 import { issueText } from '#lab/issue.ts'
-import type { Issue, Lab } from '#lab/lab.ts'
-import { readLab } from '#lab/read.ts'
+import type { Lab } from '#lab/lab.ts'
+import { type LabRead, readLab } from '#lab/read.ts'
 import type { Event } from '#report/event.ts'
 import { birthOf } from './ahead.ts'
 import { runningLabs } from './alive.ts'
@@ -12,7 +12,7 @@ import { type DriverKind, driverFor, driverText } from './driver.ts'
 import { version } from './home.ts'
 import { ensurePrograms } from './install.ts'
 import { INTERRUPTED, type Io, isStop, NOT_STARTED, stop, USAGE } from './io.ts'
-import { kernelFor } from './kernel.ts'
+import { holding, kernelFor } from './kernel.ts'
 import { checkFile, type LabPlace, labFiles } from './labs.ts'
 import type { Progress } from './progress.ts'
 import { labParams } from './variant.ts'
@@ -43,10 +43,10 @@ export async function bringUp(
 ): Promise<Session> {
   try {
     const seed = seedFor(place, asked, io)
-    const { lab, warnings } = given === undefined ? reading(place, seed, io) : { lab: given, warnings: [] }
+    const { lab, warnings, unless } = given === undefined ? reading(place, seed, io) : { lab: given, warnings: [], unless: [] }
     for (const warning of warnings) io.err(`${issueText(warning)}\n`)
     const running = runningAt(place, lab.name, { driver, kernel }, io)
-    const state = running ?? (await started(lab, { place, install, ahead, driver, kernel, confined, seed }, io))
+    const state = running ?? (await started(lab, { place, install, ahead, driver, kernel, confined, seed, unless }, io))
     return await raised({ state, lab, wait, fresh: running === undefined }, io, progress)
   } finally {
     await ahead?.abandon()
@@ -63,7 +63,7 @@ function seedFor(place: LabPlace, asked: string | undefined, io: Io): string {
   return seed
 }
 
-function reading(place: LabPlace, seed: string, io: Io): { readonly lab: Lab; readonly warnings: readonly Issue[] } {
+function reading(place: LabPlace, seed: string, io: Io): LabRead {
   const read = readLab(labFiles(place, io.cwd), place.shown, { seed })
   if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
   return read.value
@@ -88,7 +88,9 @@ export function mustRunOn({ name, kernel }: LabState, asked: Wish['kernel']): vo
     throw stop(USAGE, `lab ${name} runs already, on ${kernelText(kernel)}; netlab down ${name} stops it`)
 }
 
-async function started(lab: Lab, { place, install, ahead, driver, kernel, confined, seed }: Omit<Wish, 'wait' | 'lab'>, io: Io): Promise<LabState> {
+type Starting = Omit<Wish, 'wait' | 'lab'> & { readonly unless: LabRead['unless'] }
+
+async function started(lab: Lab, { place, install, ahead, driver, kernel, confined, seed, unless }: Starting, io: Io): Promise<LabState> {
   const both = "Docker's containers run on this host's kernel: leave --driver docker or --kernel uml out"
   // Before an image is made for nothing.
   if ((driver ?? lab.driver) === 'docker' && (kernel ?? lab.kernel) === 'uml') throw stop(USAGE, both)
@@ -97,6 +99,7 @@ async function started(lab: Lab, { place, install, ahead, driver, kernel, confin
   if (made.kind === 'netns') await ensurePrograms(io, install)
   const wish = await kernelFor(lab, kernel ?? lab.kernel, io)
   if (made.kind === 'docker' && wish.kind === 'uml') throw stop(USAGE, both)
+  for (const warning of await holding(unless, wish)) io.err(`${issueText(warning)}\n`)
   const fits = made.kind === ahead?.driver && wish.kind === 'host' && ahead.name === lab.name
   if (!fits) await ahead?.abandon()
   try {

@@ -142,6 +142,24 @@ test('a warning does not keep a lab from coming up', () => {
   expect(read.ok && read.value.warnings).toEqual([{ at: 'manifests/a.yaml:1:1', path: '', says: 'the file holds no object', severity: 'warning' }])
 })
 
+test('what the kernel may lack is told once, at the first place that uses it', () => {
+  const service = (name: string, ...protocols: readonly string[]) =>
+    `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec:\n  ports:\n${protocols.map((one, i) => `    - {name: p${i}, port: ${i + 1}, protocol: ${one}}\n`).join('')}`
+  const unless = (text: string) => {
+    const read = readLab(
+      new Map([
+        ['lab.yaml', `${HEAD}spec: {nodes: 1}\n`],
+        ['manifests/a.yaml', text],
+      ]),
+      'lab.yaml',
+    )
+    return read.ok && read.value.unless.map(({ need, warning }) => [need, warning.at, warning.severity])
+  }
+  expect([unless(service('a', 'TCP', 'UDP')), unless(`${service('a', 'TCP')}---\n${service('b', 'UDP', 'SCTP', 'SCTP')}---\n${service('c', 'SCTP')}`)]).toEqual(
+    [[], [['sctp', 'manifests/a.yaml:14:37', 'warning']]],
+  )
+})
+
 test('the same files give the same lab, whatever their order', () => {
   const files: [string, string][] = [
     ['lab.yaml', `${HEAD}spec: {nodes: 1}\n`],

@@ -3,6 +3,7 @@ import type { KubeObject } from '#api/kinds.ts'
 import { valueAt } from '#api/structure.ts'
 import type { FieldError } from '#api/validate.ts'
 import { fail, ok, type Result } from '#net/result.ts'
+import { type Unless, unlessKernelHas } from './features.ts'
 import { issue, issueAt } from './issue.ts'
 import type { Files, Issue, Lab } from './lab.ts'
 import { slowToLoad } from './load.ts'
@@ -17,6 +18,8 @@ import { type Judged, judge } from './settings.ts'
 import { unenforced } from './unenforced.ts'
 import { type Document, type Place, readYaml } from './yaml.ts'
 
+export type LabRead = { readonly lab: Lab; readonly warnings: readonly Issue[]; readonly unless: readonly Unless[] }
+
 /**
  * `file` is the name of lab.yaml among the files; warnings do not keep a lab from coming up. Manifests `given` take the place of the lab's own; they may be of namespaces that
  * were made before, and their endpoints on any node. Params are drawn from `seed`.
@@ -25,7 +28,7 @@ export function readLab(
   files: Files,
   file: string,
   { given, seed = '' }: { readonly given?: Files | undefined; readonly seed?: string | undefined } = {},
-): Result<{ readonly lab: Lab; readonly warnings: readonly Issue[] }, Issue> {
+): Result<LabRead, Issue> {
   const { judged, place, values = {}, issues } = labOf(files.get(file), file, seed)
   const others = given ?? filledFiles(manifestFiles(files, file), values)
   const own = manifestsOf(others)
@@ -44,7 +47,7 @@ export function readLab(
   const load = slow === undefined ? [] : [issue(place?.(['spec', 'proxy']) ?? `${file}:1:1`, ['spec', 'proxy'], slow, 'warning')]
   const all = inOrder([...issues, ...load, ...idle, ...read.issues, ...references(read, judged, { strangers: given !== undefined })], [file, ...others.keys()])
   if (settings === undefined || all.some((one) => one.severity !== 'warning')) return fail(...all)
-  return ok({ lab: { ...settings, objects: inTurn(read.manifests.map((one) => one.object)) }, warnings: all })
+  return ok({ lab: { ...settings, objects: inTurn(read.manifests.map((one) => one.object)) }, warnings: all, unless: unlessKernelHas(read.manifests) })
 }
 
 /** Other braces are left alone: they may be somebody else's templates. */

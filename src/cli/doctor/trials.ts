@@ -152,6 +152,7 @@ export const trials: readonly Trial[] = [
     try: 'ip link add v0 type veth peer name v1 && ip link add link v0 name v0.5 type vlan id 5',
     fix: moduleOrOwn('8021q'),
   },
+  { id: 'sctp', title: 'SCTP', need: 'optional', try: `perl -MSocket -e 'socket my $s, AF_INET, SOCK_STREAM, 132 or die "$!\\n"'`, fix: moduleOrOwn('sctp') },
   { id: 'netem', title: 'delay and loss (netem)', need: 'optional', try: 'tc qdisc add dev lo root netem delay 1ms', fix: moduleOrOwn('sch_netem') },
   { id: 'bpf', title: 'eBPF programs', need: 'optional', try: LOAD_BPF, fix: 'run netlab as root: the kernel loads eBPF for nobody else' },
   {

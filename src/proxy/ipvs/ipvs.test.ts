@@ -117,7 +117,9 @@ test('a Service may name its scheduler; affinity is persistence', () => {
 })
 
 test('mh hashes the port of the source too', () => {
-  const steps = of(exposed('a', { clusterIP: '10.96.0.41', endpoints: ['10.180.0.1:80'], spec: { sessionAffinity: 'ClientIP' } }), { flags: { scheduler: 'mh' } })
+  const steps = of(exposed('a', { clusterIP: '10.96.0.41', endpoints: ['10.180.0.1:80'], spec: { sessionAffinity: 'ClientIP' } }), {
+    flags: { scheduler: 'mh' },
+  })
   const said = ipvsText(steps).split('\n')
   expect(said.filter((line) => line.startsWith('-A -t') || line.startsWith('-a -t'))).toEqual([
     '-A -t 10.96.0.41:80 -s mh -p 10800 -b mh-port',
