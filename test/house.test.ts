@@ -23,14 +23,15 @@ const ABOVE: Readonly<Record<string, string>> = {
   fault: 'api model net',
   exercise: 'api fault lab model net probe',
   report: 'probe',
-  grade: 'probe report',
+  graph: 'model report',
+  grade: 'graph model probe report',
   ui: 'exercise probe report',
 }
 const BELOW: Readonly<Record<string, string>> = {
   driver: 'kernel lab net',
   engine: 'api controllers driver kernel kubelet lab model net plan probe report underlay',
   daemon: 'api controllers driver engine kernel kubelet lab model net plan policy probe report underlay',
-  cli: 'api controllers daemon exercise grade kernel lab model net plan policy probe report ui',
+  cli: 'api controllers daemon exercise grade graph kernel lab model net plan policy probe report ui',
 }
 const ROOMS = { ...ABOVE, ...BELOW }
 

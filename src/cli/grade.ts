@@ -2,6 +2,7 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { exitOfGrade, forStudent, type Grade, verdictLine } from '#grade/grade.ts'
+import { classHtml, gradeHtml } from '#grade/html.ts'
 import { classCsv, classroom, gradeJunit, gradescope, gradeTap } from '#grade/machines.ts'
 import { annotations, gradeMarkdown } from '#grade/markdown.ts'
 import { gradeText } from '#grade/text.ts'
@@ -29,17 +30,23 @@ const limitsOf = (args: Args): Limits => ({ seconds: number(args, 'seconds') ?? 
 async function gradeSingle(word: string, submission: string, args: Args, io: Io): Promise<number> {
   const folder = resolve(io.cwd, text(args, 'out') ?? '.')
   const grade = await graded(word, submission, { args, file: join(folder, 'grade.json'), resume: false }, io)
-  const seen = on(args, 'student') ? forStudent(grade) : grade
+  const seen = shown(grade, args)
+  writeWhole(join(folder, PAGE), gradeHtml(seen))
   io.out(FORMS[text(args, 'output') ?? 'text']?.(seen) ?? gradeText(seen))
   if (io.env['GITHUB_STEP_SUMMARY']) appendFileSync(io.env['GITHUB_STEP_SUMMARY'], gradeMarkdown(seen))
   if (io.env['GITHUB_ACTIONS'] === 'true') io.err(annotations(seen))
   return exitOfGrade(grade)
 }
 
+/** Beside grade.json, which holds everything, what may be given away. */
+const shown = (grade: Grade, args: Args): Grade => (on(args, 'student') ? forStudent(grade) : grade)
+const PAGE = 'grade.html'
+
 const FORMS: Readonly<Record<string, (grade: Grade) => string>> = {
   text: gradeText,
   json: (grade) => `${JSON.stringify(grade, null, 2)}\n`,
   markdown: gradeMarkdown,
+  html: gradeHtml,
   junit: gradeJunit,
   tap: gradeTap,
   gradescope,
@@ -136,6 +143,7 @@ async function gradeClass(word: string, batch: string, args: Args, io: Io): Prom
   const work = async (): Promise<void> => {
     for (let name = waiting.shift(); name !== undefined && !io.signal.aborted; name = waiting.shift()) {
       const grade = await one(name)
+      writeWhole(join(out, name, PAGE), gradeHtml(shown(grade, args)))
       grades.push(grade)
       io.err(`${++done}/${names.length} ${name}: ${verdictLine(grade)}\n`)
     }
@@ -163,8 +171,10 @@ async function gradeClass(word: string, batch: string, args: Args, io: Io): Prom
   const sorted = grades.toSorted((a, b) => (a.submission.name < b.submission.name ? -1 : 1))
   const csv = classCsv(sorted)
   writeWhole(join(out, 'class.csv'), csv)
+  writeWhole(join(out, 'index.html'), classHtml(word, sorted))
   io.out(csv)
-  io.err(`${join(text(args, 'out') ?? 'grades', 'class.csv')} and a grade.json for each\n`)
+  const told = text(args, 'out') ?? 'grades'
+  io.err(`${join(told, 'class.csv')}, ${join(told, 'index.html')}, and a grade.json and ${PAGE} for each\n`)
   return sorted.some((grade) => exitOfGrade(grade) >= UNDECIDED) ? UNDECIDED : 0
 }
 

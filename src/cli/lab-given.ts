@@ -1,15 +1,19 @@
 /** A lab as its files say, or with the manifests that were given in the place of its own: for what needs no running lab. */
-
+import { settle } from '#controllers/settle.ts'
 import { issueText } from '#lab/issue.ts'
 import type { Lab } from '#lab/lab.ts'
 import { readLab } from '#lab/read.ts'
+import { clusterOf } from '#model/model.ts'
+import { type Topology, topologyOf } from '#model/topology.ts'
 import { type Io, stop, USAGE } from './io.ts'
 import { findLab, givenFiles, labFiles } from './labs.ts'
 
-export async function givenLab(word: string, manifests: readonly string[], io: Io): Promise<Lab> {
+type Variant = { readonly manifests?: readonly string[]; readonly seed?: string | undefined }
+
+export async function givenLab(word: string, { manifests = [], seed }: Variant, io: Io): Promise<Lab> {
   const place = findLab(word, io.cwd)
   const given = manifests.length === 0 ? undefined : await givenFiles(manifests, io.cwd, io.stdin)
-  const read = readLab(labFiles(place, io.cwd), place.shown, { given })
+  const read = readLab(labFiles(place, io.cwd), place.shown, { given, seed })
   if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
   for (const warning of read.value.warnings) io.err(`${issueText(warning)}\n`)
   return read.value.lab
@@ -17,3 +21,6 @@ export async function givenLab(word: string, manifests: readonly string[], io: I
 
 /** A plan does not change with the hour it is made at. */
 export const NOW = '2026-01-01T00:00:00Z'
+
+/** The map of a lab as its files say it, every Pod where it will be. */
+export const topologyPlanned = (lab: Lab): Topology => topologyOf(clusterOf(lab, settle(lab, { now: NOW })))

@@ -1,34 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { home } from './home.ts'
-import type { Io } from './io.ts'
-import { parse } from './parse.ts'
-import { run } from './plan.ts'
+import { printedBy } from './testing.ts'
 
-async function planned(line: string, stdin = ''): Promise<string> {
-  const call = parse(`plan ${line}`.split(' '), {})
-  if (!call.ok || call.value.kind !== 'run') throw new Error('no call')
-  let printed = ''
-  const out = (text: string): void => {
-    printed += text
-  }
-  const signal = new AbortController().signal
-  const io: Io = {
-    env: {},
-    cwd: home,
-    out,
-    err: () => {},
-    inIsTty: false,
-    outIsTty: false,
-    errIsTty: false,
-    columns: () => 80,
-    color: false,
-    signal,
-    stdin: async () => stdin,
-  }
-  await run(call.value.args, io, [])
-  return printed
-}
+const planned = (line: string, stdin = ''): Promise<string> => printedBy(['plan', ...line.split(' ')], { stdin: async () => stdin })
 
 const SERVICE = `
 {apiVersion: v1, kind: Service, metadata: {name: x}, spec: {clusterIP: 10.96.1.1, ports: [{port: 80}]}}

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
+import { clusterWith, pod } from '#model/build.ts'
+import { topologyOf } from '#model/topology.ts'
 import { exitOfGrade, forStudent, type Grade, type GradedProbe, hasPassed, outcomeOf, totalOf } from './grade.ts'
+import { classHtml, gradeHtml } from './html.ts'
 import { classCsv, classroom, gradeJunit, gradescope, gradeTap } from './machines.ts'
 import { annotations, gradeMarkdown } from './markdown.ts'
 import { gradeText } from './text.ts'
@@ -107,5 +110,59 @@ test('a class is a table that no spreadsheet takes for formulas', () => {
     'ann,inconclusive,,,,3,one probe could not be decided,pass,error,,,',
     `"'=HYPERLINK(""x"")",graded,0,0,no,1,"0 of 0 points, not passed: 5 are needed",,,,,`,
     '',
+  ])
+})
+
+const EVIL = `</pre></title></style>"><script src='//evil'>alert(1)</script><img src=x onerror=alert(1)>&lt;\u0007\u001b[2J\u202e`
+
+const topology = topologyOf(clusterWith({ nodes: 2, objects: [pod('web', { node: 'node-1', ip: '10.244.0.2' })] }))
+
+test('a grade as a page: points, verdicts, evidence, the lab, and how to see it oneself', async () => {
+  await expect(gradeHtml(forStudent(grade({ topology, seed: 'c0ffee' })))).toMatchFileSnapshot('grade.golden.html')
+})
+
+test('a class as a page: one row a submission, each with its own page beside it', async () => {
+  const eve = grade({ submission: { ...grade().submission, name: `eve ${EVIL}` }, tasks: [], outcome: 'invalid', says: EVIL })
+  await expect(
+    classHtml('broken-services/selector-typo', [grade(), grade({ passMark: 12, submission: { ...grade().submission, name: 'bob' } }), undecided, eve]),
+  ).toMatchFileSnapshot('class.golden.html')
+})
+
+test('an undecided run has no points on its page, and one that was cut off says so', () => {
+  const cut = grade({ outcome: 'running', says: 'not over yet' })
+  expect([undecided, cut].map((one) => /class="(worth|bar)"/.test(gradeHtml(one)))).toEqual([false, false])
+})
+
+test('whatever a student wrote is text on the page and nothing else', () => {
+  const { submission } = grade()
+  const evil = grade({
+    ...{
+      submission: { ...submission, name: EVIL, digest: EVIL },
+      lab: EVIL,
+      exercise: EVIL,
+      says: EVIL,
+      outcome: 'invalid',
+      seed: EVIL,
+      netlab: EVIL,
+      started: EVIL,
+    },
+    ...{ notes: [{ level: 'error', says: EVIL, at: EVIL }] },
+    tasks: [
+      {
+        id: EVIL,
+        title: EVIL,
+        results: [probe(EVIL, { title: EVIL, verdict: 'fail', expected: EVIL, observed: EVIL, evidence: [EVIL], reproduce: EVIL, why: EVIL })],
+      },
+    ],
+  })
+  const plain = { ...evil, ...JSON.parse(JSON.stringify(evil).replaceAll(JSON.stringify(EVIL), '"fine"')) }
+  const tagsOf = (html: string): readonly string[] => [...html.matchAll(/<[^>]*>?/g)].map(([tag]) => tag)
+  const steering = /(?![\t\n])[\p{Cc}\p{Bidi_Control}]/u
+  const [page, list] = [gradeHtml(evil), classHtml(EVIL, [evil])]
+  const hrefless = (tags: readonly string[]): readonly string[] => tags.filter((tag) => !tag.startsWith('<a '))
+  expect([tagsOf(page), hrefless(tagsOf(list))]).toEqual([tagsOf(gradeHtml(plain)), hrefless(tagsOf(classHtml('fine', [plain])))])
+  expect([steering.test(page + list), tagsOf(list).filter((tag) => tag.startsWith('<a '))]).toEqual([
+    false,
+    [`<a href="${encodeURIComponent(EVIL).replaceAll("'", '&apos;')}/grade.html">`],
   ])
 })

@@ -1,4 +1,5 @@
 /** A grade: what grade.json holds, and what may be concluded from it. Everything else that is printed is a projection of it (docs/LABS.md §4). */
+import type { Topology } from '#model/topology.ts'
 import type { ProbeResult, Verdict } from '#probe/probe.ts'
 import { EXIT } from '#report/exit.ts'
 
@@ -13,7 +14,10 @@ export type Grade = {
   readonly submission: { readonly name: string; readonly digest: string; readonly files: number; readonly bytes: number }
   /** sha256 over everything the grade follows from: while it stays the same, so does the grade. */
   readonly inputs?: string
+  /** What the student's variant was drawn from; the course's key cannot be told from it. */
   readonly seed?: string
+  /** The map of the lab, as its files say it. */
+  readonly topology?: Topology
   /** RFC 3339. */
   readonly started: string
   /** Absent while the run goes on, and in what a killed run leaves. */

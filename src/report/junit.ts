@@ -1,5 +1,6 @@
 /** A run as JUnit XML, for CI: a group is a suite, a probe a case. A failure is the lab's, an error is netlab's own; blocked and skipped are skipped. */
 import type { ProbeResult } from '#probe/probe.ts'
+import { escaped } from './markup.ts'
 import { type RunState, results } from './state.ts'
 
 export function junit(state: RunState): string {
@@ -58,9 +59,3 @@ function element(name: string, attributes: Readonly<Record<string, string | numb
 const indented = (xml: string): string => xml.replace(/^(?=\s*<)/gm, '  ')
 const attribute = (name: string, value: string): string => ` ${name}="${escaped(value).replaceAll('\n', '&#10;')}"`
 const seconds = (ms: number): string => (ms / 1000).toFixed(3)
-
-/** XML 1.0 has no place for most control characters, not even escaped. */
-const escaped = (text: string): string => [...text].map((char) => ESCAPES[char] ?? (isXml(char.codePointAt(0) ?? 0) ? char : '\uFFFD')).join('')
-const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' }
-const isXml = (code: number): boolean =>
-  code === 9 || code === 10 || code === 13 || (code >= 0x20 && code <= 0xd7ff) || (code >= 0xe000 && code <= 0xfffd) || code >= 0x10000

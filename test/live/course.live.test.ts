@@ -15,7 +15,7 @@ test('a class is graded by typing what docs/COURSE.md says', { timeout: 300_000 
   const submission = (name: string) => join(folder, 'submissions', name)
   for (const name of ['ann', 'bob', 'eve']) mkdirSync(submission(name), { recursive: true })
   cpSync(join(home, 'labs/broken-services/exercises/selector-typo/solution'), submission('ann'), { recursive: true })
-  writeFileSync(join(submission('bob'), 'notes.txt'), 'not done')
+  writeFileSync(join(submission('bob'), "<img src='x'>.txt"), 'not done')
   symlinkSync('/etc/passwd', join(submission('eve'), 'answers.yaml'))
   const said = []
   for (const command of commands) {
@@ -30,5 +30,13 @@ test('a class is graded by typing what docs/COURSE.md says', { timeout: 300_000 
     'eve,invalid,,,,2,the submission cannot be read,,',
     '',
   ])
+  const page = (...path: readonly string[]): string => readFileSync(join(folder, ...path), 'utf8')
+  expect([...page('grades/index.html').matchAll(/href="([^"]*)"/g)].map(([, to]) => to)).toEqual(['ann', 'bob', 'eve'].map((name) => `${name}/grade.html`))
+  expect(page('grades/bob/grade.html').match(/(not read: [^<]*|Topology of lab [^<]*|0 of 2 points[^<]*)/g)).toEqual([
+    '0 of 2 points, not passed: 2 are needed',
+    'not read: &lt;img src=&apos;x&apos;&gt;.txt',
+    'Topology of lab broken-services',
+  ])
+  expect(page('feedback/ann/grade.html')).toContain('2 of 2 points, passed')
   expect(said[2]?.stdout).toMatch(/^## ann: broken-services\/selector-typo\n\n\*\*2 of 2 points, passed\*\*/)
 })

@@ -1,6 +1,6 @@
 /** Objects and topology of a lab, fetched anew whenever a watch says that something of that kind has changed. */
 import type { Topology } from '#model/topology.ts'
-import { KINDS, type KindName, type Listing, type PodSeen, type Seen } from '#ui/dash/state.ts'
+import { KINDS, type KindName, type Listing, type Seen } from '#ui/dash/state.ts'
 import type { Client } from '../client.ts'
 import { AS_TABLE, type WireTable } from '../get.ts'
 import { findKind, pathOf } from '../kinds.ts'
@@ -63,23 +63,25 @@ export type Places = Pick<Seen, 'lab' | 'facts' | 'segments' | 'machines' | 'pod
 
 /** Machines without their links. */
 export async function places(client: Client): Promise<Places> {
+  const topology = await topologySeen(client)
+  const { lab, cni, proxy, dns, segments, machines, pods } = topology
+  const facts = `cni ${cni}, kube-proxy ${proxy}, dns ${dns}`
+  return { topology, lab, facts, segments, machines: machines.map((machine) => ({ ...machine, links: [] })), pods }
+}
+
+/** The map of a running lab, with how its nodes and Pods fare. */
+export async function topologySeen(client: Client): Promise<Topology> {
   const [topology, nodes, pods] = await Promise.all([
     client.json<Topology>({ path: '/netlab/v1/topology' }),
     table(client, 'nodes').then(cellsBy),
     table(client, 'pods').then(cellsBy),
   ])
-  const { lab, cni, proxy, dns, segments } = topology
   return {
-    topology,
-    lab,
-    facts: `cni ${cni}, kube-proxy ${proxy}, dns ${dns}`,
-    segments,
-    machines: topology.machines.map((machine) => ({
-      ...machine,
-      links: [],
-      ...(machine.kind === 'node' && { ready: nodes.get(`/${machine.name}`)?.['Status']?.split(',')[0] === 'Ready' }),
-    })),
-    pods: topology.pods.map(({ sandbox: _, ...pod }): PodSeen => {
+    ...topology,
+    machines: topology.machines.map((machine) =>
+      machine.kind === 'node' ? { ...machine, ready: nodes.get(`/${machine.name}`)?.['Status']?.split(',')[0] === 'Ready' } : machine,
+    ),
+    pods: topology.pods.map((pod) => {
       const { Status: status = 'Unknown', Ready: ready = '' } = pods.get(`${pod.namespace}/${pod.name}`) ?? {}
       const [up, all] = ready.split('/')
       return { ...pod, status, ready: status === 'Running' && up === all }

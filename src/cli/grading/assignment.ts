@@ -21,6 +21,8 @@ export type Assignment = {
   /** The lab's own name where the lab itself is the exercise. */
   readonly exercise: string
   readonly start: Submission
+  /** What the student's variant is drawn from, where there is a key. */
+  readonly seed: string | undefined
   readonly checks: CheckFile
   readonly digest: string
 }
@@ -37,7 +39,7 @@ export function readAssignment(word: string, { key, student }: { readonly key: s
   const points = asked.checks.groups.flatMap(({ probes }) => probes).reduce((sum, probe) => sum + probe.points, 0)
   if (points === 0) throw stop(USAGE, `${place.shown}: ${name} has no probe that gives a point`)
   const digest = digestOf(new Map([...files, ['', JSON.stringify([asked, seed])]]))
-  return { place, lab: lab.value.lab, exercise: name, ...asked, digest }
+  return { place, lab: lab.value.lab, exercise: name, seed: key === undefined ? undefined : seed, ...asked, digest }
 }
 
 type Asked = Pick<Assignment, 'start' | 'checks'>

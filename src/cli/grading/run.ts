@@ -7,6 +7,7 @@ import { FORBID } from '#exercise/exercise.ts'
 import { type Submission, submissionOf } from '#exercise/submission.ts'
 import { type Grade, type GradedProbe, type GradedTask, type Note, outcomeOf, verdictLine } from '#grade/grade.ts'
 import { manifestsOf } from '#lab/manifests.ts'
+import type { Topology } from '#model/topology.ts'
 import type { ProbeResult } from '#probe/probe.ts'
 import type { Group, Probe } from '#probe/schema.ts'
 import type { Event } from '#report/event.ts'
@@ -16,6 +17,7 @@ import { bringInStart } from '../bring.ts'
 import { clientOf } from '../client.ts'
 import { version } from '../home.ts'
 import { INTERRUPTED, type Io, isStop, NOT_STARTED } from '../io.ts'
+import { topologyPlanned } from '../lab-given.ts'
 import { readGiven } from '../manifests.ts'
 import type { Progress } from '../progress.ts'
 import { bringUp } from '../session.ts'
@@ -82,6 +84,7 @@ async function inLab(o: Grading, record: Recorder, { submission, folder, cgroup 
     const session = await bringUp({ place, lab, wait: true, install: false, driver: 'netns', kernel: 'host', confined }, io, progress)
     state = session.state
     if (session.end.exit !== 0) return record.end(session.end.exit === INTERRUPTED ? 'interrupted' : 'not-started', session.end.says)
+    record.draw(topologyPlanned(lab))
     const scripts = scriptsIn(state, cgroup?.folder, io)
     watch = watchMemory(state, { bytes: o.limits.memory * 2 ** 20, cgroup, more: scripts.running })
     const fault = await bringInStart(state, start, io).then(
@@ -186,6 +189,8 @@ async function askAgain(o: Grading, record: Recorder, asking: Asking & { readonl
 }
 
 type Recorder = {
+  /** The map of the lab that has come up. */
+  readonly draw: (topology: Topology) => void
   readonly note: (note: Note) => void
   readonly result: (result: ProbeResult) => void
   /** Probes that were asked and not decided, and those that wait for them. */
@@ -211,6 +216,7 @@ function recorder({ assignment, given, passMark, file, inputs }: Grading): Recor
   let grade: Grade = {
     ...{ apiVersion: 'netlab.dev/v1', kind: 'Grade', netlab: version(), lab: assignment.lab.name, exercise: assignment.exercise },
     submission: { name, digest, files: files.size, bytes },
+    ...(assignment.seed !== undefined && { seed: assignment.seed }),
     ...{ inputs, started: now(), outcome: 'running', says: 'not over yet', passMark: Math.min(passMark ?? all, all), tasks: [], notes: [] },
   }
   const write = (change: Partial<Grade>): Grade => {
@@ -224,6 +230,9 @@ function recorder({ assignment, given, passMark, file, inputs }: Grading): Recor
   }
   write({})
   return {
+    draw: (topology) => {
+      write({ topology })
+    },
     note: (note) => {
       const { level, says, at } = note
       write({ notes: [...grade.notes, { level, says, ...(at === undefined ? {} : { at }) }] })

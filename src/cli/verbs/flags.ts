@@ -12,6 +12,7 @@ export const output = (...choices: readonly string[]): Flag => ({
   choices,
   says: 'print the result in this form',
 })
+export const seed: Flag = { name: 'seed', type: 'text', value: 'TEXT', says: 'another variant, where lab.yaml has params' }
 export const selector: Flag = {
   name: 'selector',
   short: 'l',

@@ -1,6 +1,6 @@
 /** Labs: start, stop and look at them. */
 import type { Verb } from '../verb.ts'
-import { kernel, lab, output } from './flags.ts'
+import { kernel, lab, output, seed } from './flags.ts'
 
 export const labs: readonly Verb[] = [
   {
@@ -23,7 +23,7 @@ Ctrl-C while a lab starts takes it away again.`,
         says: 'what nodes are made of: namespaces, Docker containers, or those where this user may not make namespaces',
       },
       kernel,
-      { name: 'seed', type: 'text', value: 'TEXT', says: 'another variant, where lab.yaml has params' },
+      seed,
     ],
     examples: [
       ['netlab up flannel-vxlan', 'start labs/flannel-vxlan'],

@@ -1,6 +1,6 @@
 /** Understanding: what should be, what is, and why. */
 import type { Verb } from '../verb.ts'
-import { files, kernel, lab, namespace, output } from './flags.ts'
+import { files, kernel, lab, namespace, output, seed } from './flags.ts'
 
 export const understand: readonly Verb[] = [
   {
@@ -13,6 +13,7 @@ export const understand: readonly Verb[] = [
     flags: [
       { ...files, says: 'manifests instead of those of the lab; hand-written EndpointSlices too' },
       { name: 'node', type: 'text', value: 'NAME', says: 'one node only' },
+      seed,
       {
         name: 'format',
         type: 'text',
@@ -27,6 +28,32 @@ export const understand: readonly Verb[] = [
       ['netlab plan flannel-vxlan -f mine.yaml --format iptables', 'rules for your own Services'],
     ],
     load: () => import('../plan.ts'),
+  },
+  {
+    name: 'graph',
+    aliases: [],
+    group: 'understand',
+    summary: 'draw a lab: segments, routers, nodes with their Pods, and who is behind each Service',
+    about: `With LAB as its files say it: that needs no root and no running lab. Without, the running lab, and how its nodes and Pods fare.
+svg is a picture for light and dark pages, dot is for Graphviz, mermaid for Markdown on GitHub and GitLab; json is what they are drawn from.`,
+    args: [{ name: 'lab', what: 'lab', optional: true }],
+    flags: [
+      {
+        name: 'format',
+        type: 'text',
+        value: 'text|svg|dot|mermaid|json',
+        choices: ['text', 'svg', 'dot', 'mermaid', 'json'],
+        says: 'lines for a terminal, or one of the others',
+      },
+      seed,
+      lab,
+    ],
+    examples: [
+      ['netlab graph calico-tor', 'who is wired to whom'],
+      ['netlab graph calico-tor --format svg > calico-tor.svg', 'the same as a picture'],
+      ['netlab graph', 'the running lab'],
+    ],
+    load: () => import('../graph.ts'),
   },
   {
     name: 'trace',
@@ -160,7 +187,8 @@ lab's checks, : takes commands, / filters, q leaves the terminal as it was. The 
     group: 'understand',
     summary: 'grade a submission in a fresh lab, or a folder of them',
     about: `A submission is a folder: manifests/*.yaml are applied, nodes/NODE.sh and pods/POD.sh run there, answers.yaml is read; nothing else is.
-The lab is made for it and removed after it; what the submission runs cannot leave the lab. grade.json is written step by step.
+The lab is made for it and removed after it; what the submission runs cannot leave the lab. grade.json is written step by step, grade.html beside it when all is
+over: one page with points, evidence and the lab as a picture. With --batch index.html leads to them, and class.csv is the table.
 Exit code 0: pass mark reached; 1: below it; 2: exercise or submission cannot be read; 3: netlab could not decide, which costs nobody points;
 4: the lab did not start; 130: interrupted. With --batch 0 when every submission was decided, else 3.`,
     args: [
@@ -171,13 +199,13 @@ Exit code 0: pass mark reached; 1: below it; 2: exercise or submission cannot be
       { name: 'batch', type: 'text', value: 'DIR', what: 'file', says: 'grade every folder in this one' },
       { name: 'jobs', short: 'j', type: 'number', value: 'N', least: 1, says: 'with --batch: so many labs at once (default: 1)' },
       { name: 'resume', type: 'boolean', says: 'with --batch: what was graded already and has not changed is not graded again' },
-      { name: 'out', type: 'text', value: 'DIR', what: 'file', says: 'where grade.json is written (default: here, with --batch grades/)' },
+      { name: 'out', type: 'text', value: 'DIR', what: 'file', says: 'where grade.json and grade.html are written (default: here, with --batch grades/)' },
       { name: 'pass', type: 'number', value: 'POINTS', says: 'points that must be reached (default: all)' },
       { name: 'seed', type: 'text', value: 'KEY', says: "the course's key: each student's variant is drawn from it and the submission's name" },
       { name: 'seconds', type: 'number', value: 'N', least: 1, says: 'how long each script of a submission may run (default: 30)' },
       { name: 'memory', type: 'number', value: 'MIB', least: 256, says: 'how much memory a lab may take (default: 2048)' },
-      { name: 'student', type: 'boolean', says: 'print what the student may see: hidden probes are counted and not named' },
-      output('text', 'json', 'markdown', 'junit', 'tap', 'gradescope', 'classroom', 'csv', 'github'),
+      { name: 'student', type: 'boolean', says: 'print, and write as grade.html, what the student may see: hidden probes are counted and not named' },
+      output('text', 'json', 'markdown', 'html', 'junit', 'tap', 'gradescope', 'classroom', 'csv', 'github'),
     ],
     examples: [
       ['netlab grade broken-services/selector-typo ann', 'one submission'],

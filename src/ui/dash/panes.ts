@@ -1,19 +1,7 @@
 /** The lines of each pane, for a width: what there is to be seen, before scrolling. */
-import { bold, type Color, clean, cutMiddle, dim, fill, fillLeft, plain, type Row, type Span } from './cells.ts'
-import {
-  type CaptureSeen,
-  KINDS,
-  type Link,
-  type Look,
-  type MachineSeen,
-  type Pane,
-  POD_TABLES,
-  type PodSeen,
-  type Seen,
-  TABLES,
-  type TableName,
-  type Task,
-} from './state.ts'
+import { bold, type Color, clean, dim, fill, fillLeft, plain, type Row, type Span } from './cells.ts'
+import { type CaptureSeen, KINDS, type Look, type Pane, POD_TABLES, type Seen, TABLES, type TableName, type Task } from './state.ts'
+import { rateText, topologyRows } from './topology.ts'
 
 /** `head` stays when the rest scrolls; `place` is what Enter, `s` and `p` mean on that line; `id` names a task. */
 export type Item = { readonly row: Row; readonly place?: string; readonly id?: string }
@@ -33,109 +21,9 @@ const PANE: Readonly<Record<Pane, (seen: Seen, look: Look, width: number) => Lin
 
 // --- topology ---
 
-const RATE = 5
-/** Where the names of devices and Pods begin, behind the lines of the tree. */
-const DEPTH = 6
-const NAME_LEAST = 16
-const IP = 15
-const STATE = 12
-const DEV = 12
-
-/** Which columns there is room for: rates and state before addresses, addresses before devices. */
-function columnsFor(width: number): { readonly name: number; readonly ip: boolean; readonly dev: boolean } {
-  const least = NAME_LEAST + STATE + 2 * (RATE + 3) + 1
-  const ip = width >= least + IP + 1
-  const dev = width >= least + IP + DEV + 2
-  return { name: width - (least - NAME_LEAST) - (ip ? IP + 1 : 0) - (dev ? DEV + 1 : 0), ip, dev }
-}
-
-type Columns = ReturnType<typeof columnsFor>
-
 function topology({ segments, machines, pods, tasks: { list } }: Seen, _: Look, width: number): Lines {
-  const columns = columnsFor(width)
-  const items = segments.flatMap((segment): readonly Item[] => [
-    { row: [bold(segment.name), dim(` ${segment.cidr}, router ${segment.gateway}`)] },
-    ...machines
-      .filter((machine) => machine.segment === segment.name)
-      .flatMap((machine, i, all) =>
-        machineItems(
-          machine,
-          pods.filter((pod) => pod.node === machine.name && machine.kind === 'node'),
-          i === all.length - 1,
-          columns,
-        ),
-      ),
-  ])
-  const head = line(columns, { tree: '', name: plain('name'), ip: 'address', state: plain('state'), dev: 'device' })
-  const titles = [...head, plain(`${fillLeft('↓ B/s', RATE + 2)} ${fillLeft('↑ B/s', RATE + 2)}`)].map((span) => ({ ...span, color: 'gray' as const }))
-  return { head: items.length === 0 ? [] : [titles], items: [...items, ...paths(list, width)], empty: 'no machines are there yet' }
-}
-
-function machineItems(machine: MachineSeen, pods: readonly PodSeen[], last: boolean, columns: Columns): readonly Item[] {
-  const place = `${machine.kind}/${machine.name}`
-  const [branch, stem] = last ? ['└─', '  '] : ['├─', '│ ']
-  const wire = machine.links.find(({ dev }) => dev === 'eth0')
-  const cables = new Set(pods.map(({ dev }) => dev))
-  const devices = machine.links.filter(({ dev }) => dev !== 'eth0' && dev !== 'lo' && !dev.startsWith('veth') && !cables.has(dev))
-  const below = [
-    ...devices.map((link): Item => ({ place, row: line(columns, { tree: '', name: dim(link.dev), ip: '', dev: '', link }) })),
-    ...pods.map((pod): Item => {
-      // The cable's other end is what the Pod sends and receives.
-      const cable = machine.links.find(({ dev }) => dev === pod.dev)
-      const link = cable && { dev: cable.dev, rx: cable.tx, tx: cable.rx }
-      const name = plain(pod.namespace === 'default' ? pod.name : `${pod.namespace}/${pod.name}`)
-      return {
-        place: `pod/${pod.namespace}/${pod.name}`,
-        row: line(columns, { tree: '', name, ip: pod.ip, state: podState(pod), dev: pod.dev ?? 'host network', link }),
-      }
-    }),
-  ].map((item, i, all) => ({ ...item, row: [dim(`${stem} ${i === all.length - 1 ? '└─' : '├─'} `), ...item.row.slice(1)] }))
-  const state = machine.ready === undefined ? undefined : machine.ready ? STATES.ready : STATES.notReady
-  return [{ place, row: line(columns, { tree: `${branch} `, name: bold(machine.name), ip: machine.ip, state, dev: 'eth0', link: wire }) }, ...below]
-}
-
-const STATES = {
-  ready: { text: '✓ ready', color: 'green' },
-  notReady: { text: '✗ not ready', color: 'red' },
-} satisfies Record<string, Span>
-
-const podState = ({ ready, status }: PodSeen): Span =>
-  ready ? { text: `✓ ${status}`, color: 'green' } : status === 'Completed' ? { text: `- ${status}`, color: 'gray' } : { text: `✗ ${status}`, color: 'red' }
-
-type Parts = {
-  readonly tree: string
-  readonly name: Span
-  readonly ip: string
-  readonly state?: Span | undefined
-  readonly dev: string
-  readonly link?: Link | undefined
-}
-
-/** Names begin where the tree of their depth ends, and columns stand below each other all the same. */
-function line({ name: room, ip: withIp, dev: withDev }: Columns, { tree, name, ip, state, dev, link }: Parts): Row {
-  const depth = tree === '' ? DEPTH : tree.length
-  return [
-    dim(tree === '' ? ' '.repeat(DEPTH) : tree),
-    { ...name, text: fill(cutMiddle(name.text, room - depth), room - depth) },
-    ...(withIp ? [plain(` ${fill(ip, IP)}`)] : []),
-    plain(' '),
-    state ? { ...state, text: fill(state.text, STATE) } : plain(' '.repeat(STATE)),
-    ...(withDev ? [dim(` ${fill(dev, DEV)}`)] : []),
-    plain(' '),
-    ...(link ? [rateSpan('↓', link.rx), plain(' '), rateSpan('↑', link.tx)] : []),
-  ]
-}
-
-const rateSpan = (glyph: string, rate: number): Span => {
-  const text = `${glyph} ${fillLeft(rateText(rate), RATE)}`
-  return rate > 0 ? { text, color: 'cyan' } : dim(text)
-}
-
-/** `340`, `1.2k`, `12M`. */
-export function rateText(rate: number): string {
-  const step = rate < 999.5 ? 0 : rate < 999_500 ? 1 : rate < 999_500_000 ? 2 : 3
-  const value = rate / 1000 ** step
-  return `${value < 9.95 && step > 0 ? value.toFixed(1) : Math.round(value)}${['', 'k', 'M', 'G'][step]}`
+  const { head, items } = topologyRows({ segments, machines, pods }, { width, rates: true, state: true })
+  return { head: items.length === 0 ? [] : [head], items: [...items, ...paths(list, width)], empty: 'no machines are there yet' }
 }
 
 /** What the probes found on each way through the lab. */

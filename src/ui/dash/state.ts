@@ -7,9 +7,10 @@ export type Link = { readonly dev: string; readonly rx: number; readonly tx: num
 export type MachineSeen = {
   readonly kind: 'node' | 'router' | 'ext'
   readonly name: string
-  readonly ip: string
-  readonly segment: string
-  readonly podCIDR?: string
+  /** Each on a segment; most machines have one. */
+  readonly wires: readonly { readonly dev: string; readonly ip: string; readonly segment: string }[]
+  /** What else there is to be said of it. */
+  readonly more?: string
   /** Of routers and machines outside the cluster nobody says it. */
   readonly ready?: boolean
   readonly links: readonly Link[]
@@ -20,11 +21,12 @@ export type PodSeen = {
   readonly name: string
   readonly node: string
   readonly ip: string
-  /** As kubectl says it: Running, CrashLoopBackOff … */
-  readonly status: string
-  readonly ready: boolean
-  /** The node's end of its cable; absent with hostNetwork. */
+  /** In a lab that runs, as kubectl says it: Running, CrashLoopBackOff … */
+  readonly status?: string
+  readonly ready?: boolean
+  /** The node's end of its cable; absent where no CNI plugin makes one, and with hostNetwork, as its network namespace then is too. */
   readonly dev?: string
+  readonly sandbox?: string
 }
 
 /** One probe of the lab or one task of an exercise. */

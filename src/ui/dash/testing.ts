@@ -30,9 +30,7 @@ export const lab: Seen = {
     ...[1, 2].map((n) => ({
       kind: 'node' as const,
       name: `node-${n}`,
-      ip: `192.168.0.1${n - 1}`,
-      segment: 'nodes',
-      podCIDR: `10.244.${n - 1}.0/24`,
+      wires: [{ dev: 'eth0', ip: `192.168.0.1${n - 1}`, segment: 'nodes' }],
       ready: n === 1,
       links: [
         { dev: 'lo', rx: 0, tx: 0 },
@@ -42,7 +40,7 @@ export const lab: Seen = {
         ...pods.filter(({ node }) => node === `node-${n}`).map(({ dev = '' }, i) => ({ dev, rx: 100 * i, tx: 2_000 })),
       ],
     })),
-    { kind: 'ext', name: 'internet', ip: '203.0.113.10', segment: 'outside', links: [{ dev: 'eth0', rx: 0, tx: 0 }] },
+    { kind: 'ext', name: 'internet', wires: [{ dev: 'eth0', ip: '203.0.113.10', segment: 'outside' }], links: [{ dev: 'eth0', rx: 0, tx: 0 }] },
   ],
   pods,
   tasks: {
