@@ -19,14 +19,14 @@ test('a lab that runs tells how its nodes and Pods fare', () => {
     machines: topology.machines.map((machine, i) => ({ ...machine, ready: i === 0 })),
     pods: topology.pods.map((one, i) => ({ ...one, status: i === 0 ? 'Running' : 'CrashLoopBackOff', ready: i === 0 })),
   }
-  const lines = inLines(seen, { color: false, outIsTty: true, columns: () => 70 })
+  const lines = inLines(seen, { color: false, outIsTty: true, columns: () => 80 })
   expect(lines.split('\n').slice(4, 10)).toEqual([
-    '      name       address         state        device',
+    '      name       address         state               device',
     'nodes 192.168.0.0/24, router 192.168.0.1',
-    '├─ node-1        192.168.0.10    ✓ ready      eth0            Pods 10.244.0.0/24',
-    '│  ├─ db         10.244.0.3      ✓ Running    vethe8853f44',
-    '│  └─ web        10.244.0.2      ✗ CrashLoop… veth82b3ade9',
-    '└─ node-2        192.168.0.11    ✗ not ready  eth0            Pods 10.244.1.0/24',
+    '├─ node-1        192.168.0.10    ✓ ready             eth0            Pods 10.244.0.0/24',
+    '│  ├─ db         10.244.0.3      ✓ Running           vethe8853f44',
+    '│  └─ web        10.244.0.2      ✗ CrashLoopBackOff  veth82b3ade9',
+    '└─ node-2        192.168.0.11    ✗ not ready         eth0            Pods 10.244.1.0/24',
   ])
 })
 

@@ -50,7 +50,7 @@ export type TopologyPod = {
   readonly ip: string
   readonly dev?: string
   readonly sandbox?: string
-  /** In a running lab, as kubectl says it: Running, CrashLoopBackOff … */
+  /** In a running lab, as kubectl says it, Running, CrashLoopBackOff …, or `not ready` */
   readonly status?: string
   readonly ready?: boolean
 }

@@ -76,15 +76,16 @@ export async function topologySeen(client: Client): Promise<Topology> {
     table(client, 'nodes').then(cellsBy),
     table(client, 'pods').then(cellsBy),
   ])
+  const isReady = (node: string): boolean => nodes.get(`/${node}`)?.['Status']?.split(',')[0] === 'Ready'
   return {
     ...topology,
-    machines: topology.machines.map((machine) =>
-      machine.kind === 'node' ? { ...machine, ready: nodes.get(`/${machine.name}`)?.['Status']?.split(',')[0] === 'Ready' } : machine,
-    ),
+    machines: topology.machines.map((machine) => (machine.kind === 'node' ? { ...machine, ready: isReady(machine.name) } : machine)),
     pods: topology.pods.map((pod) => {
       const { Status: status = 'Unknown', Ready: ready = '' } = pods.get(`${pod.namespace}/${pod.name}`) ?? {}
+      if (status !== 'Running') return { ...pod, status, ready: false }
       const [up, all] = ready.split('/')
-      return { ...pod, status, ready: status === 'Running' && up === all }
+      // Of a node that is silent nobody says how its containers are: kubectl goes on showing what they were.
+      return up === all && isReady(pod.node) ? { ...pod, status, ready: true } : { ...pod, status: 'not ready', ready: false }
     }),
   }
 }

@@ -21,7 +21,7 @@ export type PodSeen = {
   readonly name: string
   readonly node: string
   readonly ip: string
-  /** In a lab that runs, as kubectl says it: Running, CrashLoopBackOff … */
+  /** In a lab that runs, as kubectl says it, Running, CrashLoopBackOff …, or `not ready` */
   readonly status?: string
   readonly ready?: boolean
   /** The node's end of its cable; absent where no CNI plugin makes one, and with hostNetwork, as its network namespace then is too. */

@@ -13,23 +13,25 @@ const RATE = 5
 const DEPTH = 6
 const NAME_LEAST = 16
 const IP = 15
-const STATE = 12
-const DEV = 12
-/** The longest name a device can have. */
-const DEV_MOST = 15
+/** Beside rates, and where there is room for `✗ CrashLoopBackOff` and the longest name of a device. */
+const STATE = { narrow: 12, wide: 19 } as const
+const DEV = { narrow: 12, wide: 15 } as const
 
-type Columns = { readonly name: number; readonly ip: boolean; readonly state: boolean; readonly dev: number; readonly rates: boolean }
+type Columns = { readonly name: number; readonly ip: boolean; readonly state: number; readonly dev: number; readonly rates: boolean }
 
 /** Which columns there is room for: rates and state before addresses, addresses before devices. */
 function columnsFor({ machines, pods }: Tree, { width, rates, state }: TreeOptions): Columns {
-  const least = NAME_LEAST + (state ? STATE + 1 : 0) + (rates ? 2 * (RATE + 3) : 0)
+  const size = rates ? 'narrow' : 'wide'
+  const stateWidth = state ? STATE[size] : 0
+  const least = NAME_LEAST + (state ? stateWidth + 1 : 0) + (rates ? 2 * (RATE + 3) : 0)
   const ip = width >= least + IP + 1
-  const devWidth = rates ? DEV : DEV_MOST
-  const dev = width >= least + IP + devWidth + 2 ? devWidth : 0
+  const dev = width >= least + IP + DEV[size] + 2 ? DEV[size] : 0
   const room = width - (least - NAME_LEAST) - (ip ? IP + 1 : 0) - (dev > 0 ? dev + 1 : 0)
-  const longest = Math.max(NAME_LEAST, ...[...machines.map(({ name }) => name), ...pods.map(podName)].map((name) => DEPTH + widthOf(name)))
-  return { name: rates ? room : Math.min(room, longest), ip, state, dev, rates }
+  return { name: rates ? room : Math.min(room, longestName(machines, pods)), ip, state: stateWidth, dev, rates }
 }
+
+const longestName = (machines: Tree['machines'], pods: Tree['pods']): number =>
+  Math.max(NAME_LEAST, ...[...machines.map(({ name }) => name), ...pods.map(podName)].map((name) => DEPTH + widthOf(name)))
 
 export function topologyRows(tree: Tree, options: TreeOptions): { readonly head: Row; readonly items: readonly TreeItem[] } {
   const columns = columnsFor(tree, options)
@@ -109,13 +111,13 @@ type Parts = {
 }
 
 /** Names begin where the tree of their depth ends, and columns stand below each other all the same. */
-function line({ name: room, ip: withIp, state: withState, dev: devWidth, rates }: Columns, { tree, name, ip, state, dev, link }: Parts): Row {
+function line({ name: room, ip: withIp, state: stateWidth, dev: devWidth, rates }: Columns, { tree, name, ip, state, dev, link }: Parts): Row {
   const depth = tree === '' ? DEPTH : tree.length
   return [
     dim(tree === '' ? ' '.repeat(DEPTH) : tree),
     { ...name, text: fill(cutMiddle(name.text, room - depth), room - depth) },
     ...(withIp ? [plain(` ${fill(ip, IP)}`)] : []),
-    ...(withState ? [plain(' '), state ? { ...state, text: fill(state.text, STATE) } : plain(' '.repeat(STATE))] : []),
+    ...(stateWidth > 0 ? [plain(' '), state ? { ...state, text: fill(state.text, stateWidth) } : plain(' '.repeat(stateWidth))] : []),
     ...(devWidth > 0 ? [dim(` ${fill(dev, devWidth)}`)] : []),
     ...(rates ? [plain(' '), ...(link ? [rateSpan('↓', link.rx), plain(' '), rateSpan('↑', link.tx)] : [])] : []),
   ]
