@@ -1,4 +1,5 @@
 /** What the lab daemon answers: Kubernetes' own paths, container logs, and netlab's verbs under /netlab/v1. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { handleApi } from '#api/http.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { Lab } from '#lab/lab.ts'
@@ -86,15 +87,15 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
     'GET events': () => lines<Event>(async (send) => told.forEach(send)),
     'POST up': up,
     'POST node': changeNode,
-    'POST check': (request) => withEngine(daemon, async (engine) => (await checks()).check(engine, request)),
+    'POST check': (request) => looking(daemon, async (engine) => (await checks()).check(engine, request)),
     'POST watch': (request) => withEngine(daemon, async (engine) => (await checks()).watch(engine, request)),
     'POST fill': (request) => withEngine(daemon, async (engine) => (await checks()).fill(engine, request)),
-    'GET drift': () => withEngine(daemon, async (engine) => json({ drift: await driftOf(engine) })),
+    'GET drift': () => looking(daemon, async (engine) => json({ drift: await driftOf(engine) })),
     'POST repair': (request) => withEngine(daemon, (engine) => repairAll(engine, request)),
-    'GET explain': (_, url) => withEngine(daemon, (engine) => explained(engine, url)),
-    'POST policy': (request) => withEngine(daemon, async (engine) => (await import('./policy.ts')).policyTable(engine, request)),
+    'GET explain': (_, url) => looking(daemon, (engine) => explained(engine, url)),
+    'POST policy': (request) => looking(daemon, async (engine) => (await import('./policy.ts')).policyTable(engine, request)),
     'POST machines': (request) => withEngine(daemon, (engine) => standAgain(engine, request)),
-    'GET enter': (_, url) => withEngine(daemon, (engine) => enter(engine, url)),
+    'GET enter': (_, url) => looking(daemon, (engine) => enter(engine, url)),
     'GET topology': () => withEngine(daemon, (engine) => json(topologyOf(engine.cluster()))),
     'GET programs': () => withEngine(daemon, (engine) => json(Object.fromEntries(engine.programs()))),
     'POST down': () => {
@@ -148,6 +149,20 @@ async function withEngine(daemon: Daemon, answer: (engine: Engine) => Promise<Re
   const engine = daemon.engine()
   return engine === undefined ? json(failureStatus(503, 'the lab is not up yet'), 503) : answer(engine)
 }
+
+/** How long whoever looks waits at most for the kernels to follow. */
+const FOLLOW_MS = 5_000
+
+/** For who looks at kernels: they hold what was said before, if they can and do so soon. */
+const looking = (daemon: Daemon, answer: (engine: Engine) => Promise<Response> | Response): Promise<Response> =>
+  withEngine(daemon, async (engine) => {
+    const waited = new AbortController()
+    const followed = engine.settled().catch(() => {})
+    const late = sleep(FOLLOW_MS * engine.slowness, undefined, { signal: waited.signal }).catch(() => {})
+    await Promise.race([followed, late])
+    waited.abort()
+    return answer(engine)
+  })
 
 const json = (value: unknown, status = 200): Response => new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
 

@@ -183,18 +183,22 @@ test('a daemon that does not start is told with its last words, and leaves nothi
 test('a start that is interrupted leaves nothing', async () => {
   const pids = join(root, 'pids')
   const slow = ['sh', '-c', `echo $$ $PPID > ${pids}; exec sleep 600`]
-  await expect(start('lab', slow, AbortSignal.timeout(300))).rejects.toThrow('interrupted')
+  const ending = new AbortController()
+  const starting = expect(start('lab', slow, ending.signal)).rejects.toThrow('interrupted')
+  while (!existsSync(pids) || !readFileSync(pids, 'utf8').endsWith('\n')) await new Promise((resolve) => setTimeout(resolve, 5))
+  ending.abort()
+  await starting
   const [daemon = 0, holder = 0] = readFileSync(pids, 'utf8').trim().split(' ').map(Number)
   // The kernel takes the daemon with its keeper's namespaces; here there are none.
   if (runs(daemon)) process.kill(daemon, 'SIGKILL')
-  for (let tries = 0; tries < 100 && runs(holder); tries += 1) await new Promise((resolve) => setTimeout(resolve, 10))
+  for (let tries = 0; tries < 1_000 && runs(holder); tries += 1) await new Promise((resolve) => setTimeout(resolve, 10))
   rmSync(pids)
   expect([runs(holder), readdirSync(root)]).toEqual([false, []])
 })
 
 test('a lab that begins is nobody’s to find, and one that is abandoned leaves nothing; what was born is not abandoned any more', async () => {
   const birth = begin('lab')
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  while (!existsSync(join(root, 'lab'))) await new Promise((resolve) => setTimeout(resolve, 5))
   expect([listLabs(root), readdirSync(root).toSorted()]).toEqual([[], ['lab', 'lab.lock']])
   await birth.abandon()
   expect(readdirSync(root)).toEqual([])
@@ -214,7 +218,7 @@ test('a folder of a lab whose keeper was killed is swept by whoever looks next',
   const lab = await start('lab')
   process.kill(lab.keeper, 'SIGKILL')
   process.kill(lab.init, 'SIGKILL')
-  for (let tries = 0; tries < 100 && runs(lab.keeper); tries += 1) await new Promise((resolve) => setTimeout(resolve, 10))
+  for (let tries = 0; tries < 1_000 && runs(lab.keeper); tries += 1) await new Promise((resolve) => setTimeout(resolve, 10))
   expect([listLabs(root), existsSync(join(root, 'lab'))]).toEqual([[], false])
   expect((await start('lab')).keeper).not.toBe(lab.keeper)
 })

@@ -66,11 +66,10 @@ test('the path, the query and the headers arrive; kubelet’s own are there unle
 test('who does not answer in time is not well, and does not hold up the others', async () => {
   const hanging = await listening(createTcp(() => {}))
   const port = await http((_, response) => response.end())
-  const begun = Date.now()
   const late = prober.ask('n1', url(`http://127.0.0.1:${hanging}/`), 300)
   expect((await prober.ask('n1', url(`http://127.0.0.1:${port}/`), 300)).ok).toBe(true)
-  expect(await late).toEqual({ ok: false, says: expect.stringContaining('context deadline exceeded') })
-  expect(Date.now() - begun).toBeLessThan(1_200)
+  // In the prober's own words: nobody had to give it up.
+  expect(await late).toEqual({ ok: false, says: 'context deadline exceeded (no answer in time)' })
 })
 
 test('a port that is shut refuses, at once and by name of the reason', async () => {

@@ -145,7 +145,7 @@ test('ending: who does not hear it is killed after its grace, not before', async
   const begun = Date.now()
   await supervisor.end('n1', 'p', 300)
   const took = Date.now() - begun
-  expect([state(supervisor), took >= 299, took < 2_000]).toMatchObject([{ kind: 'ended', code: 137, signal: 'SIGKILL' }, true, true])
+  expect([state(supervisor), took >= 299, took < 20_000]).toMatchObject([{ kind: 'ended', code: 137, signal: 'SIGKILL' }, true, true])
 })
 
 test('ending what waits for its next start, has ended, or never was, is done at once', async () => {

@@ -7,7 +7,7 @@ import type { HostPrograms } from '#driver/testing.ts'
 import type { Command, Output } from '#kernel/command.ts'
 
 /** @throws with the last answer after `ms`. */
-export async function until<T>(ask: () => T, pleases: (answer: T) => boolean, ms = 8_000): Promise<T> {
+export async function until<T>(ask: () => T, pleases: (answer: T) => boolean, ms = 20_000): Promise<T> {
   const deadline = Date.now() + ms
   for (;;) {
     const answer = ask()

@@ -193,7 +193,7 @@ export const runLaws: readonly Law[] = [
       const running = await world.driver.spawn('a', program(['sleep', '600'], { in: 'p', hostname: 'box', mounts }), () => undefined)
       await within(5_000, settled(world, 'a', running.pid, 'box'), 'the program has its own view')
       const script = 'hostname; cat /etc/hosts; ls /proc/sys/net/ipv4/conf | grep -c eth0; ps -e -o comm= | sort -u | grep -c sleep'
-      assert.equal((await run(world, 'a', ['sh', '-c', script], { view: running.pid, timeoutMs: 5_000 })).stdout, 'box\nits\n0\n1\n')
+      assert.equal((await run(world, 'a', ['sh', '-c', script], { view: running.pid, timeoutMs: 20_000 })).stdout, 'box\nits\n0\n1\n')
       running.kill('SIGKILL')
       await running.exit
       assert.notEqual((await run(world, 'a', ['true'], { view: running.pid })).code, 0)
@@ -222,7 +222,7 @@ export const runLaws: readonly Law[] = [
     needs: ['programs'],
     async keep(world) {
       await up(world, a)
-      const marker = ['sh', '-c', 'sleep 5; touch /run/marker']
+      const marker = ['sh', '-c', 'sleep 600; touch /run/marker']
       const stopped = { code: undefined, signal: 'SIGKILL', stdout: '', stderr: '' }
       assert.deepEqual(await within(2_000, run(world, 'a', marker, { signal: AbortSignal.abort() }), 'aborted before'), stopped)
       assert.deepEqual(await within(2_000, run(world, 'a', marker, { signal: AbortSignal.timeout(100) }), 'aborted on the way'), stopped)

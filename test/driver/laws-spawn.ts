@@ -235,6 +235,8 @@ export const spawnLaws: readonly Law[] = [
       await ask(world, 'a', ['sh', '-c', 'ip netns add p && ip -n p link add name own type bridge'])
       const running = await start(world, ['sh', '-c', 'echo ready; exec sleep 600'], { in: 'p', hostname: 'box' })
       await becomes(running.said, 'ready\n')
+      // It has said so a moment before it becomes `sleep`.
+      await becomes(async () => (await run(world, 'a', ['sh', '-c', 'ps -e -o args= | grep -cx "sleep 600"'])).stdout, '1\n')
       const look = ['sh', '-c', 'hostname; cd /proc/sys/net/ipv4/conf; echo $(ls -d eth0 own 2>/dev/null); ps -e -o args= | grep -cx "sleep 600"']
       const through = async (prefix: readonly string[]): Promise<string> => {
         const { stdout, stderr } = await world.outside([...prefix, ...look])

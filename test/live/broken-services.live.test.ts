@@ -66,6 +66,7 @@ test.each(Object.keys(causes))('%s', async (id) => {
   const said = await until(
     () => says(service),
     (all) => all.length === wanted.length && (finding === undefined || finding.test(all[0] ?? '')),
+    40_000,
   ).catch(() => says(service))
   expect(said).toEqual(wanted)
   expect(told).not.toContain('✓')
@@ -74,6 +75,7 @@ test.each(Object.keys(causes))('%s', async (id) => {
   await until(
     () => says(service),
     (all) => all.length === 0,
+    40_000,
   )
 })
 
@@ -115,6 +117,14 @@ test('CoreDNS that answers something else is told from CoreDNS that is down', as
     40_000,
   )
   await write(config.data.Corefile)
+  // explain asks one of them; each reloads by itself.
+  const { items } = await n.json('pods', '-n', 'kube-system', '-l', 'k8s-app=kube-dns')
+  for (const { status } of items)
+    await until(
+      () => n.run('exec', 'client-1', '--', 'dig', '+short', '+tries=1', '+time=1', `@${status.podIP}`, 'web.default.svc.cluster.local'),
+      ({ out }) => out === '10.96.2.1',
+      40_000,
+    )
   await until(
     () => says('web'),
     (all) => all.length === 0,

@@ -36,10 +36,11 @@ test('a node that leaves takes session, routes and block with it, and the next o
   }
   const rest = ['Mesh_192_168_0_11', '10.244.0.64/26 via 192.168.0.11']
   await n.ok('node', 'rm', 'node-3')
-  await until(known, (now) => now.join() === rest.join())
+  await until(known, (now) => now.join() === rest.join(), 30_000)
   await n.ok('node', 'add', 'node-4')
   await until(
     known,
     (now) => now.join() === ['Mesh_192_168_0_11', 'Mesh_192_168_0_12', '10.244.0.64/26 via 192.168.0.11', '10.244.0.128/26 via 192.168.0.12'].join(),
+    30_000,
   )
 })

@@ -27,5 +27,8 @@ test.each(['SIGINT', 'SIGKILL'] as const)('a check that ends by %s in the middle
     () => n.sh('node-1', 'ip neigh; ip route'),
     (now) => !/02:00:00:00:00:99|metric 4096/.test(now),
   )
-  expect(await n.sh('node-1', 'pgrep -c perl || true')).toBe('0')
+  await until(
+    () => n.sh('node-1', 'pgrep -c perl || true'),
+    (count) => count === '0',
+  )
 })

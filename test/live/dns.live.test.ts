@@ -5,7 +5,18 @@ import { home, netlab, until } from '../support/netlab.ts'
 
 const n = netlab()
 const corefile = (name: string) => join(home, 'labs/dns-deep-dive/corefile', `${name}.yaml`)
-beforeAll(() => n.ok('up', 'dns-deep-dive'))
+beforeAll(async () => {
+  await n.ok('up', 'dns-deep-dive')
+  // `up` asks the cluster's own names only.
+  for (const question of [
+    ['@203.0.113.8', 'www.example.com'],
+    ['@203.0.113.53', 'wiki.corp.example'],
+  ])
+    await until(
+      () => n.run('exec', 'client', '--', 'dig', '+short', '+tries=1', '+time=1', ...question),
+      ({ out }) => out === '203.0.113.10',
+    )
+})
 afterAll(n.clean)
 
 /** Status and answers, sorted, each as `TYPE DATA`; with nothing in the answer, `SOA` where the authority section has it. */
@@ -26,6 +37,10 @@ async function addresses(): Promise<ReadonlyMap<string, string>> {
   )
 }
 const ZONE = 'default.svc.cluster.local'
+
+/** CoreDNS's own Pods, as dig takes them. */
+const servers = async (): Promise<readonly string[]> =>
+  (await n.json('pods', '-n', 'kube-system', '-l', 'k8s-app=kube-dns')).items.map((pod: { status: { podIP: string } }) => `@${pod.status.podIP}`)
 
 test('every kind of name has the records of the specification, and what is not there is told in two ways', async () => {
   const ip = await addresses()
@@ -87,14 +102,12 @@ test('whom a Pod asks is what its dnsPolicy and dnsConfig say', async () => {
 })
 
 test('CoreDNS remembers an answer from outside for 30 seconds at most and counts down, and turns the order of several addresses', async () => {
-  const { items } = JSON.parse(await n.ok('get', 'pods', '-n', 'kube-system', '-o', 'json'))
-  const server = `@${items[0].status.podIP}`
+  const [server = ''] = await servers()
   const ttl = async (name: string) => Number((await n.ok('exec', 'client', '--', 'dig', '+noall', '+answer', server, name)).split(/\s+/)[1])
   const first = await ttl('api.example.com.')
   const later = await until(
     () => ttl('api.example.com.'),
     (seconds) => seconds < first,
-    5000,
   )
   expect([first <= 30, later > 0 && later < first]).toEqual([true, true])
   const order = async () => (await n.ok('exec', 'client', '--', 'dig', '+short', server, `web-pods.${ZONE}`)).trim().split('\n')
@@ -110,21 +123,28 @@ test('CoreDNS remembers an answer from outside for 30 seconds at most and counts
 test('an edited Corefile takes effect without a restart: a stub domain, and Pod names of real Pods only', async () => {
   expect(await dig('client', 'wiki.corp.example')).toEqual(['NXDOMAIN', 'SOA'])
   await n.ok('apply', '-f', corefile('stub-domain'))
-  // Each of the two Pods reloads by itself, and one of them is asked at a time.
-  const both = async () => Promise.all([1, 2, 3, 4, 5, 6].map(() => dig('client', 'wiki.corp.example', 'TXT').then(() => dig('client', 'wiki.corp.example'))))
-  await until(both, (all) => all.every((answer) => answer.join() === 'NOERROR,A 203.0.113.10'), 45_000)
-  expect(await dig('client', '_ldap._tcp.corp.example', 'SRV')).toEqual(['NOERROR', 'SRV 0 100 389 wiki.corp.example.'])
   const client = (await addresses()).get('client') ?? ''
-  expect(await dig('client', `${client.replaceAll('.', '-')}.default.pod.cluster.local`)).toEqual(['NOERROR', `A ${client}`])
+  const own = `${client.replaceAll('.', '-')}.default.pod.cluster.local`
+  // Each of the two reloads by itself, and learns anew which Pods there are.
+  for (const server of await servers())
+    await until(
+      () => Promise.all([dig('client', server, 'wiki.corp.example'), dig('client', server, own)]),
+      (answers) => answers.join() === `NOERROR,A 203.0.113.10,NOERROR,A ${client}`,
+      45_000,
+    )
+  expect(await dig('client', 'wiki.corp.example')).toEqual(['NOERROR', 'A 203.0.113.10'])
+  expect(await dig('client', '_ldap._tcp.corp.example', 'SRV')).toEqual(['NOERROR', 'SRV 0 100 389 wiki.corp.example.'])
+  expect(await dig('client', own)).toEqual(['NOERROR', `A ${client}`])
   expect(await dig('client', '10-244-9-8.default.pod.cluster.local')).toEqual(['NXDOMAIN', 'SOA'])
   expect(JSON.parse(await n.ok('get', 'pods', '-n', 'kube-system', '-o', 'json')).items.map(restarts)).toEqual([0, 0])
-}, 90_000)
+}, 120_000)
 
 test('a Corefile that cannot be read is told in the log, and the old one stays', async () => {
   await n.ok('apply', '-f', corefile('broken'))
   await until(
     () => n.ok('logs', '-n', 'kube-system', 'deploy/coredns'),
     (log) => log.includes("Unknown directive 'frward'"),
+    45_000,
   )
   expect(await dig('client', 'wiki.corp.example')).toEqual(['NOERROR', 'A 203.0.113.10'])
   await n.ok('apply', '-f', corefile('stub-domain'))

@@ -118,6 +118,7 @@ if (why !== undefined) {
           return screen.screen()
         },
         (seen) => seen.includes('GET /hostname 200'),
+        30_000,
       )
     } finally {
       await screen.close()
@@ -154,6 +155,7 @@ if (why !== undefined) {
     await until(
       async () => (await docker('ps', '-a', ...ofLab('small'))).length,
       (count) => count === 0,
+      30_000,
     )
     await n.ok('ls')
     await nothingOf('small')

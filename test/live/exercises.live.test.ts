@@ -6,7 +6,7 @@ import { home, netlab } from '../support/netlab.ts'
 
 /** Built or solved by hand in tests of their own. */
 const ELSEWHERE = /-by-hand$|^broken-services$|^mystery$|^services-ipvs$/
-const n = netlab({ timeout: 300_000 })
+const n = netlab({ timeout: 500_000 })
 afterAll(n.clean)
 
 const labs = readdirSync(join(home, 'labs'))
@@ -23,10 +23,10 @@ describe.concurrent('lab test', () => {
       const { code, out, err } = await n.run('lab', 'test', exercise)
       expect([code, out.split('\n').filter((line) => /^ +([✗!]| {4})/.test(line)), err]).toEqual([0, [], ''])
     },
-    200_000,
+    500_000,
   )
 })
 
 test('services-ipvs/same-server, on a kernel that has IPVS', async () => {
   expect(await n.ok('lab', 'test', 'services-ipvs/same-server', '--kernel', 'auto')).toContain('1 exercise, 4 trials: all as they should be')
-}, 300_000)
+}, 500_000)

@@ -23,6 +23,14 @@ afterAll(async () => {
 const screen = (): string => tmux('capture-pane', '-p', '-S', '-200', '-t', 'learn')
 const seen = (what: RegExp, ms = 60_000) => until(screen, (text) => what.test(text), ms)
 const press = (...keys: string[]) => tmux('send-keys', '-t', 'learn', ...keys)
+/** What is typed before the question stands there is taken for keys. */
+async function answer(asked: RegExp, text: string): Promise<void> {
+  press('a')
+  await seen(new RegExp(`${asked.source}[^\\n]*\\s*$`))
+  press('-l', text)
+  await seen(new RegExp(`${asked.source} ${text}\\s*$`))
+  press('Enter')
+}
 
 test('on a terminal: a tick within a second, a hint, a reset, and Ctrl-C leaves terminal and lab well', async () => {
   tmux('-f', '/dev/null', 'new-session', '-d', '-s', 'learn', '-x', '110', '-y', '40', 'sh')
@@ -31,14 +39,16 @@ test('on a terminal: a tick within a second, a hint, a reset, and Ctrl-C leaves 
   press('h')
   await seen(/Hint: Whom does a Pod ask for names\?/)
   await n.ok('scale', 'deployment', 'coredns', '-n', 'kube-system', '--replicas=2')
-  await until(
-    () => n.run('exec', 'client-1', '--', 'dig', '+tries=1', '+time=1', '+search', '+short', 'web'),
-    ({ out }) => out.includes('10.96.2.1'),
-  )
+  const ask = async () => {
+    const asked = performance.now()
+    const { out } = await n.run('exec', 'client-1', '--', 'dig', '+tries=1', '+time=1', '+search', '+short', 'web')
+    return { out, took: performance.now() - asked }
+  }
+  await until(ask, ({ out }) => out.includes('10.96.2.1'))
   const mended = performance.now()
   await seen(/✓ A Service is found by its name/)
-  // The machine may be busy with other things; alone it is a fraction of that.
-  expect(performance.now() - mended).toBeLessThan(3000)
+  // The machine may be busy with other things: then a question takes longer too.
+  expect((performance.now() - mended) / (await ask()).took).toBeLessThan(30)
   await seen(/No name is found: done, 2 of 2 points/)
   await n.ok('scale', 'deployment', 'coredns', '-n', 'kube-system', '--replicas=0')
   await seen(/was passing, now broken/)
@@ -50,7 +60,8 @@ test('on a terminal: a tick within a second, a hint, a reset, and Ctrl-C leaves 
   await seen(/building lab broken-services anew/)
   await seen(/not yet: no server answered[^✓]*$/)
   press('C-c')
-  await seen(/lab broken-services still runs: netlab learn broken-services\/coredns-down goes on/)
+  // Until the shell asks again, what is typed is the program's.
+  await seen(/lab broken-services still runs: netlab learn broken-services\/coredns-down goes on[\s\S]*\n[#$]\s*$/)
   press('echo $?; stty -a | md5sum', 'Enter')
   const [first, second] = (await seen(/[0-9a-f]{32} {2}-[\s\S]*130\n[0-9a-f]{32} {2}-/)).match(/[0-9a-f]{32} {2}-/g) ?? []
   expect(second).toBe(first)
@@ -61,21 +72,13 @@ test('an exercise of several tasks: questions are answered, right and wrong, and
   press('clear', 'Enter')
   press(`NETLAB_STATE=${n.root} ${home}/netlab learn services-nftables/read-the-map`, 'Enter')
   await seen(/Whom does a NodePort lead to\? \(1 of 3\)/)
-  press('a')
-  await seen(/Which chain does kube-proxy go to for TCP port 30081\?/)
-  press('-l', 'service-4Z6N3DUC-default/local/tcp/http')
-  press('Enter')
+  await answer(/Which chain does kube-proxy go to for TCP port 30081\?/, 'service-4Z6N3DUC-default/local/tcp/http')
   await seen(/✗ The chain of NodePort 30081 {2}not yet: .*service-4Z6N3DUC/)
-  press('a')
-  press('-l', 'external-4Z6N3DUC-default/local/tcp/http')
-  press('Enter')
+  await answer(/Which chain does kube-proxy go to for TCP port 30081\?/, 'external-4Z6N3DUC-default/local/tcp/http')
   await seen(/Whom does a NodePort lead to\?: done, 1 of 4 points/)
   press('n')
   await seen(/How many doors has the web Pod of node-2\? \(2 of 3\)/)
-  press('a')
-  await seen(/How many rules of node-1 translate to 10\.244\.1\.2:8080\?$/m)
-  press('4')
-  press('Enter')
+  await answer(/How many rules of node-1 translate to 10\.244\.1\.2:8080\?/, '4')
   await seen(/done, 2 of 4 points/)
   press('l')
   await seen(/✓ mark[\s\S]*✓ count/)
@@ -114,11 +117,12 @@ test('it goes on where it was left; reset elsewhere gives it a new lab', async (
   await until(
     () => out.split('Every Pod says the same').length,
     (count) => count === 3,
-    20_000,
+    40_000,
   )
   await until(
     () => n.run('get', 'deployment', 'coredns', '-n', 'kube-system', '-o', 'json'),
     (said) => said.code === 0 && JSON.parse(said.out).spec.replicas === 0,
+    30_000,
   )
   await n.ok('scale', 'deployment', 'coredns', '-n', 'kube-system', '--replicas=2')
   expect((await learning).exitCode).toBe(0)

@@ -22,7 +22,7 @@ const gone = (family: ReturnType<typeof familyOf>) =>
   until(
     () => survivors(family),
     (left) => left.length === 0,
-    5_000,
+    15_000,
   )
 /** The daemon is tini's only child, tini the keeper's. */
 const innerOf = (keeper: number): { init: number; daemon: number } => {
@@ -61,7 +61,7 @@ test.each([50, 150, 250, 400, 600, 900])('kill -9 of the command line %i ms into
   await until(
     async () => survivors(family).length === 0 || /"state": ?"up"/.test((await n.run('status', LAB, '-o', 'json')).out),
     (settled) => settled,
-    3_000,
+    15_000,
   )
 })
 

@@ -69,8 +69,14 @@ describe.each(['mystery', 'calico-bgp'])('%s', (lab) => {
     await until(
       () => n.json('pod', 'passer-by'),
       (pod) => pod.status.phase === 'Running',
+      30_000,
     )
-    expect(await complaint(lab, one, 0)).toBe('fail')
+    // `error`: nothing was found out.
+    const verdict = await until(
+      () => complaint(lab, one, 0),
+      (now) => now !== 'error',
+    )
+    expect(verdict).toBe('fail')
     await n.ok('delete', 'pod', 'passer-by')
     for (const part of solutionOf(one)) await bring(part)
     expect(await complaint(lab, one, 40_000)).toBe('pass')
@@ -96,7 +102,9 @@ function learning(...args: readonly string[]) {
   return { child, said, broken }
 }
 
-test('learn tells the symptom and its seed, and what it was when diagnosis and cure are right; the same seed draws the same', async () => {
+test('learn tells the symptom and its seed, and what it was when diagnosis and cure are right; the same seed draws the same', {
+  timeout: 300_000,
+}, async () => {
   const first = learning()
   await first.broken()
   const seed = /seed (\w+): netlab learn mystery\/mystery --seed \1 gives the same fault again/.exec(first.said.text)?.[1] ?? ''

@@ -15,7 +15,7 @@ const [NODE_1, NODE_2, NODE_3] = ['192.168.0.10', '192.168.0.11', '192.168.0.12'
 
 /** The distinct answers to `count` requests, or how they ended. */
 async function ask(from: string, address: string, what: 'hostname' | 'clientip', count = 1): Promise<readonly string[]> {
-  const once = `curl -s -m 2 http://${address}/${what} || echo "ends $?"; echo`
+  const once = `curl -s -m 5 http://${address}/${what} || echo "ends $?"; echo`
   const said = await n.ok('exec', from, '--', 'sh', '-c', `for i in $(seq ${count}); do ${once}; done`)
   const lines = said.split('\n').filter((line) => line !== '')
   return [...new Set(lines.map((line) => line.replace(/:\d+$/, '')))].sort()

@@ -66,6 +66,7 @@ test('a node joins: a machine, a share of the Pod range, its daemons, and the wa
   await until(
     () => pods('agent'),
     (all) => told(all).includes('node-3 ready'),
+    30_000,
   )
   const agent = (await pods('agent')).find(({ spec }) => spec.nodeName === 'node-3')
   expect((await n.json('nodes')).items[2].metadata.labels).toMatchObject({ disk: 'ssd', 'topology.kubernetes.io/zone': 'b' })
@@ -91,10 +92,13 @@ test('a node that is stopped: its Pods are not ready and their Service forgets t
     (all) => told(all).includes(`${victim} not ready`),
   )
   const { clusterIP } = (await n.json('service', 'web')).spec
-  expect(new Set((await n.sh('client', `for i in $(seq 12); do curl -sm 2 http://${clusterIP}/hostname && echo; done`)).trim().split('\n')).size).toBe(1)
+  const answers = async () => (await n.sh('client', `for i in $(seq 12); do curl -sm 2 http://${clusterIP}/hostname && echo; done`)).trim().split('\n')
+  const whole = await until(answers, (all) => all.length === 12, 60_000)
+  expect(new Set(whole).size).toBe(1)
   await until(
     () => pods('web'),
     (all) => told(all).includes(`${victim} terminating`) && all.filter(isReady).length === 2,
+    30_000,
   )
   expect(told(await pods('agent'))).toContain(`${victim} not ready`)
   await clean()
@@ -103,6 +107,7 @@ test('a node that is stopped: its Pods are not ready and their Service forgets t
   await until(
     () => Promise.all([pods('web'), pods('agent')]),
     ([web, agent]) => web.length === 2 && [...web, ...agent].every(isReady),
+    30_000,
   )
   await clean()
 })
@@ -113,6 +118,7 @@ test('a node leaves: its Pods are made elsewhere, and nobody knows a way there',
   await until(
     () => pods('web'),
     (all) => all.length === 2 && all.every(isReady),
+    30_000,
   )
   expect([before?.includes('192.168.0.11'), await entries()]).toEqual([true, ['10.244.2.0', '192.168.0.10', '192.168.0.12']])
   await clean()

@@ -8,7 +8,7 @@ import { home, netlab, until } from '../support/netlab.ts'
 import { CASES, inNamespaces, type Json, policies, thePod } from '../support/policies/cases.ts'
 
 /** Even on a busy machine. */
-const FOLLOWS_MS = 5_000
+const FOLLOWS_MS = 20_000
 
 /** Every engine beside each kube-proxy that a lab may have; the first two meet all cases, the others those that the two could disagree about. */
 const SOME = ['default deny all ingress and all egress traffic', 'named ports in and out', 'policies add up']
@@ -63,7 +63,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     return table
   }
 
-  test('without policies all is open', { timeout: 30_000 }, async () => {
+  test('without policies all is open', { timeout: 90_000 }, async () => {
     const { flows, ports } = await agree()
     // nine Pods to ten places on four ports: a Pod is not asked about itself
     expect([flows.length, ports, flows.filter(({ allowed }) => !allowed)]).toEqual([9 * 9 * 4, ['80/TCP', '80/UDP', '81/TCP', '81/UDP'], []])
@@ -71,7 +71,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
 
   // The hole is one in iptables: nftables' own chains would refuse all the same.
   if (!engine.endsWith('nftables'))
-    test('a hole made by hand is seen by measuring', { timeout: 30_000 }, async () => {
+    test('a hole made by hand is seen by measuring', { timeout: 90_000 }, async () => {
       const { status } = await n.json('pod', 'b', '-n', 'y')
       const hole = ['FORWARD', '-s', status.podIP, '-j', 'ACCEPT']
       await n.ok('exec', 'node-1', '--', 'iptables', '-I', ...hole)
@@ -85,7 +85,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     })
 
   for (const name of cases)
-    test(name, { timeout: 30_000 }, async () => {
+    test(name, { timeout: 90_000 }, async () => {
       try {
         await apply(policies(CASES[name] ?? []))
         await agree()
@@ -99,7 +99,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     await apply([{ ...object, metadata: { ...object.metadata, resourceVersion: '', labels: { ...object.metadata.labels, ...labels } } }])
   }
 
-  test('labels of Pods and namespaces, Pods made anew and gone take effect by themselves', { timeout: 60_000 }, async () => {
+  test('labels of Pods and namespaces, Pods made anew and gone take effect by themselves', { timeout: 120_000 }, async () => {
     try {
       await apply(policies([{ ...thePod('a'), ingress: [{ from: [{ ...inNamespaces('y'), podSelector: { matchLabels: { role: 'client' } } }] }] }]))
       await agree()
@@ -115,12 +115,12 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     }
   })
 
-  test('judged behind the Service: a policy names the Pods and their ports, whatever address was called', { timeout: 60_000 }, async () => {
+  test('judged behind the Service: a policy names the Pods and their ports, whatever address was called', { timeout: 120_000 }, async () => {
     try {
       await apply(policies([{ ...thePod('a'), ingress: [{ from: [thePod('b')], ports: [{ port: 80 }] }] }]))
       const call = async (from: string, port: number) => {
         const ip = (await n.json('service', 's-x-a', '-n', 'x')).spec.clusterIP
-        return (await n.run('exec', `pod/${from}`, '--', 'curl', '-s', '-m', '2', `http://${ip}:${port}/hostname`)).out
+        return (await n.run('exec', `pod/${from}`, '--', 'curl', '-s', '-m', '3', `http://${ip}:${port}/hostname`)).out
       }
       expect(await Promise.all([call('x/b', 80), call('x/b', 81), call('x/c', 80), call('y/b', 80)])).toEqual(['a', '', '', ''])
     } finally {
@@ -128,7 +128,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     }
   })
 
-  test('explain knows a Pod by its address, looks behind a Service, and says why nobody is asked', { timeout: 60_000 }, async () => {
+  test('explain knows a Pod by its address, looks behind a Service, and says why nobody is asked', { timeout: 120_000 }, async () => {
     try {
       await apply(policies([{ ...thePod('a'), ingress: [{ from: [thePod('b')], ports: [{ port: 80 }] }] }]))
       const flow = async (...words: string[]) => {
@@ -160,7 +160,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     }
   })
 
-  test('the kernel holds what the plan says, and holds nothing of policies that are gone', { timeout: 60_000 }, async () => {
+  test('the kernel holds what the plan says, and holds nothing of policies that are gone', { timeout: 120_000 }, async () => {
     await apply(policies(CASES['policies add up'] ?? []))
     expect((await n.run('drift')).err).toBe('every kernel holds what the plan says')
     await forget()

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { home, netlab, until } from '../support/netlab.ts'
 
 /**
- * SCTP by hand, for not every kernel has it: `answer` waits for an INIT (1) and sends the INIT ACK (2) back, an address and a port send an INIT and wait a second.
+ * SCTP by hand, for not every kernel has it: `answer` waits for an INIT (1) and sends the INIT ACK (2) back, an address and a port send an INIT and wait for five seconds.
  * Its checksum is CRC-32C.
  */
 const SCTP = `
@@ -28,7 +28,7 @@ if ($ARGV[0] eq 'answer') {
 }
 say_to(inet_aton($ARGV[0]), 4000 + $$ % 1000, $ARGV[1], 0, 1);
 vec(my $r = '', fileno $s, 1) = 1;
-exit unless select $r, undef, undef, 1;
+exit unless select $r, undef, undef, 5;
 my ($from, $to, $sport, $dport, $type) = hear();
 print inet_ntoa($from), ":$sport says $type";
 `
@@ -55,14 +55,14 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
     ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { app } } },
     spec: { nodeName: 'node-2', containers: [{ name: 'main', image: 'netlab/echo', ports: [{ containerPort: 8080, protocol: 'UDP' }] }] },
   })
-  /** Who answers a datagram from this very source port; nothing when nobody does within half a second. */
+  /** Who answers a datagram from this very source port; nothing when nobody does within two seconds. */
   const udp = (from: string, sourcePort: number, address: string, port: number) =>
     sh(
       from,
       `perl -MIO::Socket::INET -e '
         my $s = IO::Socket::INET->new(Proto => "udp", LocalPort => ${sourcePort}, PeerAddr => "${address}:${port}") or die $@;
         $s->send("hostname"); vec(my $r = "", fileno $s, 1) = 1;
-        my $answer = "silence"; $s->recv($answer, 99) if select($r, undef, undef, 0.5); print $answer || "silence"'`,
+        my $answer = "silence"; $s->recv($answer, 99) if select($r, undef, undef, 2); print $answer || "silence"'`,
     )
 
   test('a UDP client that keeps its port follows the Service to a new endpoint at once, by every address', async () => {
@@ -75,7 +75,7 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
     )
     expect(await ask()).toEqual(['udp-a', 'udp-a', 'udp-a'])
     await n.ok('delete', 'pod', 'udp-a', '--force', '--grace-period', '0')
-    await until(ask, (answers) => answers.every((answer) => answer === 'udp-b'), 5_000)
+    await until(ask, (answers) => answers.every((answer) => answer === 'udp-b'), 20_000)
   })
 
   test('a datagram sent before there was a Service does not keep the way to nobody open', async () => {
@@ -85,7 +85,7 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
     await until(
       () => udp('client', 5004, '10.96.1.7', 53),
       (answer) => answer === 'udp-b',
-      5_000,
+      20_000,
     )
   })
 
@@ -103,7 +103,10 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
       metadata: { name: 'second' },
       spec: { type: 'LoadBalancer', selector: { app: 'web' }, ports: [{ port: 80 }] },
     })
-    expect(await n.ok('describe', 'svc', 'second')).toContain('Failed to allocate IP for "default/second": no available IPs')
+    await until(
+      () => n.ok('describe', 'svc', 'second'),
+      (told) => told.includes('Failed to allocate IP for "default/second": no available IPs'),
+    )
     expect(await n.ok('get', 'svc', 'second')).toContain('<pending>')
   })
 
@@ -151,7 +154,10 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
       () => asked(here),
       (answer) => answer === '\n000 ',
     )
-    expect(await n.ok('get', 'svc', 'second')).toContain('198.51.100.64')
+    await until(
+      () => n.ok('get', 'svc', 'second'),
+      (told) => told.includes('198.51.100.64'),
+    )
   })
 
   test('kube-proxy says that it is well, and what it is', async () => {
@@ -174,12 +180,12 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
             $s = IO::Socket::INET->new(PeerAddr => "10.96.1.2:80", Timeout => 2) or die $@;
             print {$s} "hello\\n"; $s->flush; my $line = <$s>; last if $line =~ /"pod":"${wanted}/; undef $s;
           }
-          <$s>; $SIG{PIPE} = "IGNORE"; my ($n, $begun) = (0, time);
+          open my $talks, ">", "/tmp/talks-to-${wanted}"; <$s>; $SIG{PIPE} = "IGNORE"; my ($n, $begun) = (0, time);
           while (time < $begun + 8) { print {$s} "ping\\n"; $s->flush; my $answer = <$s>; last unless defined $answer; $n++; sleep 0.2 }
           printf "%d %.1f", $n, time - $begun'`,
       )
     const [staying, rolling] = [talk('stays'), talk('web-')]
-    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    await sh('client', 'until [ -e /tmp/talks-to-stays ] && [ -e /tmp/talks-to-web- ]; do sleep 0.1; done')
     await n.ok('exec', 'node-1', '--', 'kubectl', 'rollout', 'restart', 'deploy/web')
     const [stayed, rolled] = (await Promise.all([staying, rolling])).map((said) => said.split(' ').map(Number))
     expect(stayed?.[1]).toBeGreaterThanOrEqual(8)
@@ -187,10 +193,20 @@ describe.each(['iptables', 'nftables'])('%s', (mode) => {
     expect(rolled?.[1]).toBeGreaterThanOrEqual(4)
   })
 
+  type PodSeen = { metadata: { deletionTimestamp?: string }; status: { conditions: { type: string; status: string }[] } }
+  const isReadyToStay = ({ metadata, status }: PodSeen) =>
+    metadata.deletionTimestamp === undefined && status.conditions.some((one) => one.type === 'Ready' && one.status === 'True')
   const flush = mode === 'iptables' ? 'for t in nat filter mangle; do iptables -t $t -F; iptables -t $t -X; done' : 'nft flush ruleset'
   const answers = (place: string) => sh(place, 'curl -s -m 2 -o /dev/null -w "%{http_code}" http://10.96.1.2/ || true')
 
   test('flushed rules stay flushed until something changes, and are then written whole', async () => {
+    // The rollout is over: nothing changes any more by itself.
+    await until(
+      () => n.json('pods', '-l', 'rolls=yes'),
+      ({ items }) => items.length === 2 && items.every(isReadyToStay),
+      40_000,
+    )
+    await n.ok('drift')
     await sh('node-1', flush)
     expect(await answers('client')).toBe('000')
     await n.ok('delete', 'pod', 'stays', '--force', '--grace-period', '0')

@@ -13,6 +13,14 @@ const { apply, json, sh } = n
 const dig = (...question: string[]) => sh('client', `dig +short +search ${question.join(' ')}`)
 const addresses = async (selector: string): Promise<string[]> =>
   (await json('pods', '-l', selector)).items.map((pod: { status: { podIP: string } }) => pod.status.podIP)
+/** Kernels follow before the next command looks at them. */
+const readyEndpoints = (service: string, wanted: number) =>
+  until(
+    async () =>
+      (await json('endpointslices', '-l', `kubernetes.io/service-name=${service}`)).items.flatMap(({ endpoints }: { endpoints: object[] }) => endpoints),
+    (all: { conditions: { ready: boolean } }[]) => all.length === wanted && all.every(({ conditions }) => conditions.ready),
+    30_000,
+  )
 const lines = (text: string): string[] =>
   text
     .split('\n')
@@ -39,9 +47,15 @@ test('a StatefulSet’s Pods are found by their own names, and stay so when they
 
 test('SRV records name port and Pod of a headless Service, and PTR leads back', async () => {
   const names = [0, 1].map((at) => `0 50 8080 db-${at}.db.default.svc.cluster.local.`)
-  expect(lines(await dig('SRV', '_http._tcp.db.default.svc.cluster.local'))).toEqual(names)
+  await until(
+    () => dig('SRV', '_http._tcp.db.default.svc.cluster.local'),
+    (answer) => lines(answer).join() === names.join(),
+  )
   const [first] = await addresses('app=db')
-  expect(await dig('-x', first ?? '')).toBe('db-0.db.default.svc.cluster.local.')
+  await until(
+    () => dig('-x', first ?? ''),
+    (answer) => answer === 'db-0.db.default.svc.cluster.local.',
+  )
 })
 
 test('an ExternalName is a CNAME, and becomes an address when the type changes', async () => {
@@ -76,11 +90,13 @@ test('a node port answers from outside; with policy Local the client’s address
   await until(
     async () => (await addresses('app=web')).filter(Boolean).length,
     (count) => count === 2,
+    30_000,
   )
 })
 
 test('with affinity a client stays with one Pod, without it meets them all', async () => {
   const met = async (name: string) => new Set(lines(await sh('client', `for i in $(seq 20); do curl -s -m 2 http://${name}/hostname; echo; done`)))
+  await readyEndpoints('web', 2)
   expect([(await met('web-sticky')).size, (await met('web')).size]).toEqual([1, 2])
 })
 
@@ -113,7 +129,10 @@ test('Endpoints written by hand are mirrored into slices, and traffic follows th
 test('a DaemonSet has one Pod on each node', async () => {
   const { items } = await json('pods', '-l', 'app=agent')
   expect(items.map((pod: { spec: { nodeName: string } }) => pod.spec.nodeName).sort()).toEqual(['node-1', 'node-2'])
-  expect(await n.ok('get', 'ds,sts', '--no-headers')).toMatch(/agent +2 +2 +2 +2 +2[\s\S]*db +2\/2/)
+  await until(
+    () => n.ok('get', 'ds,sts', '--no-headers'),
+    (told) => /agent +2 +2 +2 +2 +2[\s\S]*db +2\/2/.test(told),
+  )
 })
 
 test('a Service that is well has nothing to explain', async () => {
@@ -151,6 +170,9 @@ test('a slip in a selector, a wrong target port and an app that hears itself onl
 })
 
 test('rules that are gone and a node that does not forward are found in the kernel', async () => {
+  // That of the test before has come: nothing writes rules any more.
+  await readyEndpoints('inward', 1)
+  await n.ok('drift')
   await sh('node-2', 'iptables -t nat -F KUBE-SERVICES; sysctl -qw net.ipv4.ip_forward=0')
   const said = await n.run('explain', 'svc/web')
   expect([said.code, said.out]).toEqual([

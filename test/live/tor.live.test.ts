@@ -23,7 +23,7 @@ afterAll(async () => {
 })
 
 test('when up is done the first packet between racks arrives', async () => {
-  const { code } = await n.run('exec', 'client', '--', 'ping', '-c', '1', '-W', '1', '10.244.0.128')
+  const { code } = await n.run('exec', 'client', '--', 'ping', '-c', '1', '-W', '5', '10.244.0.128')
   expect(code).toBe(0)
 })
 
@@ -60,6 +60,7 @@ test('what is taken from a router is drift, and put back: a wire that is off, an
   await until(
     () => routes('leaf-1'),
     (seen) => seen.includes('10.244.0.128/26 172.16.11.1 172.16.21.1'),
+    30_000,
   )
 })
 
@@ -84,6 +85,7 @@ test('a node that comes to a rack is made known to its leaf, and all know the wa
   await until(
     () => n.run('exec', 'client', '--', 'ping', '-c', '1', '-W', '1', '10.244.0.192'),
     ({ code }) => code === 0,
+    30_000,
   )
   expect((await birdc('leaf-2', 'show', 'protocols')).match(/^Rack_\S+/gm)).toEqual(['Rack_node_3', 'Rack_node_4'])
   expect((await n.run('node', 'add', 'node-5', '--ip', '172.16.11.2')).err).toContain('172.16.11.2 is the address of "leaf-1" already')
@@ -98,10 +100,12 @@ test('a router whose first process was killed is made anew by the next up, and e
   await until(
     () => routes('leaf-1'),
     (seen) => seen.includes('10.244.0.128/26 172.16.11.1'),
+    30_000,
   )
   await n.ok('up', join(folder, 'lab.yaml'))
   await until(
     () => routes('leaf-1'),
     (seen) => seen.includes('10.244.0.128/26 172.16.11.1 172.16.21.1'),
+    30_000,
   )
 })

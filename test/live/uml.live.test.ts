@@ -38,7 +38,7 @@ test('IPVS is real there, programs are entered as anywhere, and a kernel that di
   await until(
     () => survivors(family),
     (left) => left.length === 0,
-    5_000,
+    20_000,
   )
   expect([await n.run('ls'), await n.run('ls')]).toEqual([
     {
@@ -75,7 +75,7 @@ test('a daemon killed in there is told of, and nothing of its lab stays', { time
   await until(
     () => survivors(family),
     (left) => left.length === 0,
-    10_000,
+    20_000,
   )
   expect(await n.run('status')).toEqual({
     code: 2,

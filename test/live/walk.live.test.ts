@@ -11,7 +11,7 @@ import { commandLine } from '#kernel/shell.ts'
 import { randomOf } from '#kernel/variant.ts'
 import { whyNoDocker } from '../driver/docker.ts'
 import { networkState } from '../driver/kernel-state.ts'
-import { type Netlab, netlab } from '../support/netlab.ts'
+import { type Netlab, netlab, until } from '../support/netlab.ts'
 
 const seed = Number(process.env['NETLAB_SEED'] ?? Math.floor(Math.random() * 1e6))
 const [walker, fresh] = [netlab(), netlab()]
@@ -34,6 +34,12 @@ test.each([['netns', 5], ...(why === undefined ? ([['docker', 2]] as const) : []
       expect(JSON.parse(await walker.ok('drift', '-o', 'json')), `drift after step ${step}`).toEqual({ drift: [] })
     }
     await fresh.ok('up', folder, '--driver', driver)
+    // Pods that the last step took away are on their way out when `up` is done.
+    await until(
+      () => walker.json('pods'),
+      ({ items }) => items.every(({ metadata }: { metadata: { deletionTimestamp?: string } }) => metadata.deletionTimestamp === undefined),
+      30_000,
+    )
     expect(await kernels(walker)).toEqual(await kernels(fresh))
     await Promise.all([walker.ok('down'), fresh.ok('down')])
   },

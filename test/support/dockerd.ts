@@ -48,7 +48,7 @@ export async function ownDockerd({ room, settings = [] }: { readonly room: numbe
         (answers) => answers,
       )
     },
-    kill: async () => void (await sh(`kill -9 "$(cat ${folder}/pid)"`)),
+    kill: async () => void (await sh(`pid=$(cat ${folder}/pid); kill -9 "$pid"; while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done`)),
     async end() {
       const gone = new Promise((resolve) => keeper.once('exit', resolve))
       execFileSync('kill', ['-9', init])

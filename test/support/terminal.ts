@@ -31,7 +31,7 @@ export async function terminal(columns: number, rows: number, env: Readonly<Reco
     (await execa('tmux', ['-u', '-S', join(folder, 'tmux'), '-f', '/dev/null', ...args], options)).stdout
   await tmux('new-session', '-d', '-x', `${columns}`, '-y', `${rows}`, 'sh', ';', 'set', '-g', 'status', 'off', ';', 'set', '-g', 'window-size', 'manual')
   const screen = (): Promise<string> => tmux('capture-pane', '-p')
-  const shows = (what: string | RegExp): Promise<string> => until(screen, (text) => (typeof what === 'string' ? text.includes(what) : what.test(text)))
+  const shows = (what: string | RegExp): Promise<string> => until(screen, (text) => (typeof what === 'string' ? text.includes(what) : what.test(text)), 40_000)
   await tmux('resize-window', '-x', `${columns}`, '-y', `${rows}`)
   await tmux('send-keys', '-l', "PS1='ready$ '; clear\n")
   await shows(/^ready\$/)
