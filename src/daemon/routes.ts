@@ -97,7 +97,7 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
     'POST machines': (request) => withEngine(daemon, (engine) => standAgain(engine, request)),
     'GET enter': (_, url) => looking(daemon, (engine) => enter(engine, url)),
     'GET topology': () => withEngine(daemon, (engine) => json(topologyOf(engine.cluster()))),
-    'GET programs': () => withEngine(daemon, (engine) => json(Object.fromEntries(engine.programs()))),
+    'GET programs': () => looking(daemon, (engine) => json(Object.fromEntries(engine.programs()))),
     'POST down': () => {
       setTimeout(daemon.end, 20)
       return json({})
@@ -151,7 +151,7 @@ async function withEngine(daemon: Daemon, answer: (engine: Engine) => Promise<Re
 }
 
 /** How long whoever looks waits at most for the kernels to follow. */
-const FOLLOW_MS = 5_000
+const FOLLOW_MS = 10_000
 
 /** For who looks at kernels: they hold what was said before, if they can and do so soon. */
 const looking = (daemon: Daemon, answer: (engine: Engine) => Promise<Response> | Response): Promise<Response> =>

@@ -42,6 +42,8 @@ type Grade = {
 const gradeIn = (folder: string): Grade => JSON.parse(readFileSync(join(folder, 'grade.json'), 'utf8'))
 const saysOf = ({ notes }: Grade): string => notes.map(({ at, says }) => `${at ?? ''} ${says}`).join('\n')
 
+/** For a script, which yields to everything else on a busy machine. */
+const SECONDS = 25
 const ALL = '2 of 2 points, passed'
 const NONE = '0 of 2 points, not passed: 2 are needed'
 
@@ -60,9 +62,9 @@ const VERDICTS: Readonly<Record<string, readonly [says: string | RegExp, notes: 
   mount: [ALL, /nodes\/node-1.sh:1:1 ended with 32: /],
   others: [ALL, /^$/],
   path: [NONE, /^\s*$/],
-  print: [ALL, /nodes\/node-1.sh:1:1 (\d+ bytes|did not end within 10 s).*not kept/],
+  print: [ALL, /nodes\/node-1.sh:1:1 (\d+ bytes|did not end within 25 s).*not kept/],
   prober: [ALL, /^/],
-  sleep: [ALL, /nodes\/node-1.sh:1:1 did not end within 10 s and was ended/],
+  sleep: [ALL, /nodes\/node-1.sh:1:1 did not end within 25 s and was ended/],
 }
 
 function writeClass(): void {
@@ -100,7 +102,7 @@ function writeClass(): void {
 
 test('a class: every submission has its verdict, whatever the others do', { timeout: 600_000 }, async () => {
   writeClass()
-  const said = await n.run('grade', exercise, '--batch', submissions, '--jobs', '2', '--out', out, '--seconds', '10', '--memory', '1000')
+  const said = await n.run('grade', exercise, '--batch', submissions, '--jobs', '2', '--out', out, '--seconds', `${SECONDS}`, '--memory', '1000')
   expect(said.err).toMatch(/16\/16 /)
   const found = Object.fromEntries(
     Object.entries(VERDICTS).map(([name, [says, notes]]) => {
@@ -119,7 +121,7 @@ test('a second run with --resume grades what has changed and nothing else', { ti
   const first = times()
   for (const name of readdirSync(submissions)) if (!['ann', 'bob', 'sleep'].includes(name)) rmSync(join(submissions, name), { recursive: true })
   solved('bob')
-  await n.run('grade', exercise, '--batch', submissions, '--jobs', '2', '--out', out, '--seconds', '10', '--memory', '1000', '--resume')
+  await n.run('grade', exercise, '--batch', submissions, '--jobs', '2', '--out', out, '--seconds', `${SECONDS}`, '--memory', '1000', '--resume')
   expect([times(), gradeIn(join(out, 'bob')).says]).toEqual([first, ALL])
 })
 
@@ -165,7 +167,7 @@ test.each(['SIGINT', 'SIGKILL'] as const)('%s at work: nothing of the lab stays'
   await until(
     () => survivors(family),
     (left) => left.length === 0,
-    10_000,
+    20_000,
   )
   await n.run('ls')
   expect([gradeIn(file).outcome, readdirSync(folder)]).toEqual([signal === 'SIGINT' ? 'interrupted' : 'running', []])

@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { netlab } from '../support/netlab.ts'
 
-const n = netlab({ timeout: 200_000 })
+/** A script yields to everything else on a busy machine. */
+const PATIENCE = { timeout: 600_000 }
+const n = netlab(PATIENCE)
 const work = mkdtempSync(join(tmpdir(), 'netlab-hidden-'))
 afterAll(async () => {
   await n.clean()
@@ -83,7 +85,7 @@ type Grade = {
 }
 async function graded(name: string, files: Readonly<Record<string, string>>) {
   for (const [file, text] of Object.entries(files)) put(`submissions/${name}/${file}`, text)
-  await n.run('grade', join(work, 'lab/way-out'), join(work, 'submissions', name), '--out', join(work, 'grades', name))
+  await n.run('grade', join(work, 'lab/way-out'), join(work, 'submissions', name), '--out', join(work, 'grades', name), '--seconds', '150')
   const grade = JSON.parse(readFileSync(join(work, 'grades', name, 'grade.json'), 'utf8')) as Grade
   return {
     verdicts: Object.fromEntries(grade.tasks.flatMap(({ results }) => results.map(({ id, verdict }) => [id, verdict]))),
@@ -92,7 +94,7 @@ async function graded(name: string, files: Readonly<Record<string, string>>) {
   }
 }
 
-test('while a submission runs, nothing that it can read holds a hidden probe; afterwards that probe is asked', async () => {
+test('while a submission runs, nothing that it can read holds a hidden probe; afterwards that probe is asked', PATIENCE, async () => {
   expect(await graded('curious', { 'nodes/node-1.sh': `${SOLVED}${SEARCH}`, 'nodes/node-2.sh': SEARCH, 'pods/client-1.sh': SEARCH })).toEqual({
     verdicts: { constant: 'pass', echo: 'pass', [mark]: 'pass' },
     notes: [],
@@ -102,9 +104,9 @@ test('while a submission runs, nothing that it can read holds a hidden probe; af
 
 test.each([
   ['a file', `echo ${mark} > /run/somewhere`],
-  ['the arguments of a program', `sleep 30 ${mark} 2>/dev/null & perl -e 'sleep 20' ${mark} &`],
-  ['the environment of a program', `WORD=${mark} sleep 20 &`],
-])('the search would find it in %s', async (what, script) => {
+  ['the arguments of a program', `sleep 600 ${mark} 2>/dev/null & perl -e 'sleep 600' ${mark} &`],
+  ['the environment of a program', `WORD=${mark} sleep 600 &`],
+])('the search would find it in %s', PATIENCE, async (what, script) => {
   const { notes } = await graded(what.replaceAll(' ', '-'), { 'nodes/node-1.sh': `${script}\nsleep 0.3\n${SEARCH}` })
   expect(notes).toEqual([expect.stringMatching(/nodes\/node-1.sh:1:1 ended with 7/)])
 })
@@ -120,7 +122,7 @@ sleep 0.5
 ping -c 1 -W 1 203.0.113.10 && ping -c 1 -W 1 10.244.1.2
 `
 
-test('whoever answers in the place of the one that is asked does not know what was sent there', async () => {
+test('whoever answers in the place of the one that is asked does not know what was sent there', PATIENCE, async () => {
   const { verdicts, notes } = await graded('impostor', { 'nodes/node-1.sh': IMPOSTOR })
   expect([verdicts, notes]).toEqual([{ constant: 'fail', echo: 'fail', [mark]: 'pass' }, []])
 })

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { netlab } from '../support/netlab.ts'
 
 const SERVICES = 250
+/** Of one Service: half a second of work for a kernel. */
+const ENDPOINTS = 900
 const n = netlab()
 let folder: string
 
@@ -67,4 +69,21 @@ test('all rules are there, follow an endpoint of every Service, and go with thei
   }
   const well = (count: number) => ({ drift: '', twice: '', endpoints: count * 4, last: count, ways: count })
   expect(seen).toEqual([well(SERVICES), well(SERVICES), well(3)])
+})
+
+test('who looks at a kernel sees what was said before, also what takes the kernel a while', async () => {
+  const endpoints = Array.from({ length: ENDPOINTS }, (_, at) => ({ addresses: [`10.9.${at >> 8}.${at & 255}`] }))
+  const ports = [{ name: 'http', port: 80 }]
+  const wide = [
+    { apiVersion: 'v1', kind: 'Service', metadata: { name: 'wide' }, spec: { clusterIP: '10.96.2.1', ports } },
+    {
+      ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'wide-a', labels: { 'kubernetes.io/service-name': 'wide' } } },
+      ...{ addressType: 'IPv4', ports, endpoints },
+    },
+  ]
+  const held = () => n.sh('node-1', "iptables-save -t nat | grep -c -- '--comment default/wide:http .*DNAT' || true")
+  await n.apply(wide.map((object) => JSON.stringify(object)).join('\n---\n'))
+  const applied = await held()
+  await n.ok('delete', 'service', 'wide')
+  expect([applied, await held()]).toEqual([`${ENDPOINTS}`, '0'])
 })
