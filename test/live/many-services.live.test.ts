@@ -81,7 +81,7 @@ test('who looks at a kernel sees what was said before, also what takes the kerne
       ...{ addressType: 'IPv4', ports, endpoints },
     },
   ]
-  const held = () => n.sh('node-1', "iptables-save -t nat | grep -c -- '--comment default/wide:http .*DNAT' || true")
+  const held = () => n.sh('node-1', "iptables-save -t nat | grep -c -- 'default/wide:http.* DNAT ' || true")
   await n.apply(wide.map((object) => JSON.stringify(object)).join('\n---\n'))
   const applied = await held()
   await n.ok('delete', 'service', 'wide')
