@@ -28,7 +28,7 @@ async function answer(asked: RegExp, text: string): Promise<void> {
   press('a')
   await seen(new RegExp(`${asked.source}[^\\n]*\\s*$`))
   press('-l', text)
-  await seen(new RegExp(`${asked.source} ${text}\\s*$`))
+  await seen(new RegExp(`${asked.source}[^\\n]* ${text}\\s*$`))
   press('Enter')
 }
 
