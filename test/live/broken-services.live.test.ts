@@ -51,7 +51,7 @@ test.each(Object.keys(causes))('%s', async (id) => {
     env: { NETLAB_STATE: n.root, NO_COLOR: '1' },
     stdin: 'ignore',
     reject: false,
-    timeout: 100_000,
+    timeout: 250_000,
   })
   let told = ''
   learning.stdout.on('data', (chunk) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { home, netlab } from '../support/netlab.ts'
 
-const n = netlab({ timeout: 100_000 })
+const n = netlab()
 afterEach(() => n.run('down', '--all'))
 afterAll(n.clean)
 

@@ -18,7 +18,7 @@ beforeAll(async () => {
   writeFileSync(join(lab, 'lab.yaml'), readFileSync(join(lab, 'lab.yaml'), 'utf8').replace(/cni: calico-bgp.*/, 'cni: calico-bgp\n  policy: kube-router'))
   writeFileSync(join(lab, 'manifests/policy.yaml'), POLICY)
   await n.ok('up', lab)
-}, 60_000)
+})
 afterAll(async () => {
   await n.clean()
   rmSync(folder, { recursive: true, force: true })

@@ -40,7 +40,7 @@ if (process.getuid?.() === 0) {
     expect(await compose('run', '-T', '--rm', '--entrypoint', 'ls', 'netlab', '/var/lib/netlab')).toBe('')
   })
 
-  test('a container that stays holds labs until down', { timeout: 120_000 }, async () => {
+  test('a container that stays holds labs until down', async () => {
     await compose('up', '-d')
     const inside = (...args: string[]): Promise<string> => compose('exec', '-T', 'netlab', 'netlab', ...args)
     await inside('up', LAB)

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home, netlab, until } from '../support/netlab.ts'
 
-const n = netlab({ timeout: 100_000 })
+const n = netlab()
 beforeAll(() => n.ok('up', join(home, 'test/support/labs/bfd')), 60_000)
 afterAll(n.clean)
 
 type Report = { readonly results: readonly { readonly id: string; readonly verdict: string; readonly observed: string }[] }
 
-test('a killed peer, a session begun anew and a silent loss with BFD stay in the bounds of the check', { timeout: 100_000 }, async () => {
+test('a killed peer, a session begun anew and a silent loss with BFD stay in the bounds of the check', async () => {
   const { results } = JSON.parse((await n.run('check', 'bfd', '-o', 'json')).out) as Report
   expect(results.map(({ id, verdict, observed }) => [id, verdict === 'pass' ? verdict : observed])).toEqual([
     ['gone-and-back', 'pass'],
@@ -17,7 +17,7 @@ test('a killed peer, a session begun anew and a silent loss with BFD stay in the
   ])
 })
 
-test.each(['SIGINT', 'SIGKILL'] as const)('a check that ends by %s in the middle of a disturbance leaves none', { timeout: 60_000 }, async (signal) => {
+test.each(['SIGINT', 'SIGKILL'] as const)('a check that ends by %s in the middle of a disturbance leaves none', async (signal) => {
   const isDisturbed = async (): Promise<boolean> => (await n.sh('node-1', 'ip neigh; ip route')).includes('02:00:00:00:00:99')
   const check = n.start('check', 'bfd', '--only', 'around')
   await until(isDisturbed, (now) => now)

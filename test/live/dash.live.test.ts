@@ -217,7 +217,7 @@ test('the tasks of an exercise that is learnt beside it stand in place of the ch
     env: { NETLAB_STATE: n.root, NO_COLOR: '1' },
     stdin: 'ignore',
     reject: false,
-    timeout: 100_000,
+    timeout: 250_000,
   })
   await t.shows(/2 tasks[\s\S]*no-masquerade: 0 of 3 points[\s\S]*✗ fail +client reaches the machine outside/)
   await t.keys('h')

@@ -47,7 +47,7 @@ if (why !== undefined) {
     for (const lab of [LAB, 'small']) await nothingOf(lab)
   })
 
-  test('a lab stands on containers: up again changes nothing, a node that ended is made anew, down leaves nothing', { timeout: 180_000 }, async () => {
+  test('a lab stands on containers: up again changes nothing, a node that ended is made anew, down leaves nothing', async () => {
     await n.ok('up', LAB, '--driver', 'docker')
     const { driver } = JSON.parse(await n.ok('status', '-o', 'json')) as { driver: unknown }
     expect(driver).toEqual({ kind: 'docker', why: 'it was asked for' })
@@ -70,14 +70,14 @@ if (why !== undefined) {
     expect(await held(LAB)).toBe(0)
   })
 
-  test.each(['services-iptables', 'services-nftables', 'calico-bgp'])('%s holds on containers as well', { timeout: 240_000 }, async (lab) => {
+  test.each(['services-iptables', 'services-nftables', 'calico-bgp'])('%s holds on containers as well', async (lab) => {
     await n.ok('up', lab, '--driver', 'docker')
     await n.ok('check', lab)
     await n.ok('down')
     await nothingOf(lab)
   })
 
-  test('nodes join, stop, start and leave as containers', { timeout: 180_000 }, async () => {
+  test('nodes join, stop, start and leave as containers', async () => {
     await n.ok('up', SMALL, '--driver', 'docker')
     const machines = async () =>
       (await docker('ps', '--filter', ofLab('small')[1] ?? '', '--format', '{{.Names}}')).map((name) => name.replace('netlab_small_', '')).sort()
@@ -98,7 +98,7 @@ if (why !== undefined) {
     })
   })
 
-  test('terminals, logs that are followed, packets and the dashboard are as on any lab', { timeout: 180_000 }, async () => {
+  test('terminals, logs that are followed, packets and the dashboard are as on any lab', async () => {
     await n.ok('up', SMALL, '--driver', 'docker')
     const screen = await terminal(100, 30, { NETLAB_STATE: n.root })
     try {

@@ -116,7 +116,7 @@ test('a class: every submission has its verdict, whatever the others do', { time
   expect(readFileSync(join(out, 'class.csv'), 'utf8').split('\r\n')[1]).toBe(`ann,graded,2,2,yes,0,"${ALL}",pass,pass`)
 })
 
-test('a second run with --resume grades what has changed and nothing else', { timeout: 120_000 }, async () => {
+test('a second run with --resume grades what has changed and nothing else', async () => {
   const times = () => Object.fromEntries(['ann', 'sleep'].map((name) => [name, gradeIn(join(out, name)).ended]))
   const first = times()
   for (const name of readdirSync(submissions)) if (!['ann', 'bob', 'sleep'].includes(name)) rmSync(join(submissions, name), { recursive: true })
@@ -125,12 +125,12 @@ test('a second run with --resume grades what has changed and nothing else', { ti
   expect([times(), gradeIn(join(out, 'bob')).says]).toEqual([first, ALL])
 })
 
-test('of one: text, what exit code, and what a student may see', { timeout: 120_000 }, async () => {
+test('of one: text, what exit code, and what a student may see', async () => {
   const { code, out: text } = await n.run('grade', exercise, join(submissions, 'ann'), '--out', join(work, 'one'))
   expect([code, text.split('\n')[0], text.trim().split('\n').at(-1)]).toEqual([0, `ann: ${exercise}`, ALL])
 })
 
-test('a lab that cannot start: exit code 4, and grade.json says so', { timeout: 120_000 }, async () => {
+test('a lab that cannot start: exit code 4, and grade.json says so', async () => {
   const lab = join(work, 'broken')
   mkdirSync(join(lab, 'manifests'), { recursive: true })
   writeFileSync(join(lab, 'lab.yaml'), 'apiVersion: netlab.dev/v1\nkind: Lab\nmetadata: {name: broken}\nspec: {nodes: 1, dns: none}\n')
@@ -146,7 +146,7 @@ test('a lab that cannot start: exit code 4, and grade.json says so', { timeout: 
   expect([code, gradeIn(join(work, 'none')).outcome]).toEqual([4, 'not-started'])
 })
 
-test.each(['SIGINT', 'SIGKILL'] as const)('%s at work: nothing of the lab stays', { timeout: 120_000 }, async (signal) => {
+test.each(['SIGINT', 'SIGKILL'] as const)('%s at work: nothing of the lab stays', async (signal) => {
   const file = join(work, signal)
   const grading = n.start('grade', exercise, join(submissions, 'sleep'), '--out', file, '--seconds', '60')
   const folder = join(n.root, '.grading')

@@ -41,8 +41,8 @@ spec:
       title: client-1 reaches internet and client-2
       text: text/01.md
       probes:
-        - {id: constant, udp: {from: pod/client-1, to: ext/internet, port: 7}, within: 3s}
-        - {id: echo, source: {from: pod/client-1, to: pod/client-2, sees: own}, within: 3s}
+        - {id: constant, udp: {from: pod/client-1, to: ext/internet, port: 7}, within: 10s}
+        - {id: echo, source: {from: pod/client-1, to: pod/client-2, sees: own}, within: 10s}
 `,
 )
 put('lab/exercises/way-out/text/01.md', 'client-1 reaches neither internet nor client-2.')

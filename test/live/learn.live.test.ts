@@ -102,7 +102,7 @@ test('it goes on where it was left; reset elsewhere gives it a new lab', async (
     env: { NETLAB_STATE: n.root, NO_COLOR: '1' },
     stdin: 'ignore',
     reject: false,
-    timeout: 100_000,
+    timeout: 250_000,
   })
   let out = ''
   learning.stdout.on('data', (chunk) => {

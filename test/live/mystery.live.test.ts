@@ -14,7 +14,7 @@ import { seedOf } from '#lab/params.ts'
 import type { Event } from '#report/event.ts'
 import { home, netlab, until } from '../support/netlab.ts'
 
-const n = netlab({ timeout: 100_000 })
+const n = netlab()
 const work = mkdtempSync(join(tmpdir(), 'netlab-mystery-'))
 afterAll(async () => {
   await n.clean()
@@ -89,7 +89,7 @@ function learning(...args: readonly string[]) {
     env: { NETLAB_STATE: n.root, NO_COLOR: '1' },
     stdin: 'ignore',
     reject: false,
-    timeout: 100_000,
+    timeout: 250_000,
   })
   const said = { text: '' }
   for (const output of [child.stdout, child.stderr]) output.on('data', (chunk) => (said.text += chunk))

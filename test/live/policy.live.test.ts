@@ -35,7 +35,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     const yaml = readFileSync(join(lab, 'lab.yaml'), 'utf8')
     writeFileSync(join(lab, 'lab.yaml'), yaml.replace('policy: kube-router', `policy: ${engine}\n  cni: ${cni}\n  proxy: ${proxy}`))
     await n.ok('up', lab)
-  }, 60_000)
+  })
   afterAll(async () => {
     await n.clean()
     rmSync(folder, { recursive: true, force: true })
@@ -63,7 +63,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     return table
   }
 
-  test('without policies all is open', { timeout: 90_000 }, async () => {
+  test('without policies all is open', async () => {
     const { flows, ports } = await agree()
     // nine Pods to ten places on four ports: a Pod is not asked about itself
     expect([flows.length, ports, flows.filter(({ allowed }) => !allowed)]).toEqual([9 * 9 * 4, ['80/TCP', '80/UDP', '81/TCP', '81/UDP'], []])
@@ -71,7 +71,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
 
   // The hole is one in iptables: nftables' own chains would refuse all the same.
   if (!engine.endsWith('nftables'))
-    test('a hole made by hand is seen by measuring', { timeout: 90_000 }, async () => {
+    test('a hole made by hand is seen by measuring', async () => {
       const { status } = await n.json('pod', 'b', '-n', 'y')
       const hole = ['FORWARD', '-s', status.podIP, '-j', 'ACCEPT']
       await n.ok('exec', 'node-1', '--', 'iptables', '-I', ...hole)
@@ -85,7 +85,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     })
 
   for (const name of cases)
-    test(name, { timeout: 90_000 }, async () => {
+    test(name, async () => {
       try {
         await apply(policies(CASES[name] ?? []))
         await agree()
@@ -99,7 +99,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     await apply([{ ...object, metadata: { ...object.metadata, resourceVersion: '', labels: { ...object.metadata.labels, ...labels } } }])
   }
 
-  test('labels of Pods and namespaces, Pods made anew and gone take effect by themselves', { timeout: 120_000 }, async () => {
+  test('labels of Pods and namespaces, Pods made anew and gone take effect by themselves', async () => {
     try {
       await apply(policies([{ ...thePod('a'), ingress: [{ from: [{ ...inNamespaces('y'), podSelector: { matchLabels: { role: 'client' } } }] }] }]))
       await agree()
@@ -115,7 +115,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     }
   })
 
-  test('judged behind the Service: a policy names the Pods and their ports, whatever address was called', { timeout: 120_000 }, async () => {
+  test('judged behind the Service: a policy names the Pods and their ports, whatever address was called', async () => {
     try {
       await apply(policies([{ ...thePod('a'), ingress: [{ from: [thePod('b')], ports: [{ port: 80 }] }] }]))
       const call = async (from: string, port: number) => {
@@ -128,7 +128,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     }
   })
 
-  test('explain knows a Pod by its address, looks behind a Service, and says why nobody is asked', { timeout: 120_000 }, async () => {
+  test('explain knows a Pod by its address, looks behind a Service, and says why nobody is asked', async () => {
     try {
       await apply(policies([{ ...thePod('a'), ingress: [{ from: [thePod('b')], ports: [{ port: 80 }] }] }]))
       const flow = async (...words: string[]) => {
@@ -160,7 +160,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     }
   })
 
-  test('the kernel holds what the plan says, and holds nothing of policies that are gone', { timeout: 120_000 }, async () => {
+  test('the kernel holds what the plan says, and holds nothing of policies that are gone', async () => {
     await apply(policies(CASES['policies add up'] ?? []))
     expect((await n.run('drift')).err).toBe('every kernel holds what the plan says')
     await forget()

@@ -27,7 +27,7 @@ describe.each(labs.filter((lab) => !cannotRun(lab)))('%s', (lab) => {
 
   test.each(blocks)('%s', (block) => {
     const env = { ...process.env, PATH: `${home}:${process.env['PATH']}`, NETLAB_STATE: n.root, NO_COLOR: '1' }
-    const { status, stdout, stderr } = spawnSync('bash', ['-e', '-o', 'pipefail'], { input: block, env, encoding: 'utf8', timeout: 100_000 })
+    const { status, stdout, stderr } = spawnSync('bash', ['-e', '-o', 'pipefail'], { input: block, env, encoding: 'utf8', timeout: 250_000 })
     expect({ status, says: `${stdout}${stderr}`.trim() !== '', stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, says: true, stderr: '' })
   })
 })

@@ -85,7 +85,7 @@ test('a daemon killed in there is told of, and nothing of its lab stays', { time
   expect(readdirSync(n.root)).toEqual([])
 })
 
-test.each([500, 4_000])('kill -9 of the command line %i ms into the boot leaves nothing', { timeout: 60_000 }, async (ms) => {
+test.each([500, 4_000])('kill -9 of the command line %i ms into the boot leaves nothing', async (ms) => {
   const up = n.start('up', LAB, '--kernel', 'uml')
   await until(ours, (some) => some.length > 0)
   await new Promise((resolve) => setTimeout(resolve, ms))

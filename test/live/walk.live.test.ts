@@ -25,7 +25,6 @@ afterAll(async () => {
 
 test.each([['netns', 5], ...(why === undefined ? ([['docker', 2]] as const) : [])] as const)(
   `whatever way %s led to a lab, its kernels are as those of a fresh one (%i steps, seed ${seed})`,
-  { timeout: 180_000 },
   async (driver, steps) => {
     const random = randomOf(seed)
     for (let step = 0; step < steps; step++) {

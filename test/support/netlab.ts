@@ -30,7 +30,7 @@ export type Netlab = {
 }
 
 /** `timeout`: how long one command may take, in ms. */
-export function netlab({ timeout = 60_000 } = {}): Netlab {
+export function netlab({ timeout = 200_000 } = {}): Netlab {
   const root = mkdtempSync(join(tmpdir(), 'netlab-test-'))
   const options = { env: { NETLAB_STATE: root, NO_COLOR: '1' }, reject: false, stdin: 'ignore', timeout } as const
   const run = async (...args: string[]): Promise<Said> => {
