@@ -157,9 +157,8 @@ const FOLLOW_MS = 10_000
 const looking = (daemon: Daemon, answer: (engine: Engine) => Promise<Response> | Response): Promise<Response> =>
   withEngine(daemon, async (engine) => {
     const waited = new AbortController()
-    const followed = engine.settled().catch(() => {})
     const late = sleep(FOLLOW_MS * engine.slowness, undefined, { signal: waited.signal }).catch(() => {})
-    await Promise.race([followed, late])
+    await Promise.race([engine.followed(), late])
     waited.abort()
     return answer(engine)
   })

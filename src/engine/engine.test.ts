@@ -347,6 +347,24 @@ test('a node that left the lab takes its programs with it', async () => {
   ])
 })
 
+test('who waits for the kernels to follow waits for what was said until then, and not for what is said meanwhile', async () => {
+  const at = world()
+  await at.up(lab(''))
+  await at.engine.followed()
+  let more = 0
+  const talk = () => {
+    more += 1
+    at.engine.declare(lab(`${pod('one', FOREVER)}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: talk}\ndata: {more: "${more}"}\n`))
+  }
+  const talking = setInterval(talk, 0)
+  const holds = () => at.driver.holds('node-1').some((line) => line.includes('default_one'))
+  talk()
+  const before = holds()
+  await at.engine.followed()
+  expect([before, holds()]).toEqual([false, true])
+  clearInterval(talking)
+})
+
 test('exclusive work runs between turns, and its failure is its own', async () => {
   const at = world()
   await at.up(lab(''))

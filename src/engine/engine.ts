@@ -17,6 +17,7 @@ import { clusterOf } from '#model/model.ts'
 import { forgottenBy, isProxys, programsOf, withoutProxy } from '#plan/plan.ts'
 import { wiring } from '#underlay/underlay.ts'
 import { declareOne } from './declare.ts'
+import { createFollowers } from './followers.ts'
 import { createHandover } from './handover.ts'
 import { createNodes } from './nodes.ts'
 import { perform } from './perform.ts'
@@ -46,6 +47,8 @@ export type Engine = {
   readonly declare: (lab: Lab, only?: KubeObject['kind']) => readonly string[]
   /** Resolves when nothing waits to be applied. @throws the first failure of the turns it waited for. */
   readonly settled: () => Promise<void>
+  /** Resolves when kernels have followed what was said until now, or could not; what is said meanwhile is not waited for. */
+  readonly followed: () => Promise<void>
   /** Calls back after every turn and every change of an object, until the returned function is called. */
   readonly onTurn: (listener: () => void) => () => void
   /** Runs `work` while no turn runs. */
@@ -98,6 +101,7 @@ export function createEngine(o: EngineOptions): Engine {
   let programs: ReadonlyMap<string, NodeProgram> = new Map()
   let cluster = clusterOf(lab, objectsIn(store))
   const handover = createHandover()
+  const followers = createFollowers()
   let built = false
   let stopped = false
   let dirty = false
@@ -145,6 +149,7 @@ export function createEngine(o: EngineOptions): Engine {
       }
       if (!dirty) return
       dirty = false
+      followers.begin()
       clearTimeout(retry)
       try {
         await turn()
@@ -156,6 +161,7 @@ export function createEngine(o: EngineOptions): Engine {
         retry = setTimeout(kick, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)])
         failures += 1
       }
+      followers.end()
       for (const listener of listeners) listener()
       // Whoever asks meanwhile is answered, however much there is to do.
       await new Promise((resolve) => setImmediate(resolve))
@@ -352,6 +358,10 @@ export function createEngine(o: EngineOptions): Engine {
     applied: (machine) => applied.get(machine) ?? [],
     settled,
 
+    followed: async () => {
+      if (!stopped) await followers.wait(dirty)
+    },
+
     off: () => off,
 
     async build(next, signal, stopped = new Set()) {
@@ -433,6 +443,7 @@ export function createEngine(o: EngineOptions): Engine {
       clearTimeout(resync)
       pods.stop()
       await turning
+      followers.end(true)
       for (const machine of programs.keys()) void supervisor.sync(machine, [])
       await o.driver.down()
     },
