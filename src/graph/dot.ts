@@ -1,10 +1,11 @@
 /** A lab for Graphviz: `netlab graph LAB --format dot | dot -Tpng`. */
 import type { Topology } from '#model/topology.ts'
 import { factsOf } from './facts.ts'
-import { type Card, mapOf } from './map.ts'
+import { type Card, jointsOf, mapOf } from './map.ts'
 
 export function dot(topology: Topology): string {
-  const { segments, routers } = mapOf(topology)
+  const map = mapOf(topology)
+  const { segments, routers } = map
   const cards = segments.flatMap(({ on }) => on)
   return `${[
     `graph ${quoted(topology.lab)} {`,
@@ -14,7 +15,10 @@ export function dot(topology: Topology): string {
     ...segments.map(({ name, says }) => `  ${segment(name)} [label=${quoted(`${name}\n${says}`)} shape=plaintext style=solid]`),
     ...cards.filter(({ kind }) => kind === 'ext').map((card) => `  ${quoted(card.name)} [label=${quoted(words(card))} fillcolor="#f7edff"]`),
     ...cards.filter(({ kind }) => kind === 'node').flatMap(nodeLines),
-    ...segments.flatMap(({ name, on, joins }) => [...on.map((card) => card.name), ...joins].map((machine) => `  ${segment(name)} -- ${quoted(machine)}`)),
+    ...jointsOf(map).map((joint) => {
+      const ends = [segment(joint.segment), quoted(joint.machine)]
+      return `  ${(joint.above ? ends.toReversed() : ends).join(' -- ')}`
+    }),
     '}',
   ].join('\n')}\n`
 }
@@ -23,6 +27,7 @@ export function dot(topology: Topology): string {
 function nodeLines(card: Card): readonly string[] {
   return [
     `  subgraph ${quoted(`cluster ${card.name}`)} {`,
+    '    label=""',
     `    ${quoted(card.name)} [label=${quoted(words(card))} fillcolor="#f6f8fa"]`,
     ...card.chips.flatMap(({ title, name, detail, cable, sign }) => [
       `    ${quoted(title)} [label=${quoted(`${[sign, name].filter(Boolean).join(' ')}\n${detail}`)} fillcolor="#e3f1ff"${cable ? '' : ' style="rounded,dashed"'}]`,

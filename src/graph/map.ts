@@ -64,6 +64,13 @@ export function mapOf(topology: Topology): LabMap {
   }
 }
 
+/** Every wire there is; `above`: the machine stands above the segment. */
+export const jointsOf = ({ segments, routers }: LabMap): readonly { readonly segment: string; readonly machine: string; readonly above: boolean }[] =>
+  segments.flatMap(({ name: segment, on, tier, joins }) => [
+    ...on.map((card) => ({ segment, machine: card.name, above: tier > 0 })),
+    ...joins.map((machine) => ({ segment, machine, above: routers.some((router) => router.card.name === machine && router.tier >= tier) })),
+  ])
+
 const USUAL_MTU = 1500
 
 /** How many routers lie between a segment and the nearest nodes; what no node reaches begins anew from below. */

@@ -1,9 +1,10 @@
 /** A lab for Mermaid, which GitHub and GitLab draw inside Markdown. */
 import type { Topology } from '#model/topology.ts'
-import { type Card, mapOf } from './map.ts'
+import { type Card, jointsOf, mapOf } from './map.ts'
 
 export function mermaid(topology: Topology): string {
-  const { segments, routers } = mapOf(topology)
+  const map = mapOf(topology)
+  const { segments, routers } = map
   const cards = segments.flatMap(({ on }) => on)
   const all = [...routers.map(({ card }) => card), ...cards]
   /** Names may be words of Mermaid's own, numbers are not. */
@@ -13,21 +14,15 @@ export function mermaid(topology: Topology): string {
     ...all.filter(({ kind }) => kind !== 'node').map((card) => `  ${machine(card.name)}[${label(words(card))}]:::${card.kind}`),
     ...segments.map(({ name, says }, i) => `  s${i}(${label([name, says])})`),
     ...cards.filter(({ kind }) => kind === 'node').flatMap((card) => nodeLines(card, machine(card.name))),
-    ...segments.flatMap(({ on, joins, tier }, i) => [
-      ...[...on.map((card) => ({ name: card.name, below: tier === 0 })), ...joins.map((name) => ({ name, below: isBelow(name, tier) }))].map(
-        ({ name, below }) => (below ? `  s${i} --- ${machine(name)}` : `  ${machine(name)} --- s${i}`),
-      ),
-    ]),
+    ...jointsOf(map).map((joint) => {
+      const ends = [`s${segments.findIndex(({ name }) => name === joint.segment)}`, machine(joint.machine)]
+      return `  ${(joint.above ? ends.toReversed() : ends).join(' --- ')}`
+    }),
     '  classDef router fill:#fff5d6,stroke:#d4a72c,color:#1f2328',
     '  classDef ext fill:#f7edff,stroke:#be8fff,color:#1f2328',
     '  classDef pod fill:#e3f1ff,stroke:#6cb0f5,color:#1f2328',
     '  classDef loose fill:none,stroke-dasharray:4 3',
   ].join('\n')}\n`
-
-  /** What stands above is named first: Mermaid draws it so. */
-  function isBelow(name: string, tier: number): boolean {
-    return (routers.find(({ card }) => card.name === name)?.tier ?? 0) < tier
-  }
 }
 
 /** A node is a box around its Pods; its own wire ends at the box. */
