@@ -1,5 +1,6 @@
 /** A lab as its files say, or with the manifests that were given in the place of its own: for what needs no running lab. */
-import { settle } from '#controllers/settle.ts'
+import type { Objects } from '#controllers/controller.ts'
+import { Refused, settle } from '#controllers/settle.ts'
 import { issueText } from '#lab/issue.ts'
 import type { Lab } from '#lab/lab.ts'
 import { readLab } from '#lab/read.ts'
@@ -23,4 +24,13 @@ export async function givenLab(word: string, { manifests = [], seed }: Variant, 
 export const NOW = '2026-01-01T00:00:00Z'
 
 /** The map of a lab as its files say it, every Pod where it will be. */
-export const topologyPlanned = (lab: Lab): Topology => topologyOf(clusterOf(lab, settle(lab, { now: NOW })))
+export const topologyPlanned = (lab: Lab): Topology => topologyOf(clusterOf(lab, settled(lab)))
+
+/** The objects a lab comes to. @throws when the API would refuse one of them, as when a range is full. */
+export function settled(lab: Lab): Objects {
+  try {
+    return settle(lab, { now: NOW })
+  } catch (thrown) {
+    throw thrown instanceof Refused ? stop(USAGE, thrown.message) : thrown
+  }
+}

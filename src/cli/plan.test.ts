@@ -45,6 +45,15 @@ test('what manifests of one’s own claim together is refused with both places',
   })
 })
 
+test('what the API has no room for is refused in its words', async () => {
+  const ports = Array.from({ length: 100 }, (_, at) => ({ name: `p${at}`, port: at + 1 }))
+  const items = Array.from({ length: 28 }, (_, at) => ({ apiVersion: 'v1', kind: 'Service', metadata: { name: `s${at}` }, spec: { type: 'NodePort', ports } }))
+  await expect(planned('flannel-vxlan -f -', JSON.stringify({ apiVersion: 'v1', kind: 'List', items }))).rejects.toMatchObject({
+    exit: 2,
+    says: 'Service default/s27: Service "s27" is invalid: spec.ports[68].nodePort: failed to allocate a nodePort: range is full',
+  })
+})
+
 test('the script of a node is one that sh takes', async () => {
   const { status, stderr } = spawnSync('sh', ['-n'], { input: await planned('flannel-vxlan --node node-2 --format sh'), encoding: 'utf8' })
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })

@@ -1,5 +1,4 @@
 import type { ServiceObject } from '#api/kinds.ts'
-import { settle } from '#controllers/settle.ts'
 import { ipvsText } from '#kernel/ipvs.ts'
 import { nftText } from '#kernel/nft.ts'
 import { restoreText } from '#kernel/rules.ts'
@@ -10,7 +9,7 @@ import type { Lab } from '#lab/lab.ts'
 import { clusterOf } from '#model/model.ts'
 import { programsOf } from '#plan/plan.ts'
 import { stop, USAGE } from './io.ts'
-import { givenLab, NOW } from './lab-given.ts'
+import { givenLab, settled } from './lab-given.ts'
 import { offer } from './nearest.ts'
 import { list, type Run, text } from './verb.ts'
 
@@ -18,7 +17,7 @@ export const run: Run = async (args, io) => {
   // With -f the manifests given take the place of the lab's own.
   const given = list(args, 'file')
   const lab = await givenLab(args.words[0] ?? '', { manifests: given, seed: text(args, 'seed') }, io)
-  const objects = settle(lab, { now: NOW })
+  const objects = settled(lab)
   const programs = programsOf(clusterOf(lab, given.length === 0 ? objects : { ...objects, Service: objects.Service.map(balancedAs(lab)) }))
   const node = text(args, 'node')
   if (node !== undefined && !programs.has(node)) throw stop(USAGE, `no machine named "${node}"${offer(node, [...programs.keys()])}`)

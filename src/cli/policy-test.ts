@@ -1,5 +1,4 @@
 /** `netlab policy test`: the table that objects make, without a running lab; with --live built, measured and compared as well. */
-import { settle } from '#controllers/settle.ts'
 import { type LabState, stopLab } from '#daemon/state.ts'
 import type { Lab } from '#lab/lab.ts'
 import { clusterOf } from '#model/model.ts'
@@ -10,7 +9,7 @@ import { runningLabs } from './alive.ts'
 import { clientOf } from './client.ts'
 import { type Io, NOT_STARTED, stop, USAGE } from './io.ts'
 import { kernelKind } from './kernel.ts'
-import { givenLab, NOW } from './lab-given.ts'
+import { givenLab, settled } from './lab-given.ts'
 import { findLab } from './labs.ts'
 import { printed } from './policy-print.ts'
 import { openProgress } from './progress.ts'
@@ -24,7 +23,7 @@ export async function testPolicies(words: readonly string[], wish: Wish, args: A
   if (word === undefined || more.length > 0) throw stop(USAGE, 'say which lab: netlab policy test lab.yaml -f objects.yaml')
   const lab = await givenLab(word, { manifests: list(args, 'file') }, io)
   if (on(args, 'live')) return await live(lab, word, wish, args, io)
-  const cluster = clusterOf(lab, settle(lab, { now: NOW }))
+  const cluster = clusterOf(lab, settled(lab))
   const addresses = (texts: readonly string[]) => texts.flatMap((one) => parseIp(one) ?? [])
   const namespace = text(args, 'namespace')
   const { ports, from, to } = wish
