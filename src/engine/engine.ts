@@ -25,7 +25,7 @@ import { createPods, type Pods } from './pods.ts'
 import { PROBER_ID, proberProgram } from './prober.ts'
 import { reload, reloads } from './reload.ts'
 import { createSupervisor, type Program, type Supervisor } from './supervisor.ts'
-import { applyProgram, type Foreseen, foreseen, kernelPart, mend, nameOf } from './wheel.ts'
+import { applyProgram, type Foreseen, foresee, kernelPart, mend, nameOf } from './wheel.ts'
 
 export type Engine = {
   readonly store: Store
@@ -205,14 +205,14 @@ export function createEngine(o: EngineOptions): Engine {
     if (early.length > 0) dirty = true
   }
 
-  /** While machines come to be, controllers decide and the plan is made: the first turn finds all of it known. What goes wrong is that turn's to say. */
   const coming = new Map<string, Foreseen>()
-  const foresee = (making: Promise<unknown>): void => {
+  /** While machines come to be, controllers decide and the plan is made: the first turn finds all of it known. What goes wrong is that turn's to say. */
+  const lookAhead = (making: Promise<unknown>): void => {
     // It may fail while nobody waits for it yet.
     making.catch(() => {})
     try {
       settleControllers(store, { lab, now: o.now })
-      for (const [machine, program] of programsOf(clusterOf(lab, objectsIn(store)))) coming.set(machine, foreseen(program))
+      foresee(programsOf(clusterOf(lab, objectsIn(store))), making, coming).catch(() => {})
     } catch {}
   }
 
@@ -383,7 +383,7 @@ export function createEngine(o: EngineOptions): Engine {
           void supervisor.sync(machine, [])
         }
         const making = o.driver.up(wires, signal)
-        if (!before) foresee(making)
+        if (!before) lookAhead(making)
         const made = await making
         for (const machine of made) if (off.has(machine)) rising.add(machine)
         off = new Set([...off].filter((machine) => stopped.has(machine)))

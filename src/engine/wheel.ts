@@ -21,9 +21,19 @@ export const kernelPart = (program: NodeProgram): NodeProgram => program.filter(
 /** What a bare machine is told, made before it is there. */
 export type Foreseen = { readonly wanted: NodeProgram; readonly commands: readonly Command[] }
 
-export function foreseen(program: NodeProgram): Foreseen {
-  const wanted = kernelPart(program)
-  return { wanted, commands: change([], wanted) }
+/** For one machine after the other until all of them are there; in between, whoever speaks is heard. */
+export async function foresee(programs: ReadonlyMap<string, NodeProgram>, making: Promise<unknown>, coming: Map<string, Foreseen>): Promise<void> {
+  let made = false
+  const ended = (): void => {
+    made = true
+  }
+  making.then(ended, ended)
+  for (const [machine, program] of programs) {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (made) return
+    const wanted = kernelPart(program)
+    coming.set(machine, { wanted, commands: change([], wanted) })
+  }
 }
 
 export type Applying = {

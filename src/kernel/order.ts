@@ -41,5 +41,8 @@ function sortOf(step: Step): string {
 export const isLate = ({ key }: Extract<Step, { kind: 'sysctl' }>): boolean => key.startsWith('net.netfilter.')
 
 /** Steps of one turn keep the order in which they were said. */
-export const inOrder = (steps: readonly Step[]): readonly Step[] => steps.toSorted((a, b) => turnOf(a) - turnOf(b))
+export function inOrder(steps: readonly Step[]): readonly Step[] {
+  const turns = Map.groupBy(steps, turnOf)
+  return [...turns.keys()].sort((a, b) => a - b).flatMap((turn) => turns.get(turn) ?? [])
+}
 export const inReverse = (steps: readonly Step[]): readonly Step[] => inOrder(steps).toReversed()

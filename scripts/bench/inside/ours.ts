@@ -1,6 +1,6 @@
 /** Builds a cluster of bare Pods inside a keeper, as the engine does it, and says how long each part took. argv: nodes, Pods, a folder of its own, `hold` to stay. */
 import { netnsDriver } from '#driver/netns/netns.ts'
-import { applyProgram, foreseen } from '#engine/wheel.ts'
+import { applyProgram, type Foreseen, foresee, kernelPart } from '#engine/wheel.ts'
 import { clusterOf } from '#model/model.ts'
 import { programsOf } from '#plan/plan.ts'
 import { wiring } from '#underlay/underlay.ts'
@@ -16,12 +16,16 @@ const driver = netnsDriver({ folder, programs: {} })
 const cluster = clusterOf(lab, objects)
 const up = driver.up(wiring(cluster), AbortSignal.timeout(60_000))
 const starting = performance.now()
-const programs = [...programsOf(cluster)].map(([machine, program]) => [machine, foreseen(program)] as const)
+const programs = programsOf(cluster)
+const coming = new Map<string, Foreseen>()
+void foresee(programs, up, coming)
 const planned = performance.now()
 await up
 const wired = performance.now()
 const cpu = process.cpuUsage()
-await Promise.all(programs.map(([machine, known]) => applyProgram(driver, machine, { applied: [], wanted: known.wanted, foreseen: known })))
+await Promise.all(
+  [...programs].map(([machine, program]) => applyProgram(driver, machine, { applied: [], wanted: kernelPart(program), foreseen: coming.get(machine) })),
+)
 const applied = performance.now()
 const { user, system } = process.cpuUsage(cpu)
 const said = { ms: applied - begin, plan: planned - starting, machines: wired - begin, kernel: applied - wired, daemonCpu: (user + system) / 1000 }
