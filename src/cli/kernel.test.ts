@@ -15,6 +15,12 @@ A kernel of its own for the lab will do as well:
 netlab plan services-ipvs shows without it what every node would hold.`)
 })
 
+test('a lab to grade in is offered no kernel of its own', () => {
+  expect(lackText('x', [], 'confined')).toBe(`lab x needs what this kernel does not give:
+Submissions are graded on this host's kernel: on one of its own, what they run could read this host's files.
+netlab plan x shows without it what every node would hold.`)
+})
+
 test('a kernel of the lab’s own is refused for a reason', () => {
   const lab = { name: 'x', needs: [], proxy: { mode: 'iptables' } } as const
   const boot = { why: 'it was asked for', megabytes: 600, free: 4000, program: true, root: true }

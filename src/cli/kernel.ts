@@ -35,8 +35,8 @@ const SPEAKERS = { ip_vs: 'ipvsadm', bird: 'bird' }
 /** What `--kernel` says. */
 export const kernelKind = (args: Args): Kind | undefined => KINDS.find((kind) => kind === text(args, 'kernel'))
 
-/** @throws when the kernel lacks something, or the program that speaks to it. */
-export async function kernelFor(lab: Lab, kind: Kind, io: Io): Promise<KernelWish> {
+/** @throws when the kernel lacks something, or the program that speaks to it. A confined lab has this host's. */
+export async function kernelFor(lab: Lab, kind: Kind, io: Io, { confined }: { readonly confined: boolean }): Promise<KernelWish> {
   const root = process.getuid?.() === 0
   for (const [need, program] of Object.entries(SPEAKERS))
     if (lab.needs.includes(need) && !hasProgram(program, io.env['PATH']))
@@ -47,7 +47,7 @@ export async function kernelFor(lab: Lab, kind: Kind, io: Io): Promise<KernelWis
   if (lacks.length === 0) return { kind: 'host', why: kind === 'host' ? 'it has what the lab needs' : 'it has what the lab needs, and is faster' }
   const mended = lacks.every(({ id }) => id in MODULES)
   if (kind === 'auto' && mended) return await ownKernel(lab, `this host's lacks ${lacks.map(({ id }) => id).join(' and ')}`, io)
-  throw stop(NOT_STARTED, lackText(lab.name, lacks, mended))
+  throw stop(NOT_STARTED, lackText(lab.name, lacks, confined ? 'confined' : mended))
 }
 
 /** Those of the warnings that hold on this host's kernel. A kernel of the lab's own loads what is asked for. */
@@ -104,10 +104,14 @@ async function memoryOf(lab: Lab): Promise<number> {
 /** In MB. */
 const available = (meminfo: string): number => Math.floor(Number(/^MemAvailable:\s+(\d+) kB/m.exec(meminfo)?.[1] ?? Number.POSITIVE_INFINITY) / 1024)
 
-export const lackText = (lab: string, lacks: readonly Outcome[], mended: boolean): string =>
+export const lackText = (lab: string, lacks: readonly Outcome[], mended: boolean | 'confined'): string =>
   [
     `lab ${lab} needs what this kernel does not give:`,
     ...lacks.flatMap(({ id, title, says, fix }) => [`  ${title} (${id}): ${says}`, `      ${fix}`]),
-    ...(mended ? ['A kernel of its own for the lab will do as well:', `  netlab up ${lab} --kernel uml`] : []),
+    ...(mended === 'confined'
+      ? ["Submissions are graded on this host's kernel: on one of its own, what they run could read this host's files."]
+      : mended
+        ? ['A kernel of its own for the lab will do as well:', `  netlab up ${lab} --kernel uml`]
+        : []),
     `netlab plan ${lab} shows without it what every node would hold.`,
   ].join('\n')

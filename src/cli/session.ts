@@ -1,6 +1,6 @@
 /** Bringing a lab up, for `up` and for a `check` of a lab that does not run. */
 import type { Birth, Confinement } from '#daemon/begin.ts'
-import { kernelText, type LabState, stopLab } from '#daemon/state.ts'
+import { crashOf, kernelText, type LabState, stopLab } from '#daemon/state.ts'
 import { issueText } from '#lab/issue.ts'
 import type { Lab } from '#lab/lab.ts'
 import { type LabRead, readLab } from '#lab/read.ts'
@@ -97,7 +97,7 @@ async function started(lab: Lab, { place, install, ahead, driver, kernel, confin
   const made = await driverFor(lab, driver, io)
   // In Docker the programs are in the image.
   if (made.kind === 'netns') await ensurePrograms(io, install)
-  const wish = await kernelFor(lab, kernel ?? lab.kernel, io)
+  const wish = await kernelFor(lab, kernel ?? lab.kernel, io, { confined: confined !== undefined })
   if (made.kind === 'docker' && wish.kind === 'uml') throw stop(USAGE, both)
   for (const warning of await holding(unless, wish)) io.err(`${issueText(warning)}\n`)
   const fits = made.kind === ahead?.driver && wish.kind === 'host' && ahead.name === lab.name
@@ -128,10 +128,15 @@ async function raised({ state, lab, wait, fresh }: Raising, io: Io, progress: Pr
     return { state, fresh, end }
   } catch (thrown) {
     if (!fresh) throw thrown
+    const interrupted = isStop(thrown) && thrown.exit === INTERRUPTED
+    const crash = interrupted ? undefined : await crashOf(state)
     await stopLab(state)
-    throw isStop(thrown) && thrown.exit === INTERRUPTED ? stop(INTERRUPTED, `interrupted; nothing of lab ${lab.name} stays`) : thrown
+    if (interrupted) throw stop(INTERRUPTED, `interrupted; nothing of lab ${lab.name} stays`)
+    throw crash === undefined ? thrown : stop(NOT_STARTED, `${crash}; nothing of it stays${/SIGKILL|SIGBUS/.test(crash) ? STARVED : ''}`)
   }
 }
+
+const STARVED = '\nif nobody killed it, this host has no memory to spare for it: free -m'
 
 /** Which commands come next, as they must be typed here: a lab without probes is not checked, one of several is named. */
 async function* hinting(events: AsyncIterable<Event>, there: Parameters<typeof hints>[1]): AsyncIterable<Event> {

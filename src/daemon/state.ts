@@ -180,6 +180,16 @@ export async function stopLab(state: LabState): Promise<void> {
   if (left !== '') throw new Error(`of lab ${state.name} something may be left: ${left}\nnetlab clean removes it`)
 }
 
+/** How long a gate may take to tell of its kernel's end. */
+const LAST_WORDS_MS = 2000
+
+/** How the lab's own kernel ended, when it did, for one who saw only the daemon fall silent. */
+export async function crashOf({ kernel, keeper, startTime, socket }: LabState): Promise<string | undefined> {
+  const deadline = Date.now() + LAST_WORDS_MS
+  while (kernel.kind === 'uml' && alive(keeper, startTime) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 4))
+  return readQuietly(join(dirname(socket), GUEST.crashed)) || undefined
+}
+
 function readSaved(file: string): Saved | undefined {
   try {
     // An older netlab knew one driver only.

@@ -31,10 +31,7 @@ test('IPVS is real there, programs are entered as anywhere, and a kernel that di
     ...{ written: 1, there: false },
   })
   await n.ok('check', LAB)
-  const family = familyOf(stateOf(n.root, LAB).keeper)
-  const kernel = family.find(({ pid }) => execaSync('ps', ['-o', 'comm=', '-p', `${pid}`], { reject: false }).stdout.startsWith('linux.uml'))
-  if (kernel === undefined) throw new Error('no kernel runs')
-  process.kill(kernel.pid, 'SIGKILL')
+  const family = killKernel(LAB)
   await until(
     () => survivors(family),
     (left) => left.length === 0,
@@ -95,6 +92,22 @@ test.each([500, 4_000])('kill -9 of the command line %i ms into the boot leaves 
   expect((await n.run('ls')).out).toBe('')
 })
 
+test('a kernel that dies while its lab is built is what up tells of', { timeout: UP_MS }, async () => {
+  const up = n.run('up', join(home, 'test/support/labs/small'), '--kernel', 'uml')
+  await until(
+    () => existsSync(join(n.root, 'small/lab.json')),
+    (there) => there,
+    UP_MS,
+  )
+  killKernel('small')
+  const { code, err } = await up
+  expect([code, err.split('\n').slice(-2), readdirSync(n.root)]).toEqual([
+    4,
+    ['netlab: the kernel of lab small ended with SIGKILL; nothing of it stays', 'if nobody killed it, this host has no memory to spare for it: free -m'],
+    [],
+  ])
+})
+
 test('what such a kernel cannot give is refused at once', async () => {
   const said = await Promise.all([n.run('up', 'services-nftables', '--kernel', 'uml'), n.run('up', LAB, '--kernel', 'uml', '--driver', 'docker')])
   expect(said.map(({ code, err }) => [code, err])).toEqual([
@@ -102,6 +115,15 @@ test('what such a kernel cannot give is refused at once', async () => {
     [2, "netlab: Docker's containers run on this host's kernel: leave --driver docker or --kernel uml out"],
   ])
 })
+
+/** Yields all processes of the lab as they were before. */
+function killKernel(lab: string): ReturnType<typeof familyOf> {
+  const family = familyOf(stateOf(n.root, lab).keeper)
+  const kernel = family.find(({ pid }) => execaSync('ps', ['-o', 'comm=', '-p', `${pid}`], { reject: false }).stdout.startsWith('linux.uml'))
+  if (kernel === undefined) throw new Error('no kernel runs')
+  process.kill(kernel.pid, 'SIGKILL')
+  return family
+}
 
 /** What commands print last on a terminal. */
 async function onTerminal(...commands: readonly string[]): Promise<string> {
