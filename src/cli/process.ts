@@ -1,6 +1,6 @@
 /** The process netlab runs in, handed to the verb as values. */
 import { rootHelp, verbHelp } from './help.ts'
-import { INTERRUPTED, type Io, isStop, USAGE } from './io.ts'
+import { INTERRUPTED, type Io, isStop, UNDECIDED, USAGE } from './io.ts'
 import { parse } from './parse.ts'
 import { verbs } from './verbs.ts'
 
@@ -33,8 +33,14 @@ async function run(argv: readonly string[]): Promise<number> {
       return thrown.exit
     }
     if (io.signal.aborted) return INTERRUPTED
+    const { hostSays } = await import('./host.ts')
+    const says = hostSays(thrown, io.env)
+    if (says !== undefined) {
+      err(`netlab: ${says}\n`)
+      return UNDECIDED
+    }
     err(`netlab: this is a bug of netlab's, not yours\n${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
-    return 3
+    return UNDECIDED
   }
 }
 

@@ -10,6 +10,7 @@ import { runningLabs } from './alive.ts'
 import { clientOf } from './client.ts'
 import { type DriverKind, driverFor, driverText } from './driver.ts'
 import { version } from './home.ts'
+import { hostSays } from './host.ts'
 import { ensurePrograms } from './install.ts'
 import { INTERRUPTED, type Io, isStop, NOT_STARTED, stop, USAGE } from './io.ts'
 import { holding, kernelFor } from './kernel.ts'
@@ -108,7 +109,9 @@ async function started(lab: Lab, { place, install, ahead, driver, kernel, confin
     if (state.kernel.kind === 'uml') io.err(`kernel: ${kernelText(state.kernel)}; booted in ${((performance.now() - from) / 1000).toFixed(1)} s\n`)
     return state
   } catch (error) {
-    throw io.signal.aborted ? stop(INTERRUPTED, 'interrupted') : stop(NOT_STARTED, `${(error as Error).message}\nnetlab doctor tells what this machine lacks`)
+    throw io.signal.aborted
+      ? stop(INTERRUPTED, 'interrupted')
+      : stop(NOT_STARTED, hostSays(error, io.env) ?? `${(error as Error).message}\nnetlab doctor tells what this machine lacks`)
   }
 }
 
