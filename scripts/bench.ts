@@ -1,9 +1,10 @@
-/** `npm run bench [-- --only lab,cli,scale,services,huge,connect,drivers,dash,learning,paths,policy]`: measures, and writes what it saw into docs/BENCH.md, chapter by chapter. */
+/** `npm run bench [-- --only lab,cli,scale,services,huge,connect,drivers,dash,learning,paths,policy,converge]`: measures, and writes what it saw into docs/BENCH.md, chapter by chapter. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { join } from 'node:path'
 import { cli } from './bench/cli.ts'
 import { connect } from './bench/connect.ts'
+import { converge } from './bench/converge.ts'
 import { dash } from './bench/dash.ts'
 import { drivers } from './bench/drivers.ts'
 import { lab } from './bench/lab.ts'
@@ -14,7 +15,7 @@ import { policy } from './bench/policy.ts'
 import { scale } from './bench/scale.ts'
 import { services, servicesHuge } from './bench/services.ts'
 
-const parts = { lab, cli, scale, services, huge: servicesHuge, connect, drivers, dash, learning, paths, policy } satisfies Record<
+const parts = { lab, cli, scale, services, huge: servicesHuge, connect, drivers, dash, learning, paths, policy, converge } satisfies Record<
   string,
   () => Promise<Chapter>
 >

@@ -13,8 +13,9 @@ import { ip } from '#net/net.ts'
 import { programsOf } from '#plan/plan.ts'
 import { addressOf, decide } from '#policy/decide.ts'
 import { endName } from '#policy/matrix.ts'
-import { tableOf, tableText, type Way, waysOf } from '#policy/table.ts'
+import { parsePort, tableOf, tableText, type Way, waysOf } from '#policy/table.ts'
 import { CASES, type Json, policies } from './support/policies/cases.ts'
+import { addressed, BEYOND, expected, UPSTREAM, type Upstream } from './support/policies/upstream.ts'
 
 const folder = join(import.meta.dirname, 'support/labs/policy')
 const files = ['lab.yaml', ...readdirSync(join(folder, 'manifests')).map((name) => `manifests/${name}`)]
@@ -41,6 +42,28 @@ test('who may talk to whom, for every example of the documentation and what is o
   await expect(`${told.join('\n\n')}`).toMatchFileSnapshot('policies.txt')
 }, 60_000)
 
+const free = clusterOfCase([])
+const addressOfPod = (name: string): string => free.pods.find((pod) => `${pod.namespace}/${pod.name}` === name)?.ip ?? `no Pod ${name}`
+const specsOf = (one: Upstream): readonly Json[] => addressed(one, addressOfPod)
+
+test.each(Object.entries(UPSTREAM))('as Kubernetes’ own tests expect it: %s', (_, one) => {
+  const cluster = clusterOfCase(specsOf(one))
+  for (const [port, lines] of Object.entries(one.expects)) {
+    const outside = lines.some((line) => line.includes('outside')) ? [ip('203.0.113.10')] : []
+    const { flows } = tableOf(cluster, { ports: [parsePort(port) ?? []].flat(), from: outside, to: outside })
+    const known = (name: string): string => (name.includes('/') ? name : 'outside')
+    expect([port, flows.map(({ from, to, allowed }) => [from, to, allowed])]).toEqual([
+      port,
+      flows.map(({ from, to }) => [from, to, expected(lines, known(from), known(to))]),
+    ])
+  }
+})
+
+const ALL = {
+  ...CASES,
+  ...Object.fromEntries(Object.entries(UPSTREAM).flatMap(([name, one]) => (BEYOND.includes(name) ? [[`upstream: ${name}`, specsOf(one)]] : []))),
+}
+
 const ENGINES = [
   ['kube-router', 'flannel-vxlan'],
   ['kube-router-nftables', 'flannel-vxlan'],
@@ -49,7 +72,7 @@ const ENGINES = [
 ] as const
 
 describe.each(ENGINES)('the rules of %s over %s let through what is computed', (engine, cni) => {
-  test.each(Object.entries(CASES))('%s', { timeout: 60_000 }, (_, specs) => {
+  test.each(Object.entries(ALL))('%s', { timeout: 60_000 }, (_, specs) => {
     const cluster = clusterOfCase(specs, `policy: ${engine}\n  cni: ${cni}`)
     const programs = programsOf(cluster)
     const said = (may: (way: Way) => boolean): readonly string[] =>

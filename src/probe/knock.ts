@@ -28,7 +28,11 @@ export function knocks(asked: readonly Knock[], { nonce, slowness }: { readonly 
   return [...new Set(spots.map(({ machine }) => machine))].map((machine) => {
     const places = spots
       .filter((spot) => spot.machine === machine)
-      .flatMap((spot) => [`at ${placeOf(spot)}`, ...[...(doors.get(spot.name) ?? [])].map((door) => `open ${door}`), ...(calls.get(spot.name) ?? [])])
+      .flatMap((spot) => [
+        `at ${placeOf(spot)}`,
+        ...[...(doors.get(spot.name) ?? [])].map((door) => `open ${door} ${spot.ip}`),
+        ...(calls.get(spot.name) ?? []),
+      ])
     return { machine, argv: ['perl', '-e', KNOCK], task: [`nonce ${nonce}`, `within ${within}`, ...places, '.', ''].join('\n') }
   })
 }

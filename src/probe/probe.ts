@@ -12,6 +12,7 @@ export type ProbeResult = {
   readonly observed: string
   /** Facts behind the verdict, one per line, as the tools printed them or shortened. */
   readonly evidence: readonly string[]
+  readonly figures?: Figures
   /** One command a learner can paste to see it for themselves. */
   readonly reproduce: string
   readonly why?: string
@@ -19,3 +20,6 @@ export type ProbeResult = {
   readonly ms: number
   readonly points: number
 }
+
+/** What was measured, by name, where a verdict is about figures: milliseconds and counts. */
+export type Figures = Readonly<Record<string, number>>

@@ -2,6 +2,7 @@
 import type { Output } from '#kernel/command.ts'
 import { commandLine } from '#kernel/shell.ts'
 import { etcFiles } from '#kubelet/containers.ts'
+import type { Figures } from './probe.ts'
 import type { Spot } from './scene.ts'
 
 export type Question = Run | Look
@@ -24,6 +25,7 @@ export type Finding = {
   readonly expected: string
   readonly observed: string
   readonly evidence: readonly string[]
+  readonly figures?: Figures
   /** One command a learner can paste. */
   readonly reproduce: string
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Table } from '#policy/table.ts'
 import { home, netlab, until } from '../support/netlab.ts'
 import { CASES, inNamespaces, type Json, policies, thePod } from '../support/policies/cases.ts'
+import { addressed, BEYOND, UPSTREAM } from '../support/policies/upstream.ts'
 
 /** Even on a busy machine. */
 const FOLLOWS_MS = 20_000
@@ -23,6 +24,8 @@ const ENGINES = [
   { engine: 'calico-nftables', cni: 'calico-bgp', proxy: 'iptables', cases: SOME },
   { engine: 'kube-router', cni: 'calico-bgp', proxy: 'iptables', cases: SOME },
 ] as const
+
+type PodSeen = { readonly metadata: { readonly namespace: string; readonly name: string }; readonly status: { readonly podIP: string } }
 
 describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni, proxy, cases }) => {
   const n = netlab()
@@ -54,7 +57,7 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }))
     await n.ok('apply', '-f', file)
   }
-  const forget = () => n.ok('delete', 'networkpolicy', '--all', '-n', 'x')
+  const forget = () => Promise.all(['x', 'y'].map((space) => n.ok('delete', 'networkpolicy', '--all', '-n', space)))
 
   /** What is measured is what is computed, and that at once. */
   async function agree(): Promise<Table> {
@@ -94,6 +97,19 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
       }
     })
 
+  if (cases.length > SOME.length)
+    for (const name of BEYOND)
+      test(`as Kubernetes’ own tests have it: ${name}`, async () => {
+        try {
+          const { items } = await n.json('pods', '-A')
+          const addresses = new Map<string, string>(items.map(({ metadata, status }: PodSeen) => [`${metadata.namespace}/${metadata.name}`, status.podIP]))
+          await apply(policies(addressed(UPSTREAM[name] ?? { policies: [], expects: {} }, (pod) => addresses.get(pod) ?? pod)))
+          await agree()
+        } finally {
+          await forget()
+        }
+      })
+
   async function label(kind: string, name: string, labels: Json, namespace = 'default'): Promise<void> {
     const object = JSON.parse(await n.ok('get', kind, name, '-n', namespace, '-o', 'json'))
     await apply([{ ...object, metadata: { ...object.metadata, resourceVersion: '', labels: { ...object.metadata.labels, ...labels } } }])
@@ -123,6 +139,16 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
         return (await n.run('exec', `pod/${from}`, '--', 'curl', '-s', '-m', '3', `http://${ip}:${port}/hostname`)).out
       }
       expect(await Promise.all([call('x/b', 80), call('x/b', 81), call('x/c', 80), call('y/b', 80)])).toEqual(['a', '', '', ''])
+    } finally {
+      await forget()
+    }
+  })
+
+  test('nodes are measured too: one lets all into its own Pods, another is a stranger, and each answers datagrams from the address that was asked', async () => {
+    try {
+      await apply(policies([{ ...thePod('a'), ingress: [{ from: [thePod('b')] }] }]))
+      const table = await matrix('-n', 'x', '--port', '80,80/udp', '--from', '192.168.0.10', '--from', '192.168.0.11', '--to', '192.168.0.10')
+      expect(different(table)).toEqual([])
     } finally {
       await forget()
     }

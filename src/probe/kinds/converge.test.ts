@@ -76,6 +76,7 @@ test('a finding says when the gap was, how long and how many were lost', () => {
   expect(judged({ outage: '1s', cut: '1s', told: '1s' }, { outage: 1000, cut: 1000, told: 1000 }, CUT)).toEqual({
     verdict: 'pass',
     observed: 'the longest outage took 480 ms, 47 packets were lost; it stopped after 20 ms; the source was told after 120 ms',
+    figures: { outage: 480, lost: 47, cut: 20, told: 120 },
     evidence: [
       'one packet every 10 ms, 253 arrived; the disturbance took 5 ms',
       '20 ms after it began: nothing for 480 ms, 47 lost',

@@ -152,6 +152,12 @@ export function judgeConverge(of: Specs['converge'], { seen, limits, slowness, b
   return {
     verdict: wrong.includes(true) ? 'fail' : 'pass',
     observed: says.join('; '),
+    figures: {
+      outage: longest?.ms ?? 0,
+      lost,
+      ...(of.cut === undefined || cut === undefined ? {} : { cut }),
+      ...(of.told === undefined || told === undefined ? {} : { told: told.at - begun }),
+    },
     evidence: [
       `one packet every ${limits.every} ms, ${seen.arrivals.length} arrived; the disturbance took ${round(tookMs)} ms`,
       ...outages

@@ -2,7 +2,7 @@
  * One program for all places of a machine: it opens doors in each of their network namespaces, says so, and knocks at others' doors when it is told that all
  * are open. So a refusal is somebody's answer and never means that the other has not opened yet; only silence takes time. It goes on answering those who
  * knock here until its input ends.
- * Task: `nonce N` `within MS` and for each place `at NETNS` (`-` for the machine itself) `open tcp|udp PORT` … `knock ID IP PORT tcp|udp` …, ended by a line `.`.
+ * Task: `nonce N` `within MS` and for each place `at NETNS` (`-` for the machine itself) `open tcp|udp PORT IP` … `knock ID IP PORT tcp|udp` …, ended by a line `.`.
  */
 import { COMMON } from './common.ts'
 
@@ -21,11 +21,12 @@ $at = '-'; open $space{'-'}, '<', '/proc/self/ns/net' or die "namespace: $!";
 sub made { my $c = shift; enter($c->{at}); socket(my $s, AF_INET, $c->{proto} eq 'tcp' ? SOCK_STREAM : SOCK_DGRAM, 0) or return undef; nonblocking($s); return $s }
 my (%tcp, %udp, %open, @kept, @own);
 for (@doors) {
-  my ($where, $proto, $port) = @$_;
+  my ($where, $proto, $port, $ip) = @$_;
   my $s = made({ at => $where, proto => $proto }) or die "socket: $!";
   setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1) if $proto eq 'tcp';
+  # Of a machine with several addresses the answer to a datagram bears the one that was knocked at only where the door is bound to it.
   # A server of the lab has it: who knocks meets that one. Whether it answers datagrams at all is found out by asking it from inside.
-  unless (bind($s, pack_sockaddr_in($port, INADDR_ANY)) && ($proto eq 'udp' || listen($s, 512))) { say_json(at => $where, held => "$proto $port");
+  unless (bind($s, pack_sockaddr_in($port, inet_aton($ip))) && ($proto eq 'udp' || listen($s, 512))) { say_json(at => $where, held => "$proto $port");
     push @own, { at => $where, port => $port, to => pack_sockaddr_in($port, inet_aton('127.0.0.1')), proto => 'udp', outcome => 'timeout' } if $proto eq 'udp'; next }
   ($proto eq 'tcp' ? \%tcp : \%udp)->{fileno $s} = $s;
 }

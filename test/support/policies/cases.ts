@@ -81,5 +81,11 @@ const OFTEN_WRONG: Readonly<Record<string, readonly Json[]>> = {
 
 export const CASES = { ...DOCUMENTATION, ...OFTEN_WRONG }
 
+/** `in` is the namespace of a policy that is not in x. */
 export const policies = (specs: readonly Json[]): readonly Json[] =>
-  specs.map((spec, i) => ({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: `p${i}`, namespace: 'x' }, spec }))
+  specs.map(({ in: namespace = 'x', ...spec }, i) => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: `p${i}`, namespace },
+    spec,
+  }))
