@@ -56,6 +56,15 @@ test('of two claims to one address the one that does not terminate counts', () =
   expect([nodes(dying, living), nodes(living, { ...dying, metadata: { ...dying.metadata, name: '0' } })]).toEqual([['new'], ['new']])
 })
 
+test('of two claims to one address that both live the one with a node counts, whose endpoint may be here', () => {
+  const [here, nowhere] = [
+    slice('a', { endpoints: [{ addresses: ['10.244.0.2'], nodeName: 'here' }] }),
+    slice('z', { endpoints: [{ addresses: ['10.244.0.2'] }] }),
+  ]
+  const nodes = (...slices: EndpointSlice[]) => ports(web(), ...slices)[0]?.endpoints.map(({ node }) => node)
+  expect([nodes(here, nowhere), nodes(nowhere, here)]).toEqual([['here'], ['here']])
+})
+
 test('headless and external Services, and those of another proxy, leave no trace', () => {
   const other = { ...web(), metadata: { ...web().metadata, labels: { 'service.kubernetes.io/service-proxy-name': 'mine' } } }
   const marked = { ...web(), metadata: { ...web().metadata, labels: { 'service.kubernetes.io/headless': '' } } }

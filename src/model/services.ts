@@ -84,7 +84,7 @@ const ipsOf = (texts: readonly string[], family: Family): readonly Ip[] => texts
 const rangesOf = (texts: readonly string[], family: Family): readonly Cidr[] =>
   texts.flatMap((text) => parseCidr(text.trim()) ?? []).filter((range) => familyOf(range) === family)
 
-/** An address that two slices hold is one endpoint; of a terminating Pod's and its successor's claim to it the living one counts. */
+/** An address that two slices hold is one endpoint; of a terminating Pod's and its successor's claim to it the living one counts, of two living ones that which says its node. */
 function endpointsOf(
   slices: readonly EndpointSlice[],
   of: { readonly name: string; readonly protocol: ServicePort['protocol']; readonly family: Family },
@@ -99,7 +99,8 @@ function endpointsOf(
       if (ip === undefined || familyOf(ip) !== of.family) continue
       const terminating = conditions.terminating ?? false
       const key = hostPort(ip, port)
-      if (found.has(key) && terminating) continue
+      const known = found.get(key)
+      if (known !== undefined && (terminating || (!known.terminating && !nodeName))) continue
       found.set(key, {
         ip,
         port,
