@@ -26,14 +26,16 @@ const isWithin = (path: Path, other: Path): boolean => other.length <= path.leng
 /** An item keeps its place, so that those behind it keep theirs. */
 function leftOut(value: unknown, [key, ...rest]: Path): unknown {
   if (key === undefined || typeof value !== 'object' || value === null || !(key in value)) return value
-  if (Array.isArray(value)) return value.map((item, i) => (i !== key ? item : rest.length > 0 ? leftOut(item, rest) : standIn(item)))
+  if (Array.isArray(value)) return value.map((item, i) => (i !== key ? item : rest.length > 0 ? leftOut(item, rest) : standIn(item, value)))
   const fields = value as Readonly<Record<string, unknown>>
   if (rest.length > 0) return { ...fields, [key]: leftOut(fields[key], rest) }
   const { [key]: _, ...others } = fields
   return others
 }
 
-const standIn = (item: unknown): unknown => (typeof item === 'number' || typeof item === 'boolean' ? String(item) : {})
+/** Of the kind that the others are. */
+const standIn = (item: unknown, list: readonly unknown[]): unknown =>
+  (typeof item === 'number' || typeof item === 'boolean') && !list.some((other) => typeof other === 'object') ? String(item) : {}
 
 /** What is judged by the light of other fields: without these nothing sure can be said of it. */
 const LEANS: Readonly<Record<string, readonly string[]>> = {

@@ -73,12 +73,13 @@ export function* hasWayOut({ segments, routers }: Underlay): Judging<void> {
 /** Every node has a router on its own segment to speak with, and all of these are in one autonomous system. */
 export function* inARack(peers: readonly string[], nodes: readonly Machine[], { segments, routers }: Underlay): Judging<void> {
   const known = routers.filter(({ name }) => peers.includes(name))
+  const areKnown = peers.every((peer) => known.some(({ name }) => name === peer))
   for (const { name, ip, path } of nodes) {
     const segment = segments.find(({ cidr }) => ip !== undefined && contains(cidr, ip))
     if (segment === undefined) continue
     const own = known.filter(({ addresses }) => addresses.some((address) => contains(segment.cidr, address)))
     const [first] = own
-    if (first === undefined)
+    if (first === undefined && areKnown)
       yield { path: [...path, 'ip'], says: `none of ${peers.join(', ')} is on segment "${segment.name}": nobody there tells ${name} where Pods are` }
     const other = own.find(({ asn }) => asn !== first?.asn)
     if (other !== undefined)
