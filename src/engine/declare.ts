@@ -1,9 +1,37 @@
 /** What a lab's files say of an object becomes what the store holds of it. */
 import type { KubeObject } from '#api/kinds.ts'
 import type { Store } from '#api/store.ts'
+import { keyOf } from '#controllers/objects.ts'
+
+export type Declared = {
+  /** Makes these the lab's own objects, `only` those of one kind: new ones are made, changed ones patched, vanished ones deleted. @returns what changed, in kubectl's words. */
+  readonly say: (objects: readonly KubeObject[], only?: KubeObject['kind']) => readonly string[]
+}
+
+/** What the lab's files said last is remembered. */
+export function createDeclared(store: Store): Declared {
+  /** By kind and name. */
+  const last = new Map<string, KubeObject>()
+  return {
+    say(objects, only) {
+      const wanted = new Map(objects.flatMap((object) => (only === undefined || object.kind === only ? [[`${object.kind} ${keyOf(object)}`, object]] : [])))
+      const said = [...wanted].flatMap(([key, object]) => {
+        const changes = declareOne(store, object, last.get(key))
+        last.set(key, object)
+        return changes
+      })
+      for (const [key, { kind, metadata }] of last) {
+        if (wanted.has(key) || (only !== undefined && kind !== only)) continue
+        if (store.delete(kind, metadata.namespace, metadata.name).ok) said.push(`${kind.toLowerCase()}/${metadata.name} deleted`)
+        last.delete(key)
+      }
+      return said
+    },
+  }
+}
 
 /** `last`: what the files said before. @returns what was created or configured. @throws what the API would answer, when the object is refused. */
-export function declareOne(store: Store, object: KubeObject, last: KubeObject = object): string[] {
+function declareOne(store: Store, object: KubeObject, last: KubeObject = object): string[] {
   const { kind, metadata } = object
   const label = `${kind.toLowerCase()}/${metadata.name}`
   const before = store.get(kind, metadata.namespace, metadata.name)

@@ -16,8 +16,7 @@ import type { Cluster } from '#model/cluster.ts'
 import { clusterOf } from '#model/model.ts'
 import { forgottenBy, isProxys, programsOf, withoutProxy } from '#plan/plan.ts'
 import { wiring } from '#underlay/underlay.ts'
-import { declareOne } from './declare.ts'
-import { createFollowers } from './followers.ts'
+import { createDeclared } from './declare.ts'
 import { createHandover } from './handover.ts'
 import { createNodes } from './nodes.ts'
 import { perform } from './perform.ts'
@@ -25,7 +24,8 @@ import { createPods, type Pods } from './pods.ts'
 import { PROBER_ID, proberProgram } from './prober.ts'
 import { reload, reloads } from './reload.ts'
 import { createSupervisor, type Program, type Supervisor } from './supervisor.ts'
-import { applyProgram, type Foreseen, foresee, kernelPart, mend, nameOf } from './wheel.ts'
+import { createTurns } from './turns.ts'
+import { applyProgram, type Foreseen, foresee, kernelPart, mend } from './wheel.ts'
 
 export type Engine = {
   readonly store: Store
@@ -79,8 +79,6 @@ const DRAIN_MS = 60_000
 const DIED = 'its first process has ended; netlab up makes it anew'
 const STOPPED = 'it was stopped; netlab node start makes it anew'
 
-const RETRY_MS = [1_000, 2_000, 5_000, 10_000, 30_000]
-
 export function createEngine(o: EngineOptions): Engine {
   const { slowness = 1 } = o
   let lab = o.lab
@@ -88,8 +86,7 @@ export function createEngine(o: EngineOptions): Engine {
   const applied = new Map<string, NodeProgram>()
   /** The cluster that a machine's kernel was last made for. */
   const serves = new Map<string, Cluster>()
-  /** What the lab file said last time, by kind and name. */
-  const declared = new Map<string, KubeObject>()
+  const declared = createDeclared(store)
   /** Machines made anew that hold nothing yet. */
   const bare = new Set<string>()
   let off: ReadonlySet<string> = new Set()
@@ -101,34 +98,21 @@ export function createEngine(o: EngineOptions): Engine {
   let programs: ReadonlyMap<string, NodeProgram> = new Map()
   let cluster = clusterOf(lab, objectsIn(store))
   const handover = createHandover()
-  const followers = createFollowers()
-  let built = false
   let stopped = false
-  let dirty = false
-  let turning: Promise<void> | undefined
-  let failure: Error | undefined
-  let failures = 0
-  let retry: NodeJS.Timeout | undefined
   let draining: NodeJS.Timeout | undefined
   let later: NodeJS.Timeout | undefined
   let resync: NodeJS.Timeout | undefined
   let resyncIsDue = false
   /** Pods deleted without their grace, whose sandboxes still stand: nothing of them may be there when one of the same name comes. */
   const abandoned = new Map<string, PodObject>()
-  const fixed = new Set<() => Promise<void>>()
-
-  const kick = (): void => {
-    dirty = true
-    spin()
-  }
-
-  const spin = (): void => {
-    if (!built || stopped) return
-    turning ??= new Promise<void>((resolve) => setImmediate(resolve)).then(turns).finally(() => {
-      turning = undefined
-      if (dirty || fixed.size > 0) spin()
-    })
-  }
+  const turns = createTurns({
+    turn: () => turn(),
+    after: () => {
+      for (const listener of listeners) listener()
+    },
+    onError: o.onError,
+  })
+  const { kick } = turns
 
   /** kube-proxy's look after its canaries, where the lab asks for it. */
   const planResync = (): void => {
@@ -139,33 +123,6 @@ export function createEngine(o: EngineOptions): Engine {
       resyncIsDue = true
       kick()
     }, seconds * SECOND_MS).unref()
-  }
-
-  const turns = async (): Promise<void> => {
-    while ((dirty || fixed.size > 0) && built && !stopped) {
-      for (const work of fixed) {
-        fixed.delete(work)
-        await work()
-      }
-      if (!dirty) return
-      dirty = false
-      followers.begin()
-      clearTimeout(retry)
-      try {
-        await turn()
-        failure = undefined
-        failures = 0
-      } catch (error) {
-        failure = error as Error
-        if (!stopped) o.onError(failure)
-        retry = setTimeout(kick, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)])
-        failures += 1
-      }
-      followers.end()
-      for (const listener of listeners) listener()
-      // Whoever asks meanwhile is answered, however much there is to do.
-      await new Promise((resolve) => setImmediate(resolve))
-    }
   }
 
   const turn = async (): Promise<void> => {
@@ -198,11 +155,11 @@ export function createEngine(o: EngineOptions): Engine {
       if (failed.has(pod.spec.nodeName ?? '')) continue
       await removeFolder(pod)
       abandoned.delete(place)
-      dirty = true
+      kick()
     }
     for (const [, reason] of failed) throw reason
     handover.applied(cluster, early)
-    if (early.length > 0) dirty = true
+    if (early.length > 0) kick()
   }
 
   const coming = new Map<string, Foreseen>()
@@ -339,14 +296,6 @@ export function createEngine(o: EngineOptions): Engine {
     for (const listener of listeners) listener()
   })
 
-  const settled = async (): Promise<void> => {
-    while (built && !stopped && (turning !== undefined || dirty)) {
-      kick()
-      await turning
-      if (failure !== undefined) throw failure
-    }
-  }
-
   return {
     store,
     driver: o.driver,
@@ -356,21 +305,18 @@ export function createEngine(o: EngineOptions): Engine {
     cluster: () => cluster,
     programs: () => programs,
     applied: (machine) => applied.get(machine) ?? [],
-    settled,
-
-    followed: async () => {
-      if (!stopped) await followers.wait(dirty)
-    },
+    settled: turns.settled,
+    followed: turns.followed,
+    exclusively: turns.exclusively,
 
     off: () => off,
 
     async build(next, signal, stopped = new Set()) {
       const whole = wiring(clusterOf(next, objectsIn(store)))
       const wires = { ...whole, machines: whole.machines.filter(({ name }) => !stopped.has(name)) }
-      const before = built
+      const before = turns.areOpen()
       // No turn while machines come and go.
-      built = false
-      await turning
+      await turns.hold()
       try {
         for (const machine of applied.keys()) {
           if (wires.machines.some(({ name }) => name === machine)) continue
@@ -393,31 +339,16 @@ export function createEngine(o: EngineOptions): Engine {
           bare.add(machine)
           nodes.risen(machine)
         }
-        built = true
+        turns.open()
       } finally {
-        built ||= before
+        if (before) turns.open()
         kick()
       }
     },
 
     declare(next, only) {
       lab = next
-      const wanted = new Map<string, KubeObject>()
-      for (const object of [...providedObjects(next, { now: o.now() }), ...next.objects])
-        if (only === undefined || object.kind === only) wanted.set(`${object.kind} ${nameOf(object)}`, object)
-      const said = [...wanted].flatMap(([key, object]) => {
-        const changes = declareOne(store, object, declared.get(key))
-        declared.set(key, object)
-        return changes
-      })
-      for (const key of declared.keys()) {
-        const [kind = '', name = ''] = key.split(' ')
-        if (wanted.has(key) || (only !== undefined && kind !== only)) continue
-        const [namespace, own] = name.includes('/') ? name.split('/') : [undefined, name]
-        const answer = store.delete(kind as KubeObject['kind'], namespace, own ?? '')
-        if (answer.ok) said.push(`${kind.toLowerCase()}/${own} deleted`)
-        declared.delete(key)
-      }
+      const said = declared.say([...providedObjects(next, { now: o.now() }), ...next.objects], only)
       kick()
       return said
     },
@@ -427,23 +358,16 @@ export function createEngine(o: EngineOptions): Engine {
       return () => listeners.delete(listener)
     },
 
-    exclusively: (work) =>
-      new Promise((resolve, reject) => {
-        fixed.add(() => work().then(resolve, reject))
-        spin()
-      }),
-
     async stop() {
       stopped = true
-      clearTimeout(retry)
+      const over = turns.stop()
       clearTimeout(draining)
       clearTimeout(later)
       clearInterval(aging)
       nodes.stop()
       clearTimeout(resync)
       pods.stop()
-      await turning
-      followers.end(true)
+      await over
       for (const machine of programs.keys()) void supervisor.sync(machine, [])
       await o.driver.down()
     },

@@ -1,5 +1,4 @@
 /** The wheel: objects changed → controllers → cluster → programs → the difference, applied to every machine. One turn at a time. */
-import type { KubeObject } from '#api/kinds.ts'
 import type { NodeDriver } from '#driver/driver.ts'
 import type { Command } from '#kernel/command.ts'
 import { change, commandsOf } from '#kernel/compile.ts'
@@ -12,8 +11,6 @@ import { speaksIpv6 } from '#kernel/lines.ts'
 import { observe } from '#kernel/observe.ts'
 import type { NodeProgram, Step } from '#kernel/step.ts'
 import { type Failed, perform, performAll, tryTo } from './perform.ts'
-
-export const nameOf = ({ metadata }: KubeObject): string => (metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`)
 
 /** What of a program the kernel holds. */
 export const kernelPart = (program: NodeProgram): NodeProgram => program.filter(({ kind }) => kind !== 'process')
