@@ -1,10 +1,15 @@
-/** A driver for tests of the engine. */
+/** What tests of the engine share: a driver, engines on it, and what they say of Pods. */
 import { join } from 'node:path'
+import { afterEach } from 'vitest'
+import type { PodObject } from '#api/kinds.ts'
 import { type NodeDriver, oneByOne, type Running, type Wiring } from '#driver/driver.ts'
 import { fakeDriver } from '#driver/fake/fake.ts'
 import { runProcess } from '#driver/netns/run.ts'
-import type { HostPrograms } from '#driver/testing.ts'
+import { type HostPrograms, hostPrograms } from '#driver/testing.ts'
 import type { Command, Output } from '#kernel/command.ts'
+import type { Lab } from '#lab/lab.ts'
+import { readLab } from '#lab/read.ts'
+import { createEngine, type Engine } from './engine.ts'
 
 /** @throws with the last answer after `ms`. */
 export async function until<T>(ask: () => T, pleases: (answer: T) => boolean, ms = 20_000): Promise<T> {
@@ -78,3 +83,79 @@ const IMAGES = join(import.meta.dirname, '../../images')
 /** The programs netlab brings, and no folder of a machine's. */
 const atHome = ([program = '', ...args]: readonly string[]): readonly string[] =>
   program === 'rm' ? ['true'] : [program.replace(/^\/opt\/netlab\/bin\/netlab-(\w+)$/, `${IMAGES}/$1/netlab-$1`), ...args]
+
+export const never = new AbortController().signal
+const now = (): string => `${new Date().toISOString().slice(0, 19)}Z`
+
+export function lab(manifests: string, spec = '{nodes: 2, dns: none}'): Lab {
+  const files = new Map([
+    ['lab.yaml', `apiVersion: netlab.dev/v1\nkind: Lab\nmetadata: {name: test}\nspec: ${spec}\n`],
+    ['manifests/all.yaml', manifests],
+  ])
+  const read = readLab(files, 'lab.yaml')
+  if (!read.ok) throw new Error(read.errors.map(({ at, says }) => `${at} ${says}`).join('\n'))
+  return read.value.lab
+}
+
+export type World = { readonly engine: Engine; readonly driver: HalfDriver; readonly errors: Error[]; readonly up: (next: Lab) => Promise<readonly string[]> }
+
+/** Engines of a file's tests, each with kernels in memory and programs on this host; they stop when their test is over. */
+export function worlds(): { readonly world: () => World; readonly host: HostPrograms } {
+  const host = hostPrograms()
+  const engines: Engine[] = []
+  afterEach(async () => {
+    for (const engine of engines.splice(0)) await engine.stop()
+    host.clean()
+  })
+  return { host, world: () => worldOn(host, engines) }
+}
+
+function worldOn(host: HostPrograms, engines: Engine[]): World {
+  const driver = halfDriver(host)
+  const errors: Error[] = []
+  const engine = createEngine({ lab: lab(''), driver, now, onError: (error) => errors.push(error) })
+  engines.push(engine)
+  return {
+    engine,
+    driver,
+    errors,
+    async up(next) {
+      const said = engine.declare(next)
+      await engine.build(next, never)
+      await engine.settled()
+      return said
+    },
+  }
+}
+
+export const pod = (name: string, script: string, more = '', spec = ''): string => `
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}}
+spec:
+  nodeName: node-1
+  ${spec}
+  containers:
+  - name: main
+    image: busybox
+    command: [sh, -c, ${JSON.stringify(script)}]
+    ${more}
+---`
+
+export const FOREVER = 'echo ready; exec sleep 600'
+export const HEARS = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.02; done"
+export const podOf = ({ engine }: World, name: string): PodObject | undefined => engine.store.get('Pod', 'default', name)
+export const is = (one: PodObject | undefined, condition: string): boolean =>
+  one?.status.conditions.some(({ type, status }) => type === condition && status === 'True') ?? false
+export const ready = (at: World, name: string) =>
+  until(
+    () => podOf(at, name),
+    (one) => is(one, 'Ready'),
+  )
+export const container = (one: PodObject | undefined) => one?.status.containerStatuses[0]
+export const events = ({ engine }: World): readonly string[] => engine.store.list('Event').map(({ reason }) => reason ?? '')
+export const logOf = ({ engine }: World, id: string): readonly string[] =>
+  engine.supervisor
+    .get('node-1', id)
+    ?.log.lines()
+    .map(({ text }) => text) ?? []
