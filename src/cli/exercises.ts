@@ -55,7 +55,17 @@ export type Variant = Pick<Reading, 'seed' | 'fault'>
 /** An exercise as its files say, without a look at its lab, unless it draws a fault of it. */
 export function readOne(place: LabPlace, name: string, cwd: string, variant: Variant = {}): Result<Read, Issue> {
   const { files, folder } = exerciseFiles(place.dir, name, cwd)
-  return readExercise(files, folder, { ...variant, params: labParams(place, variant.seed ?? ''), whole: () => clusterWhole(place, cwd, variant) })
+  return readExercise(files, folder, readingOf(place, cwd, variant))
+}
+
+/** The whole lab is made when it is first asked for, and once: every fault that is named asks. */
+function readingOf(place: LabPlace, cwd: string, variant: Variant): Reading {
+  let made: { readonly cluster: Cluster | undefined } | undefined
+  const whole = (): Cluster | undefined => {
+    made ??= { cluster: clusterWhole(place, cwd, variant) }
+    return made.cluster
+  }
+  return { ...variant, params: labParams(place, variant.seed ?? ''), whole }
 }
 
 function clusterWhole(place: LabPlace, cwd: string, { seed }: Variant): Cluster | undefined {
@@ -77,8 +87,7 @@ export function lintExercise(place: LabPlace, name: string, cwd: string, variant
   if (!read.ok || !lab.ok) return read
   const { files, folder } = exerciseFiles(place.dir, name, cwd)
   const solved = clusterWhenSolved(lab.value.lab, read.value.exercise)
-  const reading = { ...variant, params: labParams(place, variant.seed ?? ''), whole: () => clusterWhole(place, cwd, variant) }
-  return solved.ok ? readExercise(files, folder, { ...reading, cluster: solved.value }) : solved
+  return solved.ok ? readExercise(files, folder, { ...readingOf(place, cwd, variant), cluster: solved.value }) : solved
 }
 
 /** With the objects of start and solution in the place of those of the same name. */

@@ -1,4 +1,5 @@
 /** The product as a user has it: the launcher, run in a state folder of the test's own. */
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,6 +39,7 @@ export function netlab({ timeout = 200_000 } = {}): Netlab {
     return { code: exitCode, out: String(stdout), err: String(stderr) }
   }
   const manifests = mkdtempSync(join(tmpdir(), 'netlab-manifests-'))
+  const letGo = cleanedBehind(root, manifests)
   let applied = 0
   const ok = async (...args: string[]): Promise<string> => {
     const said = await run(...args)
@@ -62,8 +64,22 @@ export function netlab({ timeout = 200_000 } = {}): Netlab {
     async clean() {
       await run('down', '--all')
       for (const folder of [root, manifests]) rmSync(folder, { recursive: true, force: true })
+      letGo()
     },
   }
+}
+
+/** Whoever is killed, as by a time limit, takes no lab down: somebody else does, who sees the end of this process as that of a pipe. @returns when there is nothing left to do. */
+function cleanedBehind(...folders: readonly [root: string, ...others: string[]]): () => void {
+  const script = 'read -r done && exit; "$0" down --all; rm -rf "$@"'
+  const guard = spawn('sh', ['-c', script, join(home, 'netlab'), ...folders], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    env: { ...process.env, NETLAB_STATE: folders[0] },
+  })
+  guard.on('error', () => {}).unref()
+  guard.stdin.on('error', () => {})
+  return () => guard.stdin.end('done\n')
 }
 
 /** Keeps asking until the answer pleases. @throws with the last answer after `ms`. */
