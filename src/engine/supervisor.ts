@@ -141,13 +141,13 @@ export function createSupervisor(o: SupervisorOptions): Supervisor {
     if (entry.running === undefined) return
     entry.running.kill(graceMs > 0 ? 'SIGTERM' : 'SIGKILL')
     const hard = setTimeout(() => entry.running?.kill('SIGKILL'), graceMs)
-    const again = setInterval(() => {
+    const repeat = setInterval(() => {
       if (Date.now() - entry.begun < BEGINNING_MS) entry.running?.kill('SIGTERM')
-      else clearInterval(again)
+      else clearInterval(repeat)
     }, AGAIN_MS)
     await entry.done
     clearTimeout(hard)
-    clearInterval(again)
+    clearInterval(repeat)
   }
 
   const drop = (key: string, entry: Entry): void => {
