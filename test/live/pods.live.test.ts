@@ -61,13 +61,13 @@ test('input, output and exit code of a program in a Pod are those of the command
 
 test('a rolling update replaces every Pod and never leaves the Service without one', async () => {
   const before: string[] = (await json('pods', '-l', 'app=web')).items.map((pod: { metadata: { name: string } }) => pod.metadata.name)
-  const asking = sh('pair', 'for i in $(seq 60); do curl -s -m 2 -o /dev/null -w "%{http_code} " http://web; sleep 0.05; done')
+  const asking = sh('pair', 'for i in $(seq 150); do curl -s -m 2 -o /dev/null -w "%{http_code} " http://web; sleep 0.05; done')
   await apply((await n.ok('get', 'deployment', 'web', '-o', 'yaml')).replace('value: v1', 'value: v2'))
   const after = await until(
     async () => (await json('pods', '-l', 'app=web')).items,
     (items: { metadata: { name: string; deletionTimestamp?: string } }[]) =>
       items.length === 3 && items.every(({ metadata }) => !before.includes(metadata.name)),
-    40_000,
+    60_000,
   )
   expect(after).toHaveLength(3)
   expect(new Set((await asking).trim().split(' '))).toEqual(new Set(['200']))
