@@ -76,7 +76,7 @@ export function routes(daemon: Daemon): { readonly verbs: Handler; readonly kube
     }
     // The control plane's address is there when the machines are.
     const standing = fresh ? () => daemon.listen(engine.cluster().controlPlane) : async () => {}
-    const stands = await bringUp({ engine, lab, made, standing, wait, emit, signal, clock: () => performance.now() })
+    const stands = await bringUp({ engine, lab, made, fresh, standing, wait, emit, signal, clock: () => performance.now() })
     daemon.standing ||= stands
     // Whoever started the lab and does not hear how it ended gets nothing: not even half a lab.
     if (!daemon.standing) setTimeout(daemon.end, 50)

@@ -1,4 +1,5 @@
 /** `up`, first and again: machines, objects, kernels, Pods, DNS, told as events. */
+import { setImmediate as breath } from 'node:timers/promises'
 import { same } from '#api/change.ts'
 import type { PodObject } from '#api/kinds.ts'
 import type { Engine } from '#engine/engine.ts'
@@ -28,6 +29,8 @@ export type UpOptions = {
   readonly engine: Engine
   readonly lab: Lab
   readonly made: string
+  /** Nothing of it is there yet: machines come to be while objects are made. */
+  readonly fresh: boolean
   /** Called when machines and wires are there. */
   readonly standing: () => Promise<void>
   /** For Pods to be ready and names to be answered. */
@@ -41,18 +44,25 @@ export type UpOptions = {
 type Told = { readonly says: string; readonly failed?: boolean; readonly next?: string }
 
 /** @returns whether the lab stands; a fresh lab that does not is to be taken down. */
-export async function bringUp({ engine, lab, made, standing, wait, emit, signal, clock }: UpOptions): Promise<boolean> {
+export async function bringUp({ engine, lab, made, fresh, standing, wait, emit, signal, clock }: UpOptions): Promise<boolean> {
   const begun = clock()
   const wasWhole = engine.off().size === 0
   const isSameLab = same({ ...engine.lab(), objects: [] }, { ...lab, objects: [] })
+  // Machines need no more than their Nodes.
+  const nodes = fresh ? engine.declare(lab, 'Node') : []
+  const ahead = fresh ? engine.build(lab, signal) : undefined
+  // It may fail while nobody waits for it yet.
+  ahead?.catch(() => {})
   const work: Readonly<Record<(typeof PHASES)[number]['id'], () => Promise<Told>>> = {
     objects: async () => {
+      // What the machines are asked for with goes out before this thread is busy.
+      if (ahead !== undefined) await breath()
       refuseFixed(engine.lab(), lab)
-      const changes = engine.declare(lab)
+      const changes = [...nodes, ...engine.declare(lab)]
       return { says: changes.length === 0 ? 'unchanged' : `${changes.length} changed` }
     },
     machines: async () => {
-      await engine.build(lab, signal)
+      await (ahead ?? engine.build(lab, signal))
       await standing()
       const counts = [counted(lab.nodes.length, 'node'), ...some(lab.underlay.routers.length, 'router'), ...some(lab.hosts.length, 'outside host')]
       return { says: `${counts.join(', ')}; ${made}` }

@@ -163,10 +163,11 @@ export function createEngine(o: EngineOptions): Engine {
   }
 
   const coming = new Map<string, Foreseen>()
+  /** The first machines, on their way. */
+  let making: Promise<unknown> | undefined
   /** While machines come to be, controllers decide and the plan is made: the first turn finds all of it known. What goes wrong is that turn's to say. */
-  const lookAhead = (making: Promise<unknown>): void => {
-    // It may fail while nobody waits for it yet.
-    making.catch(() => {})
+  const lookAhead = (): void => {
+    if (built || stopped || making === undefined) return
     try {
       settleControllers(store, { lab, now: o.now })
       foresee(programsOf(clusterOf(lab, objectsIn(store))), making, coming).catch(() => {})
@@ -328,9 +329,9 @@ export function createEngine(o: EngineOptions): Engine {
           serves.delete(machine)
           void supervisor.sync(machine, [])
         }
-        const making = o.driver.up(wires, signal)
-        if (!before) lookAhead(making)
-        const made = await making
+        const up = o.driver.up(wires, signal)
+        if (!before) making = up
+        const made = await up
         for (const machine of made) if (off.has(machine)) rising.add(machine)
         off = new Set([...off].filter((machine) => stopped.has(machine)))
         for (const machine of made) {
@@ -350,6 +351,8 @@ export function createEngine(o: EngineOptions): Engine {
       lab = next
       const said = declared.say([...providedObjects(next, { now: o.now() }), ...next.objects], only)
       kick()
+      // Not at once: who makes the machines has to be heard first.
+      if (!built && only === undefined) setImmediate(lookAhead)
       return said
     },
 
