@@ -1,6 +1,7 @@
 /** Docker as those outside a lab meet it: whether it is there, the image of nodes, and what bears netlab's mark. */
 import { userInfo } from 'node:os'
-import Docker from 'dockerode'
+import type Docker from 'dockerode'
+import { connect } from '#driver/docker/connect.ts'
 import { type Endpoint, endpointOf, unreachable } from '#driver/docker/endpoint.ts'
 import { ensureImage, removeImages } from '#driver/docker/image.ts'
 import { type Mark, marks, sweep } from '#driver/docker/mark.ts'
@@ -17,13 +18,12 @@ const PING_MS = 15_000
 /** @throws with why not, and what to do. */
 export async function openDocker(env: Env): Promise<OpenDocker> {
   const endpoint = endpointOf(env)
-  const docker = new Docker({ ...endpoint.options, timeout: PING_MS })
   try {
-    await docker.ping()
+    await connect(endpoint, PING_MS).docker.ping()
   } catch (error) {
     throw new Error(unreachable(endpoint, error, userInfo().username))
   }
-  return { docker: new Docker(endpoint.options), endpoint }
+  return { docker: connect(endpoint).docker, endpoint }
 }
 
 /** The name of the node's image, made first where it is not there. */

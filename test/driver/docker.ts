@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import Docker from 'dockerode'
 import { openDocker } from '#daemon/docker.ts'
+import { connect } from '#driver/docker/connect.ts'
 import { dockerDriver } from '#driver/docker/docker.ts'
 import { endpointOf } from '#driver/docker/endpoint.ts'
 import { ensureImage } from '#driver/docker/image.ts'
@@ -14,7 +14,7 @@ import { AGENT, type World } from './world.ts'
 
 const home = join(import.meta.dirname, '../..')
 const endpoint = endpointOf({ HOME: homedir(), ...process.env })
-const docker = new Docker(endpoint.options)
+const { docker } = connect(endpoint)
 let worlds = 0
 
 export const whyNoDocker = (): Promise<string | undefined> =>

@@ -5,7 +5,7 @@
  */
 import { userInfo } from 'node:os'
 import { type Duplex, PassThrough } from 'node:stream'
-import Docker from 'dockerode'
+import type Docker from 'dockerode'
 import { type Ip, macOf, prefixOf } from '#net/net.ts'
 import { type Agent, openAgent } from '../agent.ts'
 import { isMachine, isSegment, type Machine, type NodeDriver, oneByOne, type WiredSegment, type Wiring } from '../driver.ts'
@@ -14,6 +14,7 @@ import { HELPER_SCRIPT } from '../helper-script.ts'
 import { containerArgv, containerEnd } from '../netns/container.ts'
 import { MACHINE_ENV } from '../netns/launcher.ts'
 import { ROUTER_SETTINGS } from '../router.ts'
+import { type Connection, connect as connectTo } from './connect.ts'
 import { type Endpoint, unreachable } from './endpoint.ts'
 import { labels, MACHINE, type Mark, networksOf, removeContainer, removeNetwork, SEGMENT, statusOf, sweep } from './mark.ts'
 
@@ -31,11 +32,12 @@ export type DockerDriver = NodeDriver & {
 
 type Container = { readonly id: string; readonly agent: Agent }
 type Standing = Machine & Container & { readonly helper: Helper }
-type Network = WiredSegment & { readonly id: string }
+type Network = WiredSegment & { readonly id: string; /** Its name in Docker. */ readonly called: string }
 type Door = Parameters<DockerDriver['listen']>
 
 export function dockerDriver(o: DockerOptions): DockerDriver {
-  const docker = new Docker(o.endpoint.options)
+  const connection = connectTo(o.endpoint)
+  const { docker } = connection
   const machines = new Map<string, Standing>()
   const networks = new Map<string, Network>()
   const doors: Door[] = []
@@ -59,12 +61,12 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
 
   /** With a wire to each of the networks. */
   const start = (name: string, [first, ...others]: readonly [Network, ...Network[]], ended: () => void): Promise<Container> =>
-    startContainer(docker, { name, network: first.id, image: o.image, mark: o.mark, prepare: (id) => connect(id, others), ended })
+    startContainer(connection, { name, network: first.id, image: o.image, mark: o.mark, prepare: (id) => connect(id, others), ended })
 
-  /** Docker numbers a container's wires as it likes: by network, the MAC of the wire that leads there. */
+  /** Docker numbers a container's wires as it likes: by the name of a network, the MAC of the wire that leads there. */
   const macsOf = async (id: string): Promise<ReadonlyMap<string, string>> => {
     const { NetworkSettings } = await docker.getContainer(id).inspect()
-    return new Map(Object.values(NetworkSettings.Networks).map(({ NetworkID, MacAddress }) => [NetworkID, MacAddress]))
+    return new Map(Object.entries(NetworkSettings.Networks).map(([called, { MacAddress }]) => [called, MacAddress]))
   }
 
   const addMachine = async (machine: Machine): Promise<void> => {
@@ -78,7 +80,7 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
     const own = { ...machine, ...container, helper }
     machines.set(machine.name, own)
     const macs = others.length === 0 ? new Map<string, string>() : await macsOf(container.id)
-    const ports = machine.wires.map((wire, at) => ({ ...wire, network: its[at] ?? first, mac: macs.get(its[at]?.id ?? '') ?? '' }))
+    const ports = machine.wires.map((wire, at) => ({ ...wire, network: its[at] ?? first, mac: macs.get(its[at]?.called ?? '') ?? '' }))
     await must(own.agent, ['sh'], machineScript(machine, ports))
   }
 
@@ -95,7 +97,7 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
     }
     const { id, agent } = router
     const macs = await macsOf(id)
-    await must(agent, ['sh'], routerScript(fresh.map((network) => ({ ...network, mac: macs.get(network.id) ?? '' }))))
+    await must(agent, ['sh'], routerScript(fresh.map((network) => ({ ...network, mac: macs.get(network.called) ?? '' }))))
     for (const door of doors) await agent.listen(...door)
   }
 
@@ -259,10 +261,10 @@ type Start = {
   readonly ended: () => void
 }
 
-async function startContainer(docker: Docker, o: Start): Promise<Container> {
+async function startContainer({ docker, attach }: Connection, o: Start): Promise<Container> {
   const container = await createContainer(docker, o)
   try {
-    const stream = (await container.attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true })) as Duplex
+    const stream = await attach(container.id)
     const { agent, heard, closed } = openAgent((bytes) => stream.write(bytes))
     const [out, err] = [new PassThrough(), new PassThrough()]
     out.on('data', heard)
@@ -346,7 +348,7 @@ async function makeNetwork(docker: Docker, segment: WiredSegment, mark: Mark): P
       try {
         const range = Subnet === undefined ? {} : { IPAM: { Driver: 'default', Config: [{ Subnet }] } }
         const { id } = await docker.createNetwork({ ...options, Name, ...range })
-        return { ...segment, id }
+        return { ...segment, id, called: Name }
       } catch (error) {
         refused = error
         if (statusOf(error) === 409 || !/pool|overlap|subnet/i.test((error as Error).message)) break

@@ -24,20 +24,27 @@ afterAll(() => rmSync(home, { recursive: true }))
 
 test('Docker is where its own command line finds it: DOCKER_HOST, DOCKER_CONTEXT, the current context, the socket of the system', () => {
   const pem = { ca: Buffer.from('ca'), cert: Buffer.from('cert'), key: Buffer.from('key') }
-  expect([
-    endpointOf({ HOME: home, DOCKER_HOST: 'unix:///run/podman.sock' }).options,
-    endpointOf({ HOME: home, DOCKER_HOST: 'tcp://far.example' }).options,
-    endpointOf({ HOME: home, DOCKER_HOST: 'tcp://far.example:1', DOCKER_TLS_VERIFY: '1' }).options,
-    endpointOf({ HOME: home, DOCKER_CONTEXT: 'safe' }).options,
-    endpointOf({ HOME: home, SSH_AUTH_SOCK: '/agent' }).options,
-    endpointOf({ HOME: '/nowhere' }).options,
-  ]).toEqual([
-    { socketPath: '/run/podman.sock' },
-    { protocol: 'http', host: 'far.example', port: 2375 },
-    { protocol: 'https', host: 'far.example', port: '1', ...pem },
-    { protocol: 'https', host: 'safe.example', port: '2376', ...pem },
-    { protocol: 'ssh', host: 'lab.example', port: '2222', username: 'ann', sshOptions: { agent: '/agent' } },
-    { socketPath: '/var/run/docker.sock' },
+  const ssh = ['-T', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=15']
+  expect(
+    [
+      { HOME: home, DOCKER_HOST: 'unix:///run/podman.sock' },
+      { HOME: home, DOCKER_HOST: 'tcp://far.example' },
+      { HOME: home, DOCKER_HOST: 'tcp://far.example:1', DOCKER_TLS_VERIFY: '1' },
+      { HOME: home, DOCKER_HOST: 'https://[2001:db8::1]' },
+      { HOME: home, DOCKER_HOST: 'ssh://far.example' },
+      { HOME: home, DOCKER_CONTEXT: 'safe' },
+      { HOME: home },
+      { HOME: '/nowhere' },
+    ].map((env) => endpointOf(env).way),
+  ).toEqual([
+    { kind: 'unix', path: '/run/podman.sock' },
+    { kind: 'tcp', host: 'far.example', port: 2375 },
+    { kind: 'tcp', host: 'far.example', port: 1, tls: pem },
+    { kind: 'tcp', host: '2001:db8::1', port: 2376, tls: {} },
+    { kind: 'ssh', argv: [...ssh, '--', 'far.example', 'docker', 'system', 'dial-stdio'] },
+    { kind: 'tcp', host: 'safe.example', port: 2376, tls: pem },
+    { kind: 'ssh', argv: [...ssh, '-l', 'ann', '-p', '2222', '--', 'lab.example', 'docker', 'system', 'dial-stdio'] },
+    { kind: 'unix', path: '/var/run/docker.sock' },
   ])
   expect(() => endpointOf({ HOME: home, DOCKER_CONTEXT: 'other' })).toThrow(
     `there is no Docker context named other in ${config}; docker context ls shows those there are`,
@@ -73,5 +80,25 @@ test('a Docker that does not answer is told with the way out', () => {
       "Docker at unix:///d.sock cannot be reached: words",
       "Docker at unix:///d.sock does not answer as it should: words",
     ]
+  `)
+  const far = endpointOf({ DOCKER_HOST: 'tcp://far.example:2376' })
+  const words = [
+    { code: 'ERR_SSL_TLS_ALERT_BAD_CERTIFICATE', message: 'alert' },
+    { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', message: 'cannot verify' },
+    { statusCode: 400, message: '(HTTP code 400) unexpected - Client sent an HTTP request to an HTTPS server.' },
+    { code: 'ESSH', message: 'Permission denied (publickey).' },
+  ]
+  expect(words.map((error) => unreachable(far, error, 'ann'))).toMatchInlineSnapshot(`
+    [
+      "Docker at tcp://far.example:2376 does not take the key and certificate that are shown to it (cert.pem, key.pem): alert",
+      "Docker at tcp://far.example:2376 is not who the authority in ca.pem knows: cannot verify",
+      "Docker at tcp://far.example:2376 speaks TLS only: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder of ca.pem, cert.pem and key.pem",
+      "Docker at tcp://far.example:2376 cannot be reached: Permission denied (publickey).
+    netlab asks for no password: ssh must come in without one, and find docker there",
+    ]
+  `)
+  expect(() => endpointOf({ DOCKER_HOST: 'tcp://far.example', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/nowhere' })).toThrowErrorMatchingInlineSnapshot(`
+    [Error: Docker at tcp://far.example is to be reached by TLS, and /nowhere/ca.pem cannot be read: it is not there
+    DOCKER_CERT_PATH names the folder of ca.pem, cert.pem and key.pem]
   `)
 })
