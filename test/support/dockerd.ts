@@ -14,6 +14,8 @@ export type Dockerd = {
   readonly kill: () => Promise<void>
   /** A command among its files and processes; `$DATA` is its folder. */
   readonly sh: (script: string) => Promise<string>
+  /** Puts a program there. */
+  readonly inside: readonly string[]
   /** It and all that it runs. */
   readonly end: () => Promise<void>
 }
@@ -36,6 +38,7 @@ export async function ownDockerd({ room, settings = [] }: { readonly room: numbe
     host,
     docker,
     sh,
+    inside: ['nsenter', ...inside],
     async start() {
       const flags = ['--data-root', `${folder}/data`, '--exec-root', `${folder}/exec`, '--pidfile', `${folder}/pid`, '--host', host]
       spawn('nsenter', [...inside, 'dockerd', ...flags, ...settings], { stdio: 'ignore' })

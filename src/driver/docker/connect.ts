@@ -40,12 +40,21 @@ function attach(at: At, id: string): Promise<Duplex> {
 
 /** As dockerode says it. */
 async function refusal(answer: IncomingMessage): Promise<Error> {
-  const text = (await answer.setEncoding('utf8').toArray()).join('').trim()
-  return Object.assign(new Error(`(HTTP code ${answer.statusCode}) ${text}`), { statusCode: answer.statusCode })
+  const text = (await answer.setEncoding('utf8').toArray()).join('')
+  return Object.assign(new Error(`(HTTP code ${answer.statusCode}) ${messageIn(text)}`), { statusCode: answer.statusCode })
+}
+
+function messageIn(text: string): string {
+  try {
+    return (JSON.parse(text) as { message: string }).message
+  } catch {
+    return text.trim()
+  }
 }
 
 /** Behind ssh a connection is a process and a login, so they are used again. */
-const agentFor = (way: Exclude<Way, { kind: 'unix' }>): Agent => Object.assign(new Agent({ keepAlive: true, maxSockets: SOCKETS }), { createConnection: () => open(way) })
+const agentFor = (way: Exclude<Way, { kind: 'unix' }>): Agent =>
+  Object.assign(new Agent({ keepAlive: true, maxSockets: SOCKETS }), { createConnection: () => open(way) })
 
 /** sshd refuses more than ten that log in at a time. Streams of containers are not counted once they stand. */
 const SOCKETS = 6

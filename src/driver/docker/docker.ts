@@ -32,7 +32,8 @@ export type DockerDriver = NodeDriver & {
 
 type Container = { readonly id: string; readonly agent: Agent }
 type Standing = Machine & Container & { readonly helper: Helper }
-type Network = WiredSegment & { readonly id: string; /** Its name in Docker. */ readonly called: string }
+/** `called`: its name in Docker. */
+type Network = WiredSegment & { readonly id: string; readonly called: string }
 type Door = Parameters<DockerDriver['listen']>
 
 export function dockerDriver(o: DockerOptions): DockerDriver {

@@ -80,7 +80,9 @@ function keysIn(folder: string, host: string): Keys {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       const why = code === 'ENOENT' ? 'it is not there' : code === 'EACCES' ? 'no permission' : code
-      throw new Error(`Docker at ${host} is to be reached by TLS, and ${file} cannot be read: ${why}\nDOCKER_CERT_PATH names the folder of ca.pem, cert.pem and key.pem`)
+      throw new Error(
+        `Docker at ${host} is to be reached by TLS, and ${file} cannot be read: ${why}\nDOCKER_CERT_PATH names the folder of ca.pem, cert.pem and key.pem`,
+      )
     }
   }
   return { ca: pem('ca'), cert: pem('cert'), key: pem('key') }
