@@ -167,7 +167,7 @@ export function createEngine(o: EngineOptions): Engine {
   let making: Promise<unknown> | undefined
   /** While machines come to be, controllers decide and the plan is made: the first turn finds all of it known. What goes wrong is that turn's to say. */
   const lookAhead = (): void => {
-    if (built || stopped || making === undefined) return
+    if (turns.areOpen() || stopped || making === undefined) return
     try {
       settleControllers(store, { lab, now: o.now })
       foresee(programsOf(clusterOf(lab, objectsIn(store))), making, coming).catch(() => {})
@@ -352,7 +352,7 @@ export function createEngine(o: EngineOptions): Engine {
       const said = declared.say([...providedObjects(next, { now: o.now() }), ...next.objects], only)
       kick()
       // Not at once: who makes the machines has to be heard first.
-      if (!built && only === undefined) setImmediate(lookAhead)
+      if (!turns.areOpen() && only === undefined) setImmediate(lookAhead)
       return said
     },
 
