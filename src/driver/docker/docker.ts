@@ -407,7 +407,7 @@ done
 type Routed = Network & Required<Pick<Network, 'gateway'>>
 
 const routerScript = (ports: readonly (Routed & { readonly mac: string })[]): string =>
-  `${PREPARE}${ROUTER_SETTINGS.join(' ')}
+  `${PREPARE}sysctl -q -e -w ${ROUTER_SETTINGS.join(' ')}
 ip route del default 2>/dev/null || true
 ${ports.map(portScript).join('')}`
 

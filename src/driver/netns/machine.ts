@@ -32,7 +32,8 @@ const SCRIPT = String.raw`use strict;
     my @settings = split / /, $settings;
     my ($MS_RDONLY, $MS_NODEV, $MS_REMOUNT, $MS_BIND, $MS_REC, $MS_PRIVATE, $MNT_DETACH) = (0x1, 0x4, 0x20, 0x1000, 0x4000, 0x40000, 2);
     my ($NEWNET, $NEWNS, $NEWPID, $NEWUTS) = (0x40000000, 0x20000, 0x20000000, 0x4000000);
-    my ($SET_PDEATHSIG, $SIGKILL) = (1, 9);
+    my ($SET_PDEATHSIG, $SIGKILL, $EROFS) = (1, 9, 30);
+    my $MOMENT = 0.0005;
     my $must = sub { my ($what, $answer) = @_; $answer == 0 or die "$what: $!\n" };
     my $mount = sub {
         my ($from, $to, $type, $flags, $data) = @_;
@@ -71,8 +72,8 @@ const SCRIPT = String.raw`use strict;
     $must->('prctl', syscall $PRCTL, $SET_PDEATHSIG, $SIGKILL, 0, 0, 0);
     exit 1 if getppid != $starter;
     $must->('unshare', syscall $UNSHARE, $NEWNET | $NEWPID | $NEWUTS);
-    # The template is there.
-    exit 1 if !defined <STDIN>;
+    # Last of all the template is made read-only.
+    until (!utime(undef, undef, $root) and $! == $EROFS) { select undef, undef, undef, $MOMENT }
     $must->('unshare', syscall $UNSHARE, $NEWNS);
     pipe my $heard, my $told or die "pipe: $!\n";
     my $init = fork // die "fork: $!\n";
@@ -130,7 +131,7 @@ const SCRIPT = String.raw`use strict;
 
 export type Start = {
   readonly template: string
-  /** Resolves when the template is there: what needs it not is done meanwhile. */
+  /** Rejects when there will be no template. Machines see for themselves when it is there, and do meanwhile what needs it not. */
   readonly ready: Promise<void>
   /** Of /proc, to be read-only. */
   readonly settings: readonly string[]
@@ -197,7 +198,7 @@ function birth(name: string, [stdin, stdout, stderr]: Ends, ready: Promise<void>
   stderr.on('data', hear)
   stdout.resume()
   for (const stream of [stdin, stdout, stderr]) stream.on('error', () => {})
-  ready.then(() => stdin.write('\n'), born.reject)
+  ready.catch(born.reject)
   return {
     machine: born.promise,
     begin(pid, [helper, keeper = 0]) {

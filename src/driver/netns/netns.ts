@@ -16,7 +16,6 @@ import {
   type Wiring,
 } from '../driver.ts'
 import { type Helper, type HelperProcess, isForHelper, openHelper, startHelper } from '../helper.ts'
-import { ROUTER_SETTINGS } from '../router.ts'
 import { agentOn, type Standing } from './agent.ts'
 import { spawnContainer } from './container.ts'
 import { MACHINE_ENV } from './launcher.ts'
@@ -233,9 +232,6 @@ function deviceName(prefix: string, name: string): string {
 async function wireSegments(wiring: Wiring, known: Map<string, WiredSegment>, outside: Must): Promise<void> {
   const fresh = wiring.segments.filter((segment) => !known.has(segment.name))
   if (fresh.length === 0) return
-  if (known.size === 0) {
-    await outside(ROUTER_SETTINGS)
-  }
   const lines = fresh.flatMap(({ name, cidr, gateway, mtu, carries }) => {
     const dev = bridgeOf(name)
     const link = (mac: string): string => `link add name ${dev} ${mac}mtu ${mtu} type bridge`

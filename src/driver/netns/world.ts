@@ -5,6 +5,7 @@
  */
 import { accessSync, constants, existsSync, lstatSync, readlinkSync } from 'node:fs'
 import { type HelperProcess, startHelper } from '../helper.ts'
+import { ROUTER_SETTINGS } from '../router.ts'
 import { HOST_SETTINGS, LAUNCH_SCRIPT, LAUNCHER, MACHINE_ENV } from './launcher.ts'
 
 /** Programs netlab brings along, at /opt/netlab/bin on every machine: name there → file on the host. */
@@ -77,7 +78,7 @@ const EMPTY_FOLDERS = ['dev', 'etc', 'home', 'mnt', 'media', 'opt', 'proc', 'roo
 /** Files of a machine that live in its own /run, so that the template can stay read-only and shared. */
 const OWN_ETC = ['hosts', 'hostname', 'resolv.conf', 'netns', 'cni', 'calico', 'bird'] as const
 
-/** A part of the template, by its path there. A bind shows a file or folder of the host; `rbind` all that is mounted in it too. */
+/** A part of the template, by its path there. A bind shows a file or folder of the host; `rbind` all that is mounted in it too. A setting is the lab's own router's. */
 type Part =
   | readonly ['folder', path: string]
   | readonly ['file', path: string, mode: string, text: string]
@@ -86,6 +87,7 @@ type Part =
   | readonly ['mount', path: string, type: string, options: string]
   /** Copied from the host as far as everybody may read it; shown when it is a folder of much that everybody may. */
   | readonly ['copy', path: string, from: string]
+  | readonly ['setting', pair: string]
 
 /** A helper that stands outside the machines, where their wires come together. Before all else it makes their template. */
 export type Lab = {
@@ -97,6 +99,8 @@ export type Lab = {
 /** The template is mounted on `root`, which need not be there. */
 export function startLab(root: string, programs: Programs): Lab {
   const parts: readonly Part[] = [
+    // Before there is any machine: while the kernel makes namespaces it keeps others waiting who set such things.
+    ...ROUTER_SETTINGS.map((pair) => ['setting', pair] as const),
     ...EMPTY_FOLDERS.map((name) => ['folder', name] as const),
     ...ETC.map((name) => ['copy', `etc/${name}`, `/etc/${name}`] as const),
     ...OWN_ETC.map((name) => ['link', `etc/${name}`, `/run/netlab/etc/${name}`] as const),
@@ -144,7 +148,7 @@ use strict;
 my ($MOUNT, $root) = (0 + $ARGV[2], $ARGV[8]);
 my ($MS_RDONLY, $MS_REMOUNT, $MS_BIND, $MS_REC) = (0x1, 0x20, 0x1000, 0x4000);
 my %FLAG = (nosuid => 0x2, nodev => 0x4, noexec => 0x8, noatime => 0x400, nodiratime => 0x800, relatime => 0x200000);
-my ($READABLE, $MANY) = (04, 20);
+my ($READABLE, $MANY, $ENOENT) = (04, 20, 2);
 
 sub mounted {
     my ($from, $to, $type, $flags, $options) = @_;
@@ -165,6 +169,13 @@ sub file {
     print $file $text;
     close $file or die "$path: $!\n";
     chmod oct $mode, $path or die "$path: $!\n";
+}
+
+# What this kernel lacks cannot be set.
+sub setting {
+    my ($key, $value) = @_;
+    open my $file, '>', '/proc/sys/' . $key =~ tr{.}{/}r or $! == $ENOENT ? return : die "$key: $!\n";
+    syswrite $file, "$value\n" or die "$key: $!\n";
 }
 
 sub names { opendir my $folder, $_[0] or return; return grep { $_ ne '.' && $_ ne '..' } readdir $folder }
@@ -215,6 +226,7 @@ while (@parts > 1) {
         $kind = 'bind' if ($open // 0) >= $MANY;
     }
     if ($kind eq 'folder') { folder($to) }
+    elsif ($kind eq 'setting') { setting(split /=/, $path) }
     elsif ($kind eq 'file') { file($to, $from, $options) }
     elsif ($kind eq 'link') { symlink $from, $to or die "$to: $!\n" }
     elsif ($kind eq 'mount') { mounted($from, $to, $from, 0, $options) }
@@ -232,7 +244,8 @@ while (<$mounts>) {
     $point =~ s/\\([0-7]{3})/chr oct $1/ge;
     $flags{$point} = $options if index("$point/", "$root/") == 0 and $point ne "$root/dev/pts";
 }
-for my $point (keys %flags) {
+# The root last: whoever waits for the template looks there.
+for my $point (sort { length $b <=> length $a } keys %flags) {
     my $flags = $MS_REMOUNT | $MS_BIND | $MS_RDONLY;
     $flags |= $FLAG{$_} // 0 for split /,/, $flags{$point};
     mounted('none', $point, 'none', $flags, '');
