@@ -11,14 +11,19 @@ import type { Law } from './world.ts'
 const { uid, username } = userInfo()
 const range = ['/etc/subuid', '/etc/subgid'].every((file) => hasRange(readFileSync(file, 'utf8'), { uid, name: username }))
 
+/** A program, and its arguments, that runs another in a keeper. */
+export function inKeeper(argv: readonly string[]): [program: string, args: string[]] {
+  const [program = 'sh', ...args] = keeperArgv(argv, { root: uid === 0, range })
+  return [program, args]
+}
+
 /**
  * `file` is run in a keeper, with a folder of its own as argument. Laws are kept one after the other; without its stdin the host ends, and the keeper
  * with it.
  */
 export function hosted(file: string): (law: Law) => Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'netlab-laws-'))
-  const [program = 'sh', ...args] = keeperArgv([process.execPath, join(import.meta.dirname, file), folder], { root: uid === 0, range })
-  const host = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  const host = spawn(...inKeeper([process.execPath, join(import.meta.dirname, file), folder]), { stdio: ['pipe', 'pipe', 'pipe'] })
   const answers = createInterface({ input: host.stdout })[Symbol.asyncIterator]()
   let words = ''
   host.stderr.on('data', (chunk: Buffer) => {

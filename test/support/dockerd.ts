@@ -26,9 +26,13 @@ export async function ownDockerd({ room, settings = [] }: { readonly room: numbe
   const folder = mkdtempSync(join(tmpdir(), 'netlab-docker.'))
   const host = `unix://${join(folder, 'docker.sock')}`
   const script = `mkdir ${folder}/data && mount -t tmpfs -o size=${room}m dockerd ${folder}/data && echo here && exec tini -- sleep infinity`
-  const keeper = spawn('unshare', ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
+  const keeper = spawn(
+    'setpriv',
+    ['--pdeathsig', 'KILL', 'unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script],
+    {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    },
+  )
   await new Promise((resolve) => keeper.stdout.once('data', resolve))
   const init = readFileSync(`/proc/${keeper.pid}/task/${keeper.pid}/children`, 'utf8').trim()
   const inside = ['-t', init, '-m', '-n', '-p', '--']

@@ -40,8 +40,18 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
   /** The wires that machines have or had: those of a dead one hang about for a moment after it. */
   const wired = new Map<string, readonly string[]>()
   /** Stands outside the machines, where the wires come together. */
-  let lab = openLab(template, o.programs)
-  let open = true
+  let open = false
+  const begin = (): Lab => {
+    open = true
+    const begun = openLab(template, o.programs)
+    // What could not be made is begun anew by the next `up`.
+    begun.ready.catch(() => {
+      open = false
+      begun.close()
+    })
+    return begun
+  }
+  let lab = begin()
   let routes: Wiring['routes'] = []
 
   const of = <T>(all: ReadonlyMap<string, T>, name: string): T => {
@@ -99,8 +109,7 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
 
   return {
     async up(wiring, signal) {
-      if (!open) lab = openLab(template, o.programs)
-      open = true
+      if (!open) lab = begin()
       const { ready } = lab
       signal.throwIfAborted()
       // Where there is nothing to wait for, machines start at once: what the caller does next takes its time.
@@ -160,8 +169,8 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       const ends = [...machines.values()].map(({ running }) => running.ended)
       for (const name of machines.keys()) forget(name)
       await Promise.all(ends)
+      await lab.ready.catch(() => {})
       if (!open) return
-      await lab.ready
       await unwire([...[...wired.values()].flat(), ...[...segments.keys()].map(bridgeOf)], lab)
       wired.clear()
       segments.clear()
@@ -196,12 +205,17 @@ function refuseHost(): void {
   if (!keeper) throw new Error('the netns driver runs inside a keeper’s namespaces only: here it would touch the host’s own network')
 }
 
+type Lab = Helper & { readonly ready: Promise<void> }
+
 /** The template is begun at once; that it failed is told to who wants machines. */
-function openLab(template: string, programs: Programs): Helper & { readonly ready: Promise<void> } {
+function openLab(template: string, programs: Programs): Lab {
   refuseHost()
   const { helper, ready } = startLab(template, programs)
-  ready.catch(() => {})
-  return { ...openHelper(firstThen(helper, [])), ready }
+  const whole = ready.catch(async (error: unknown) => {
+    await runProcess(['umount', '--lazy', template])
+    throw error
+  })
+  return { ...openHelper(firstThen(helper, [])), ready: whole }
 }
 
 /** A helper that stands already, and others in its place when it has ended. */
