@@ -41,7 +41,7 @@ const FORMS: Readonly<Record<string, (topology: Topology, screen: Screen) => str
 /** Cut to the width of a terminal, and whole for everybody else. */
 export function inLines(topology: Topology, { color, outIsTty, columns: width }: Screen): string {
   const state = topology.machines.some(({ ready }) => ready !== undefined)
-  const machines = topology.machines.map((machine) => ({ ...machine, more: moreOf(machine), links: [] }))
+  const machines = topology.machines.map((machine) => ({ ...machine, more: moreOf(machine), links: [], tables: [] }))
   const { head, items } = topologyRows({ ...topology, machines }, { width: outIsTty ? width() : Number.MAX_SAFE_INTEGER, rates: false, state })
   const services = columns([['service', 'type', 'address', 'ports', 'behind it'], ...serviceRows(topology)])
     .trimEnd()

@@ -6,6 +6,7 @@ import { allDone, fresh, isDone, latched, lines, nextHint, type Progress, points
 import type { ProbeResult } from '#probe/probe.ts'
 import { markdown } from '#report/markdown.ts'
 import { told } from '#report/text.ts'
+import { runningLabs } from './alive.ts'
 import { exerciseNamed, findExercises } from './exercises.ts'
 import { INTERRUPTED, type Io, isStop, stop, USAGE } from './io.ts'
 import { kernelKind } from './kernel.ts'
@@ -103,6 +104,7 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
 
   const task = (): Task => taskOf(exercise, progress)
   const page = face.page
+  const GONE = `lab ${course.lab} is gone: r twice builds it anew`
   const say = (...texts: readonly string[]): void => face.say(texts)
   const draw = (): void => {
     const at = exercise.tasks.indexOf(task())
@@ -161,7 +163,10 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
       await enter(await work())
     } catch (thrown) {
       if (!isStop(thrown) || io.signal.aborted) throw thrown
-      ;[busy, news] = [undefined, thrown.says]
+      // The old lab may be gone, and no new one there.
+      standing = attach(course, io, standing)
+      ;[busy, news] = [standing === undefined ? GONE : undefined, thrown.says]
+      rewatch()
       draw()
     }
   }
@@ -345,7 +350,7 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
           if (one.of !== current) return undefined
           standing = undefined
           results = new Map()
-          busy = `lab ${course.lab} is gone: r twice builds it anew`
+          busy = GONE
           break
         case 'look':
           await lookForLab()
@@ -363,7 +368,7 @@ function pupilOf(course: Course, begun: Standing, { face, io, tell }: Hands) {
       return undefined
     },
     farewell: () =>
-      standing === undefined
+      !runningLabs(io).some(({ name }) => name === course.lab)
         ? `lab ${course.lab} does not run\n`
         : `lab ${course.lab} still runs: netlab learn ${course.lab}/${exercise.name} goes on, netlab down ${course.lab} stops it\n`,
   }

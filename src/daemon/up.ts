@@ -3,6 +3,7 @@ import { setImmediate as breath } from 'node:timers/promises'
 import { same } from '#api/change.ts'
 import type { PodObject } from '#api/kinds.ts'
 import type { Engine } from '#engine/engine.ts'
+import type { Step } from '#kernel/step.ts'
 import type { Lab } from '#lab/lab.ts'
 import { fixedChanges } from '#model/fixed.ts'
 import type { Event } from '#report/event.ts'
@@ -69,7 +70,7 @@ export async function bringUp({ engine, lab, made, fresh, standing, wait, emit, 
     },
     kernel: async () => {
       await engine.settled()
-      return { says: `${steps(engine)} steps` }
+      return { says: held(engine) }
     },
     bgp: () => bgpStands(engine, signal),
     pods: () => podsReady(engine, lab, signal),
@@ -118,7 +119,21 @@ const hasNames = ({ dns, proxy, cni }: Lab): boolean => dns !== 'none' && proxy.
 
 const counted = (count: number, name: string): string => `${count} ${name}${count === 1 ? '' : 's'}`
 const some = (count: number, name: string): readonly string[] => (count === 0 ? [] : [counted(count, name)])
-const steps = (engine: Engine): number => [...engine.programs().values()].reduce((sum, program) => sum + program.length, 0)
+
+/** How many rules there are depends on which Pods are ready by then; interfaces and routes are the same each time. */
+function held(engine: Engine): string {
+  const steps = [...engine.programs().values()].flat()
+  const interfaces = steps.reduce((sum, { kind }) => sum + (INTERFACES.get(kind) ?? 0), 0)
+  return `${counted(interfaces, 'interface')}, ${counted(steps.filter(({ kind }) => kind === 'route').length, 'route')}`
+}
+
+/** A cable has two ends. */
+const INTERFACES: ReadonlyMap<Step['kind'], number> = new Map([
+  ['veth', 2],
+  ['bridge', 1],
+  ['vxlan', 1],
+  ['dummy', 1],
+])
 
 const WAITS: ReadonlySet<string> = new Set(['bgp', 'pods', 'dns'])
 const speaksBgp = ({ cni, nodes, underlay: { routers } }: Lab): boolean => (cni.name === 'calico-bgp' && nodes.length > 1) || routers.length > 0

@@ -53,6 +53,11 @@ test('params are the same in texts, hints, probes and files, and the same for th
   expect([good('alice').params['size'], sizes.every((one) => one >= 100 && one <= 200), new Set(sizes).size > 1]).toEqual([size, true, true])
 })
 
+test('what is told of all tasks is told after the last one', () => {
+  const read = readExercise(files({ 'x/two/text/why.md': 'All of it.' }), 'x/two', { cluster: lab, seed: '' })
+  expect(read.ok && read.value.exercise.tasks.map(({ why }) => why)).toEqual(['', 'All of it.'])
+})
+
 test('what is forbidden holds while the question about it does not', () => {
   expect(good().forbid).toEqual([
     expect.objectContaining({ id: 'forbid-1', title: 'no static route', points: 0, kind: 'not', of: expect.objectContaining({ kind: 'route' }) }),

@@ -64,7 +64,7 @@ function read({ value: written, place }: Document, given: Given): { readonly exe
   const texts = textsOf(listAt(fieldOf(value, 'spec'), 'tasks'), given).map((error) => issueAt(place, error))
   if (!shape.success) return { issues: [...told, ...texts, ...parts.issues] }
   const { metadata, spec } = shape.data
-  const why = `${given.folder}/text/why.md`
+  const last = spec.tasks.length - 1
   const tasks = spec.tasks.map((task, i): Task => {
     const probes = groups[i]?.probes ?? []
     const { start, solution } = parts.tasks.get(task.id) ?? {}
@@ -72,7 +72,8 @@ function read({ value: written, place }: Document, given: Given): { readonly exe
       id: task.id,
       title: task.title,
       text: filled(given.files.get(`${given.folder}/${task.text}`) ?? '', values) as string,
-      why: filled(given.files.get(task.why === undefined ? why : `${given.folder}/${task.why}`) ?? '', values) as string,
+      // What stands there tells of all tasks.
+      why: filled(given.files.get(`${given.folder}/${task.why ?? (i === last ? 'text/why.md' : '')}`) ?? '', values) as string,
       points: probes.reduce((sum, probe) => sum + probe.points, 0),
       needs: task.needs,
       hints: task.hints,

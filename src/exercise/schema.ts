@@ -25,7 +25,7 @@ export const taskShape = z.strictObject({
   id: word.describe('lower-case letters, digits and dashes'),
   title: word,
   text: word.default('').describe('a Markdown file of the exercise: what is wrong, or what is to be built'),
-  why: word.optional().describe('a Markdown file, shown when the task is done; text/why.md if there is one'),
+  why: word.optional().describe('a Markdown file, shown when the task is done; of the last task text/why.md if there is one'),
   points: z.number().min(0).optional().describe('the sum of those of its probes'),
   needs: z.array(word).default([]).describe('tasks that come before'),
   hints: z.array(hint).default([]).describe('a ladder: a nudge, where to look, the solution'),

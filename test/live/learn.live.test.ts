@@ -131,6 +131,34 @@ test('it goes on where it was left; reset elsewhere gives it a new lab', async (
   await n.ok('down')
 })
 
+test('mistakes in the lab do not cost the one that runs, and learn says at its end whether a lab is there', async () => {
+  const mine = join(folder, 'mistaken')
+  await n.ok('lab', 'new', mine)
+  const learning = execa(join(home, 'netlab'), ['learn', mine], { env: { NETLAB_STATE: n.root, NO_COLOR: '1' }, reject: false, timeout: 120_000 })
+  let said = ''
+  for (const stream of [learning.stdout, learning.stderr]) stream.on('data', (chunk) => (said += chunk))
+  const says = (what: RegExp) =>
+    until(
+      () => said,
+      (text) => what.test(text),
+      40_000,
+    )
+  await says(/✗ web answers by its name/)
+  const file = join(mine, 'lab.yaml')
+  writeFileSync(file, readFileSync(file, 'utf8').replace('spec:', 'spek:'))
+  said = ''
+  learning.stdin.write('r\nr\n')
+  await says(/unknown field "spek"[\s\S]*✗ web answers by its name/)
+  await n.ok('down', 'mistaken')
+  await says(/lab mistaken is gone/)
+  said = ''
+  learning.stdin.write('r\nr\n')
+  await says(/unknown field "spek"[\s\S]*/)
+  learning.stdin.write('q\n')
+  expect((await learning).exitCode).toBe(0)
+  expect(said).toMatch(/lab mistaken is gone[\s\S]*lab mistaken does not run\n$/)
+})
+
 test('a new lab passes its own trial, and faults of an exercise are found', async () => {
   const mine = join(folder, 'mine')
   await n.ok('lab', 'new', mine)

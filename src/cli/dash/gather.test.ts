@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { readChecks } from '#probe/checks.ts'
 import { linksOf, type Samples, sampled, steady } from './rates.ts'
-import { tableFailure, tableLines } from './tables.ts'
+import { tableFailure, tableLines, tablesOn } from './tables.ts'
 import { tasksOf, withEvent } from './tasks.ts'
 import { type Counters, readTold } from './watcher.ts'
 
@@ -66,6 +66,16 @@ test('counters of nftables too, and the rest as it was printed', () => {
     { text: '    ip saddr 10.0.0.1 counter drop', count: 2 },
     { text: '  }' },
     { text: '}' },
+  ])
+})
+
+test('IPVS is a table of nodes where kube-proxy uses it, BGP one of routers, and of nodes where Calico speaks it', () => {
+  const more = (proxy: string, cni: string) =>
+    (['node', 'router', 'ext'] as const).map((kind) => tablesOn({ proxy, cni }, kind).filter((name) => name === 'ipvs' || name === 'bgp'))
+  expect([more('iptables', 'flannel-vxlan'), more('ipvs', 'flannel-vxlan'), more('iptables', 'calico-bgp')]).toEqual([
+    [[], ['bgp'], []],
+    [['ipvs'], ['bgp'], []],
+    [['bgp'], ['bgp'], []],
   ])
 })
 

@@ -5,6 +5,7 @@ import type { Client } from '../client.ts'
 import { AS_TABLE, type WireTable } from '../get.ts'
 import { findKind, pathOf } from '../kinds.ts'
 import { columns } from '../print.ts'
+import { tablesOn } from './tables.ts'
 
 type Kind = KindName | 'events'
 const WATCHED: readonly Kind[] = [...KINDS, 'events']
@@ -66,7 +67,7 @@ export async function places(client: Client): Promise<Places> {
   const topology = await topologySeen(client)
   const { lab, cni, proxy, dns, segments, machines, pods } = topology
   const facts = `cni ${cni}, kube-proxy ${proxy}, dns ${dns}`
-  return { topology, lab, facts, segments, machines: machines.map((machine) => ({ ...machine, links: [] })), pods }
+  return { topology, lab, facts, segments, machines: machines.map((machine) => ({ ...machine, links: [], tables: tablesOn(topology, machine.kind) })), pods }
 }
 
 /** The map of a running lab, with how its nodes and Pods fare. */

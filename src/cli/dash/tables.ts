@@ -1,6 +1,14 @@
 /** What to ask a machine for each table, and its answer as lines whose counters are numbers. */
+import type { Topology } from '#model/topology.ts'
 import type { Line, TableName } from '#ui/dash/state.ts'
 import type { Answer } from './watcher.ts'
+
+/** Of a machine. IPVS is where kube-proxy uses it, BGP on routers and on the nodes of a network that speaks it. */
+export function tablesOn({ proxy, cni }: Pick<Topology, 'proxy' | 'cni'>, kind: Topology['machines'][number]['kind']): readonly TableName[] {
+  const ipvs = kind === 'node' && proxy === 'ipvs'
+  const bgp = kind === 'router' || (kind === 'node' && cni === 'calico-bgp')
+  return ['routes', 'neigh', 'fdb', 'nat', 'filter', 'conntrack', ...(ipvs ? (['ipvs'] as const) : []), ...(bgp ? (['bgp'] as const) : [])]
+}
 
 export function tableCommand(table: TableName, proxy: string): readonly string[] {
   switch (table) {
@@ -11,15 +19,13 @@ export function tableCommand(table: TableName, proxy: string): readonly string[]
     case 'fdb':
       return ['bridge', 'fdb']
     case 'nat':
-      return proxy === 'nftables'
-        ? ['nft', 'list', 'ruleset']
-        : proxy === 'ipvs'
-          ? ['ipvsadm', '-Ln', '--stats', '--exact']
-          : ['iptables-save', '-c', '-t', 'nat']
+      return proxy === 'nftables' ? ['nft', 'list', 'ruleset'] : ['iptables-save', '-c', '-t', 'nat']
     case 'filter':
       return ['iptables-save', '-c', '-t', 'filter']
     case 'conntrack':
       return ['conntrack', '-L']
+    case 'ipvs':
+      return ['ipvsadm', '-Ln', '--stats', '--exact']
     case 'bgp':
       return ['birdc', 'show', 'protocols']
     default:

@@ -37,10 +37,15 @@ export type Standing = {
 }
 
 export function courseOf(place: LabPlace, names: readonly string[], o: Pick<Course, 'install' | 'on'> & { readonly seed: string | undefined }, io: Io): Course {
-  const read = readLab(labFiles(place, io.cwd), place.shown, { seed: o.seed })
-  if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
-  const lab = read.value.lab.name
+  const lab = nameIn(place, o.seed, io)
   return { place, lab, names, install: o.install, on: o.on, seed: o.seed ?? readLearnt(lab, io).current?.seed ?? '' }
+}
+
+/** @throws every mistake of the lab's files. */
+function nameIn(place: LabPlace, seed: string | undefined, io: Io): string {
+  const read = readLab(labFiles(place, io.cwd), place.shown, { seed })
+  if (!read.ok) throw stop(USAGE, read.errors.map(issueText).join('\n'))
+  return read.value.lab.name
 }
 
 /** The same with what its lab runs on now: built anew it is no other lab. */
@@ -98,6 +103,8 @@ export const asLearnt = (course: Course, io: Io): Course => ({ ...course, seed: 
 /** A new lab, as the task of this progress begins: nothing is patched. */
 export async function rebuilt(course: Course, exercise: Exercise, progress: Progress, screen: Screen, io: Io): Promise<Standing> {
   const running = runningLabs(io).find((lab) => lab.name === course.lab && lab.dir === course.place.dir)
+  // The one that runs is not given up for files that none can be made of.
+  nameIn(course.place, course.seed, io)
   if (running !== undefined) await stopLab(running)
   return brought(course, exercise, withoutTicks(progress, taskOf(exercise, progress)), screen, io)
 }

@@ -64,7 +64,7 @@ test.each<[string, Intent]>([
   ['save x.pcap', { kind: 'save', file: 'x.pcap' }],
   ['check dns', { kind: 'check', only: 'dns' }],
   ['shell nobody', { kind: 'say', says: 'no node or Pod named nobody' }],
-  ['table nut', { kind: 'say', says: 'tables are routes, neigh, fdb, nat, filter, conntrack, bgp' }],
+  ['table nut', { kind: 'say', says: 'node/node-1 has the tables routes, neigh, fdb, nat, filter, conntrack' }],
   ['fly', { kind: 'say', says: 'no command "fly"; ? shows them' }],
 ])(':%s', (command, intent) => {
   expect(intents(`:${command}<enter>`)).toEqual([intent])

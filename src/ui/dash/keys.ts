@@ -97,9 +97,9 @@ function moved(seen: Seen, look: Look, key: Key): Pressed {
     case 'backtab':
       return { look: { ...look, pane: next(PANES, pane, -1) } }
     case 'left':
-      return { look: turned(look, -1) }
+      return { look: turned(seen, look, -1) }
     case 'right':
-      return { look: turned(look, 1) }
+      return { look: turned(seen, look, 1) }
     case 'enter':
       return entered(seen, look)
     case 'escape':
@@ -125,24 +125,24 @@ const itemAt = (seen: Seen, look: Look) => {
 }
 
 /** Tables and kinds lie side by side; in other panes left and right lead to the next pane. */
-function turned(look: Look, by: number): Look {
+function turned(seen: Seen, look: Look, by: number): Look {
   const reset = { ...look.at, [look.pane]: 0 }
-  if (look.pane === 'tables') return { ...look, table: next(tablesOf(look.place), look.table, by), at: reset }
+  if (look.pane === 'tables') return { ...look, table: next(tablesOf(seen, look.place), look.table, by), at: reset }
   if (look.pane === 'objects') return { ...look, kind: next(KINDS, look.kind, by), at: reset }
   return { ...look, pane: next(PANES, look.pane, by) }
 }
 
 function entered(seen: Seen, look: Look): Pressed {
   const item = itemAt(seen, look)
-  if (look.pane === 'topology' && item?.place !== undefined) return { look: chosen(look, item.place) }
+  if (look.pane === 'topology' && item?.place !== undefined) return { look: chosen(seen, look, item.place) }
   if (look.pane === 'tasks' && item?.id !== undefined) return { look, intent: { kind: 'check', only: item.id } }
   return { look }
 }
 
-const chosen = (look: Look, place: string): Look => ({
+const chosen = (seen: Seen, look: Look, place: string): Look => ({
   ...look,
   place,
-  table: tablesOf(place).includes(look.table) ? look.table : 'routes',
+  table: tablesOf(seen, place).includes(look.table) ? look.table : 'routes',
   at: { ...look.at, tables: 0 },
 })
 
@@ -167,7 +167,7 @@ function letter(seen: Seen, look: Look, text: string): Pressed {
       return place === undefined ? { look, intent: CHOOSE } : { look, intent: { kind: 'shell', place } }
     case 'p':
       if (place === undefined) return { look, intent: CHOOSE }
-      return { look: { ...chosen(look, place), prompt: { sign: 'capture', text: '' } } }
+      return { look: { ...chosen(seen, look, place), prompt: { sign: 'capture', text: '' } } }
     case 'f':
     case ' ':
       if (look.frozen !== undefined) return { look: without(look, 'frozen') }
@@ -252,7 +252,7 @@ function commanded(seen: Seen, look: Look, text: string): Pressed {
     case 'node':
     case 'pod':
     case 'select':
-      return place === undefined ? unknown : { look: chosen(look, place) }
+      return place === undefined ? unknown : { look: chosen(seen, look, place) }
     case 'capture': {
       // `capture client/eth0`: a device may stand behind the place.
       const device = word.includes('/') && place === undefined ? found(seen, word.replace(/\/[^/]*$/, '')) : undefined
@@ -266,9 +266,9 @@ function commanded(seen: Seen, look: Look, text: string): Pressed {
     case 'check':
       return { look, intent: { kind: 'check', ...(word !== '' && { only: word }) } }
     case 'table':
-      return isOf(TABLES, word) && tablesOf(look.place).includes(word)
+      return isOf(TABLES, word) && tablesOf(seen, look.place).includes(word)
         ? { look: { ...look, pane: 'tables', table: word, at: { ...look.at, tables: 0 } } }
-        : refuse(`tables are ${tablesOf(look.place).join(', ')}`)
+        : refuse(`${look.place ?? 'this lab'} has the tables ${tablesOf(seen, look.place).join(', ')}`)
     case 'kind':
       return isOf(KINDS, word) ? { look: { ...look, pane: 'objects', kind: word, at: { ...look.at, objects: 0 } } } : refuse(`kinds are ${KINDS.join(', ')}`)
     default:

@@ -1,6 +1,6 @@
 /** The lines of each pane, for a width: what there is to be seen, before scrolling. */
 import { bold, type Color, clean, dim, fill, fillLeft, plain, type Row, type Span } from './cells.ts'
-import { type CaptureSeen, KINDS, type Look, type Pane, POD_TABLES, type Seen, TABLES, type TableName, type Task } from './state.ts'
+import { type CaptureSeen, KINDS, type Look, type Pane, POD_TABLES, type Seen, type TableName, type Task } from './state.ts'
 import { rateText, topologyRows } from './topology.ts'
 
 /** `head` stays when the rest scrolls; `place` is what Enter, `s` and `p` mean on that line; `id` names a task. */
@@ -91,12 +91,13 @@ function wrapped(texts: readonly string[]): readonly string[] {
 
 // --- tables ---
 
-export const tablesOf = (place: string | undefined): readonly TableName[] => (place?.startsWith('pod/') ? POD_TABLES : TABLES)
+export const tablesOf = ({ machines }: Pick<Seen, 'machines'>, place: string | undefined): readonly TableName[] =>
+  place?.startsWith('pod/') ? POD_TABLES : (machines.find(({ kind, name }) => `${kind}/${name}` === place)?.tables ?? [])
 
 const COUNT = 8
 
-function tables({ table }: Seen, look: Look, width: number): Lines {
-  const head = [tabs(tablesOf(look.place), look.table, width)]
+function tables({ table, machines }: Seen, look: Look, width: number): Lines {
+  const head = [tabs(tablesOf({ machines }, look.place), look.table, width)]
   if (look.place === undefined) return { head, items: [], empty: 'choose a node or a Pod in the topology with Enter' }
   if (table === undefined || table.place !== look.place || table.name !== look.table) return { head, items: [], empty: `asking ${look.place} …` }
   const counted = table.lines.some(({ count }) => count !== undefined)

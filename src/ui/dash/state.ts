@@ -14,6 +14,8 @@ export type MachineSeen = {
   /** Of routers and machines outside the cluster nobody says it. */
   readonly ready?: boolean
   readonly links: readonly Link[]
+  /** What its kernel and its BIRD can be asked for. */
+  readonly tables: readonly TableName[]
 }
 
 export type PodSeen = {
@@ -47,7 +49,7 @@ export type Task = {
 /** A line of a program's output; `count` is a counter's packets and `more` how far it has moved since the last look. */
 export type Line = { readonly text: string; readonly count?: number; readonly more?: number }
 
-export const TABLES = ['routes', 'neigh', 'fdb', 'nat', 'filter', 'conntrack', 'bgp'] as const
+export const TABLES = ['routes', 'neigh', 'fdb', 'nat', 'filter', 'conntrack', 'ipvs', 'bgp'] as const
 export type TableName = (typeof TABLES)[number]
 /** What a Pod's network namespace has of them. */
 export const POD_TABLES: readonly TableName[] = ['routes', 'neigh']

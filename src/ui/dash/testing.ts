@@ -1,5 +1,5 @@
 /** A lab at a moment, as the dashboard's tests watch it. */
-import { nothing, type PodSeen, type Seen } from './state.ts'
+import { nothing, type PodSeen, type Seen, type TableName } from './state.ts'
 
 const pod = (namespace: string, name: string, node: number, ip: string, status = 'Running'): PodSeen => ({
   namespace,
@@ -18,6 +18,8 @@ const pods = [
   pod('kube-system', 'coredns-6cf95f45bd-blhls', 2, '10.244.1.4'),
 ]
 
+const tables: readonly TableName[] = ['routes', 'neigh', 'fdb', 'nat', 'filter', 'conntrack']
+
 export const lab: Seen = {
   ...nothing,
   lab: 'flannel-vxlan',
@@ -32,6 +34,7 @@ export const lab: Seen = {
       name: `node-${n}`,
       wires: [{ dev: 'eth0', ip: `192.168.0.1${n - 1}`, segment: 'nodes' }],
       ready: n === 1,
+      tables,
       links: [
         { dev: 'lo', rx: 0, tx: 0 },
         { dev: 'eth0', rx: 1240 * n, tx: 340 },
@@ -40,7 +43,7 @@ export const lab: Seen = {
         ...pods.filter(({ node }) => node === `node-${n}`).map(({ dev = '' }, i) => ({ dev, rx: 100 * i, tx: 2_000 })),
       ],
     })),
-    { kind: 'ext', name: 'internet', wires: [{ dev: 'eth0', ip: '203.0.113.10', segment: 'outside' }], links: [{ dev: 'eth0', rx: 0, tx: 0 }] },
+    { kind: 'ext', name: 'internet', wires: [{ dev: 'eth0', ip: '203.0.113.10', segment: 'outside' }], tables, links: [{ dev: 'eth0', rx: 0, tx: 0 }] },
   ],
   pods,
   tasks: {
