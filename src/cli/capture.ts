@@ -28,7 +28,8 @@ export const run: Run = async (args, io) => {
     throw stop(1, `${file}: ${error.message}`)
   })
   const code = await exit
-  if (code === 0) io.err(`packets are in ${file}\nnext: tcpdump -nr ${file}\n`)
+  // Ctrl-C is how a capture ends, and all of it is in the file by then; nsenter has died of it.
+  if (code === 0 || io.signal.aborted) io.err(`packets are in ${file}\nnext: tcpdump -nr ${file}\n`)
   return code
 }
 

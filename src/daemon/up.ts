@@ -124,7 +124,8 @@ const some = (count: number, name: string): readonly string[] => (count === 0 ? 
 function held(engine: Engine): string {
   const steps = [...engine.programs().values()].flat()
   const interfaces = steps.reduce((sum, { kind }) => sum + (INTERFACES.get(kind) ?? 0), 0)
-  return `${counted(interfaces, 'interface')}, ${counted(steps.filter(({ kind }) => kind === 'route').length, 'route')}`
+  const routes = steps.filter(({ kind }) => kind === 'route').length
+  return [...some(interfaces, 'interface'), ...some(routes, 'route')].join(', ') || 'none'
 }
 
 /** A cable has two ends. */

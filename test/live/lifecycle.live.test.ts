@@ -1,8 +1,9 @@
 /** A lab comes, stays and goes: whoever is killed, at whatever moment, nothing of it is left on the host. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { familyOf, footprint, netlab, processes, stateOf, survivors, until } from '../support/netlab.ts'
+import { familyOf, footprint, home, netlab, processes, stateOf, survivors, until } from '../support/netlab.ts'
 
 const LAB = 'flannel-vxlan'
 const n = netlab()
@@ -82,6 +83,27 @@ test('two ups of one lab at the same instant make one lab', async () => {
   const [one, two] = await Promise.all([n.run('up', LAB), n.run('up', LAB)])
   expect([one.code, two.code]).toEqual([0, 0])
   expect(keepers()).toHaveLength(1)
+})
+
+test('Ctrl-C ends a capture, and the packets are in the file', async () => {
+  await n.ok('up', LAB)
+  const file = join(n.root, 'x.pcap')
+  const capture = execa(join(home, 'netlab'), ['capture', 'node-1/cni0', '-w', file], { env: { NETLAB_STATE: n.root }, reject: false, detached: true })
+  let said = ''
+  capture.stderr.on('data', (chunk) => {
+    said += chunk
+  })
+  await until(
+    () => said,
+    (text) => text.includes('listening on cni0'),
+    20_000,
+  )
+  await n.ok('exec', 'client', '--', 'ping', '-c', '2', '10.244.0.1')
+  // As a terminal does: to all that run there.
+  if (capture.pid !== undefined) process.kill(-capture.pid, 'SIGINT')
+  expect((await capture).stderr).toContain(`packets are in ${file}`)
+  expect((await execa('tcpdump', ['-nr', file, 'icmp'])).stdout).toMatch(/ICMP echo request/)
+  rmSync(file)
 })
 
 test('two labs stand side by side, each with its own network', async () => {

@@ -1,6 +1,6 @@
 /** The exercise that a learner is at in this lab: what `netlab learn` keeps of it, and how its probes stand now. Ticks are earned there, not here. */
 import type { LabState } from '#daemon/state.ts'
-import { type Line, lines, nextHint, points, taskOf, withHint } from '#exercise/progress.ts'
+import { allDone, type Line, lines, nextHint, points, taskOf, withHint } from '#exercise/progress.ts'
 import type { ProbeResult } from '#probe/probe.ts'
 import type { Seen, Task } from '#ui/dash/state.ts'
 import { type Io, isStop } from '../io.ts'
@@ -131,7 +131,7 @@ export function lessonSeen(
   })
   const { earned, of } = points(exercise, progress)
   const which = exercise.tasks.length === 1 ? '' : `task ${at + 1} of ${exercise.tasks.length}, `
-  return { title: 'tasks', says: `${exercise.name}: ${which}${earned} of ${of} points; h gives a hint`, list }
+  return { title: 'tasks', says: `${exercise.name}: ${which}${earned} of ${of} points${allDone(exercise, progress) ? '' : '; h gives a hint'}`, list }
 }
 
 const tellsOf = ({ mark, expected, observed, reproduce }: Line): readonly string[] =>
