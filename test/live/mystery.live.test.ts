@@ -150,7 +150,7 @@ test('grade --seed gives each student a fault of their own, and points for diagn
   cure('bob')
   found('cyd')
   found('dan', 'bad luck')
-  const said = await n.run('grade', 'mystery/mystery', '--batch', submissions, '--seed', 'key', '--jobs', '2', '--out', join(work, 'grades'))
+  const said = await n.run('grade', 'mystery', '--batch', submissions, '--seed', 'key', '--jobs', '2', '--out', join(work, 'grades'))
   const rows = readFileSync(join(work, 'grades/class.csv'), 'utf8').trim().split('\r\n').slice(1)
   expect([
     said.code,

@@ -46,7 +46,9 @@ type Asked = Pick<Assignment, 'start' | 'checks'>
 
 function named(word: string, io: Io): { readonly place: LabPlace; readonly exercise: string | undefined } {
   try {
-    return { place: findLab(word, io.cwd), exercise: undefined }
+    const place = findLab(word, io.cwd)
+    const [only, ...others] = exercisesOf(place.dir)
+    return { place, exercise: others.length === 0 ? only : undefined }
   } catch (thrown) {
     if (!word.includes('/')) throw thrown
     const { place, names } = findExercises(word, io.cwd)
