@@ -6,17 +6,16 @@
 import { userInfo } from 'node:os'
 import { type Duplex, PassThrough } from 'node:stream'
 import type Docker from 'dockerode'
-import { type Ip, macOf, prefixOf } from '#net/net.ts'
 import { type Agent, openAgent } from '../agent.ts'
 import { isMachine, isSegment, type Machine, type NodeDriver, oneByOne, type WiredSegment, type Wiring } from '../driver.ts'
 import { type Helper, isForHelper, openHelper, systemCalls } from '../helper.ts'
 import { HELPER_SCRIPT } from '../helper-script.ts'
 import { containerArgv, containerEnd } from '../netns/container.ts'
 import { MACHINE_ENV } from '../netns/launcher.ts'
-import { ROUTER_SETTINGS } from '../router.ts'
 import { type Connection, connect as connectTo } from './connect.ts'
 import { type Endpoint, unreachable } from './endpoint.ts'
 import { labels, MACHINE, type Mark, networksOf, removeContainer, removeNetwork, SEGMENT, statusOf, sweep } from './mark.ts'
+import { machineSetup, routerSetup, type Setup } from './setup.ts'
 
 export type DockerOptions = {
   readonly endpoint: Endpoint
@@ -34,6 +33,9 @@ type Container = { readonly id: string; readonly agent: Agent }
 type Standing = Machine & Container & { readonly helper: Helper }
 /** `called`: its name in Docker. */
 type Network = WiredSegment & { readonly id: string; readonly called: string }
+type Routed = Network & Required<Pick<Network, 'gateway'>>
+/** To a network that may be on its way: `at` is where a container can be put before it is there. */
+type Way = { readonly at: string; readonly network: Promise<Network> }
 type Door = Parameters<DockerDriver['listen']>
 
 export function dockerDriver(o: DockerOptions): DockerDriver {
@@ -61,8 +63,10 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
     Promise.all(some.map((network) => docker.getNetwork(network.id).connect({ Container: id })))
 
   /** With a wire to each of the networks. */
-  const start = (name: string, [first, ...others]: readonly [Network, ...Network[]], ended: () => void): Promise<Container> =>
-    startContainer(connection, { name, network: first.id, image: o.image, mark: o.mark, prepare: (id) => connect(id, others), ended })
+  const start = (name: string, [way, ...others]: readonly [Way, ...Way[]], ended: () => void): Promise<Container> => {
+    const prepare = async (id: string): Promise<unknown> => connect(id, await networksAt(others))
+    return startContainer(connection, { name, way, image: o.image, mark: o.mark, prepare, ended })
+  }
 
   /** Docker numbers a container's wires as it likes: by the name of a network, the MAC of the wire that leads there. */
   const macsOf = async (id: string): Promise<ReadonlyMap<string, string>> => {
@@ -70,26 +74,25 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
     return new Map(Object.entries(NetworkSettings.Networks).map(([called, { MacAddress }]) => [called, MacAddress]))
   }
 
-  const addMachine = async (machine: Machine): Promise<void> => {
-    const [first, ...others] = machine.wires.map((wire) => networkOf(networks, wire.segment))
+  const addMachine = async (machine: Machine, ways: ReadonlyMap<string, Way>): Promise<void> => {
+    const [first, ...others] = machine.wires.map((wire) => wayTo(ways, wire.segment))
     if (first === undefined) throw new Error(`machine ${machine.name} has no wire`)
-    const its = [first, ...others] as const
-    const container = await start(machine.name, its, () => {
+    const container = await start(machine.name, [first, ...others], () => {
       if (machines.get(machine.name) === own) machines.delete(machine.name)
     })
-    const helper = openHelper(() => container.agent.open({ argv: ['perl', '-e', HELPER_SCRIPT, '--', ...systemCalls()], env: MACHINE_ENV }))
+    const helper = openHelper(() => container.agent.open({ argv: ['perl', '-e', HELPER_SCRIPT, ...systemCalls()], env: MACHINE_ENV }))
     const own = { ...machine, ...container, helper }
     machines.set(machine.name, own)
     const macs = others.length === 0 ? new Map<string, string>() : await macsOf(container.id)
-    const ports = machine.wires.map((wire, at) => ({ ...wire, network: its[at] ?? first, mac: macs.get(its[at]?.called ?? '') ?? '' }))
-    await must(own.agent, ['sh'], machineScript(machine, ports))
+    const ports = (await networksAt([first, ...others])).map((segment) => ({ segment, mac: macs.get(segment.called) ?? '' }))
+    await must(own.agent, machineSetup(machine, ports))
   }
 
   /** With a port on each of the networks named; one that runs gets them too. */
-  const route = async (fresh: readonly Routed[]): Promise<void> => {
+  const route = async (fresh: readonly Way[]): Promise<void> => {
     const [first, ...others] = fresh
     if (first === undefined) return
-    if (router !== undefined) await connect(router.id, fresh)
+    if (router !== undefined) await connect(router.id, await networksAt(fresh))
     else {
       const made: Container = await start('', [first, ...others], () => {
         if (router === made) router = undefined
@@ -98,7 +101,8 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
     }
     const { id, agent } = router
     const macs = await macsOf(id)
-    await must(agent, ['sh'], routerScript(fresh.map((network) => ({ ...network, mac: macs.get(network.called) ?? '' }))))
+    const ports = (await networksAt(fresh)).filter(isRouted).map((segment) => ({ segment, gateway: segment.gateway, mac: macs.get(segment.called) ?? '' }))
+    await must(agent, routerSetup(ports))
     for (const door of doors) await agent.listen(...door)
   }
 
@@ -106,7 +110,7 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
   const steer = async (routes: Wiring['routes']): Promise<void> => {
     const stale = steered.filter(({ to }) => !routes.some((route) => route.to === to)).map(({ to, via }) => `ip route del ${to} via ${via} || true\n`)
     if (router !== undefined && routes.length + stale.length > 0)
-      await must(router.agent, ['sh'], ['set -e\n', ...stale, ...routes.map(({ to, via }) => `ip route replace ${to} via ${via}\n`)].join(''))
+      await must(router.agent, { argv: ['sh'], stdin: ['set -e\n', ...stale, ...routes.map(({ to, via }) => `ip route replace ${to} via ${via}\n`)].join('') })
     steered = routes
   }
 
@@ -151,11 +155,19 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
     const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
     if (fresh.length > 0) await forgetLost()
     const segments = wiring.segments.filter(({ name }) => !networks.has(name))
-    await Promise.all(segments.map(async (segment) => networks.set(segment.name, await makeNetwork(docker, segment, o.mark))))
-    signal.throwIfAborted()
-    const routed = [...networks.values()].flatMap(({ gateway, ...network }) => (gateway === undefined ? [] : [{ ...network, gateway }]))
-    const unrouted = router === undefined ? routed : routed.filter(({ name }) => segments.some((one) => one.name === name))
-    const done = await Promise.allSettled([route(unrouted).then(() => steer(wiring.routes)), ...fresh.map(addMachine)])
+    const ways = new Map<string, Way>([...networks.values()].map((network) => [network.name, { at: network.id, network: Promise.resolve(network) }]))
+    for (const segment of segments) {
+      const network = makeNetwork(docker, segment, o.mark).then((made) => {
+        networks.set(segment.name, made)
+        signal.throwIfAborted()
+        return made
+      })
+      ways.set(segment.name, { at: nameFor(o.mark, segment.name), network })
+    }
+    const routed = wiring.segments.filter(({ name, gateway }) => gateway !== undefined && (router === undefined || segments.some((one) => one.name === name)))
+    const routing = route(routed.map(({ name }) => wayTo(ways, name))).then(() => steer(wiring.routes))
+    // A network that cannot be made is told before what hangs on it.
+    const done = await Promise.allSettled([...[...ways.values()].map(({ network }) => network), routing, ...fresh.map((machine) => addMachine(machine, ways))])
     try {
       for (const one of done) if (one.status === 'rejected') throw one.reason
       signal.throwIfAborted()
@@ -229,13 +241,16 @@ exec docker "$@"`
 /** Docker does not listen any more, or went away in the middle; what it refuses has a status. */
 const isLost = (error: unknown): boolean => statusOf(error) === undefined && /^E(?!RR_)[A-Z]+$/.test(`${(error as NodeJS.ErrnoException).code}`)
 
-function networkOf(networks: ReadonlyMap<string, Network>, segment: string): Network {
-  const network = networks.get(segment)
-  if (network === undefined) throw new Error(`a wire leads to an unknown segment ${segment}`)
-  return network
+function wayTo(ways: ReadonlyMap<string, Way>, segment: string): Way {
+  const way = ways.get(segment)
+  if (way === undefined) throw new Error(`a wire leads to an unknown segment ${segment}`)
+  return way
 }
 
-async function must(agent: Agent, argv: readonly string[], stdin: string): Promise<void> {
+const networksAt = (ways: readonly Way[]): Promise<readonly Network[]> => Promise.all(ways.map(({ network }) => network))
+const isRouted = (network: Network): network is Routed => network.gateway !== undefined
+
+async function must(agent: Agent, { argv, stdin }: Setup): Promise<void> {
   const { code, signal, stderr } = await agent.run({ argv, env: MACHINE_ENV, stdin })
   if (code !== 0) throw new Error(`${argv.join(' ')} <<'E'\n${stdin}E\nended with ${signal ?? code}: ${stderr.trim()}`)
 }
@@ -254,7 +269,8 @@ const TMPFS = 'rw,exec,nodev,mode='
 type Start = {
   /** Empty: the router. */
   readonly name: string
-  readonly network: string
+  /** Of its first wire. */
+  readonly way: Way
   readonly image: string
   readonly mark: Mark
   /** What is to be done before its first program starts. */
@@ -263,7 +279,7 @@ type Start = {
 }
 
 async function startContainer({ docker, attach }: Connection, o: Start): Promise<Container> {
-  const container = await createContainer(docker, o)
+  const container = await containerOn(docker, o)
   try {
     const stream = await attach(container.id)
     const { agent, heard, closed } = openAgent((bytes) => stream.write(bytes))
@@ -286,13 +302,31 @@ async function startContainer({ docker, attach }: Connection, o: Start): Promise
   }
 }
 
-/** A name that a stranger has is left to them: there is a second one. */
-const namesFor = ({ lab, keeper }: Mark, name: string): readonly string[] => {
-  const wanted = `netlab_${lab}_${name}`
-  return [wanted, `${wanted}_${keeper.replaceAll(/\W/g, '').slice(-12)}`]
+/**
+ * Docker asks for the network when the container starts, so both are made at once. Who asks earlier (Podman) refuses, and is asked again; likewise a
+ * network that had to be called otherwise gets a container of its own.
+ */
+async function containerOn(docker: Docker, o: Start): Promise<Docker.Container> {
+  const { at, network } = o.way
+  const early = await createContainer(docker, o, at).catch(() => undefined)
+  const there = await network.catch(async (error: unknown) => {
+    if (early !== undefined) await removeContainer(docker, early.id).catch(() => {})
+    throw error
+  })
+  if (early !== undefined && [there.id, there.called].includes(at)) return early
+  if (early !== undefined) await removeContainer(docker, early.id)
+  return createContainer(docker, o, there.id)
 }
 
-async function createContainer(docker: Docker, o: Start): Promise<Docker.Container> {
+/** A name that a stranger has is left to them: there is a second one. */
+const namesFor = (mark: Mark, name: string): readonly string[] => {
+  const wanted = nameFor(mark, name)
+  return [wanted, `${wanted}_${mark.keeper.replaceAll(/\W/g, '').slice(-12)}`]
+}
+
+const nameFor = ({ lab }: Mark, name: string): string => `netlab_${lab}_${name}`
+
+async function createContainer(docker: Docker, o: Start, network: string): Promise<Docker.Container> {
   const options: Docker.ContainerCreateOptions = {
     Image: o.image,
     Hostname: o.name === '' ? 'router' : o.name,
@@ -304,7 +338,7 @@ async function createContainer(docker: Docker, o: Start): Promise<Docker.Contain
     StdinOnce: true,
     HostConfig: {
       AutoRemove: true,
-      NetworkMode: o.network,
+      NetworkMode: network,
       CapDrop: ['ALL'],
       CapAdd: CAPABILITIES,
       // Both would refuse mounts to a process that may make them; Docker's filter of system calls stays.
@@ -359,57 +393,3 @@ async function makeNetwork(docker: Docker, segment: WiredSegment, mark: Mark): P
   }
   throw new Error(`Docker makes no network for segment ${segment.name}: ${(refused as Error).message}`)
 }
-
-/** Docker shows /proc/sys read-only; a machine's own network settings are its own. Files that Docker keeps for itself (hosts, resolv.conf) are the machine's here. */
-const PREPARE = `set -eu
-mount --bind /proc/sys/net /proc/sys/net
-mount -o remount,bind,rw /proc/sys/net
-echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
-`
-
-type MachinePort = Machine['wires'][number] & { readonly network: Network; readonly mac: string }
-
-function machineScript({ name, gateway }: Machine, ports: readonly MachinePort[]): string {
-  return `${PREPARE}${ports.length > 1 ? renameScript(ports) : ''}
-mkdir -p /run/netlab/etc/netns /run/netlab/etc/cni/net.d /run/netns /run/lock /var/run /var/log /var/lib /var/tmp /var/cache
-printf '%s\\n' ${name} > /run/netlab/etc/hostname
-printf '127.0.0.1\\tlocalhost\\n' > /run/netlab/etc/hosts
-: > /run/netlab/etc/resolv.conf
-for f in hosts hostname resolv.conf; do mount --bind /run/netlab/etc/$f /etc/$f; done
-ip -batch - <<'E'
-link set dev lo up
-${ports.map((port) => addressLines(port, port.network)).join('')}${gateway === undefined ? '' : `route add default via ${gateway} dev ${ports[0]?.dev}\n`}E
-`
-}
-
-const addressLines = ({ dev, ip }: { readonly dev: string; readonly ip: Ip }, { cidr, mtu }: WiredSegment): string => `link set dev ${dev} addrgenmode none
-link set dev ${dev} mtu ${mtu}
-link set dev ${dev} address ${macOf(ip)}
-link set dev ${dev} up
-address flush dev ${dev}
-address add ${ip}/${prefixOf(cidr)} dev ${dev}
-`
-
-/** By way of names that Docker does not give. */
-const renameScript = (ports: readonly MachinePort[]): string =>
-  `ip route del default 2>/dev/null || true
-${ports.map(({ mac, dev }) => onDevice(mac, `ip link set dev $dev down; ip link set dev $dev name new-${dev}`)).join('')}
-${ports.map(({ dev }) => `ip link set dev new-${dev} name ${dev}\n`).join('')}`
-
-/** The device that has this MAC. */
-const onDevice = (mac: string, script: string): string => `
-for dev in $(ls /sys/class/net); do
-  [ "$(cat "/sys/class/net/$dev/address")" = ${mac} ] || continue
-  ${script}
-done
-`
-
-type Routed = Network & Required<Pick<Network, 'gateway'>>
-
-const routerScript = (ports: readonly (Routed & { readonly mac: string })[]): string =>
-  `${PREPARE}sysctl -q -e -w ${ROUTER_SETTINGS.join(' ')}
-ip route del default 2>/dev/null || true
-${ports.map(portScript).join('')}`
-
-const portScript = ({ mac, ...network }: Routed & { readonly mac: string }): string =>
-  onDevice(mac, `ip -batch - <<E\n${addressLines({ dev: '$dev', ip: network.gateway }, network)}E`)
