@@ -187,7 +187,7 @@ test('tables of the chosen node are the kernel’s, and counters that move are m
     40_000,
   )
   await t.type(':table bgp\n')
-  await t.shows('no BIRD runs here')
+  await t.shows('node/node-1 has the tables routes, neigh')
 })
 
 test('objects and events are those of the lab, as they change', async () => {
