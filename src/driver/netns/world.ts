@@ -215,11 +215,15 @@ umask 022;
 binmode STDIN;
 read STDIN, my $text, <STDIN>;
 my @parts = split /\0/, $text, -1;
-folder($root);
+-d $root or mkdir $root or die "$root: $!\n";
 mounted('netlab-root', $root, 'tmpfs', 0, 'mode=755');
+# From here on by names in there. Whoever removes the folder of a lab that dies takes the mount away too: what went by the whole name would land in its
+# place, on the host.
+chdir $root or die "$root: $!\n";
+(stat '.')[0] != (stat '..')[0] or die "$root: another one is there\n";
 while (@parts > 1) {
     my ($kind, $path, $from, $options) = splice @parts, 0, 4;
-    my $to = "$root/$path";
+    my $to = "./$path";
     if ($kind eq 'copy') {
         -e $from or next;
         my $open = !-l $from && -d $from ? open_entries($from) : undef;
@@ -237,6 +241,7 @@ while (@parts > 1) {
     }
 }
 
+chdir '/';
 open my $mounts, '<', '/proc/self/mountinfo' or die "/proc/self/mountinfo: $!\n";
 my %flags;
 while (<$mounts>) {
