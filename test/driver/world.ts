@@ -16,7 +16,7 @@ export type World = {
   /** All that the machine holds, equal for equal kernels. */
   readonly state: (machine: string) => Promise<unknown>
   /** All of the lab that can be seen outside of its machines: wires, mounts, processes. */
-  readonly traces: () => Promise<unknown>
+  readonly traces: () => Promise<{ readonly [kind: string]: unknown; readonly processes?: readonly string[] }>
   /** Runs a program where the lab daemon runs. */
   readonly outside: (argv: readonly string[]) => Promise<Output>
   /** The machine's power cable is pulled. */
