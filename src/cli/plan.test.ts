@@ -54,6 +54,33 @@ test('what the API has no room for is refused in its words', async () => {
   })
 })
 
+test('who asks for the rules of another mode of kube-proxy is told so, beside what is printed', async () => {
+  const both = async (line: string): Promise<readonly [string, string]> => {
+    let told = ''
+    const printed = await printedBy(['plan', ...line.split(' ')], {
+      err: (text) => {
+        told += text
+      },
+    })
+    return [printed.slice(0, 8), told]
+  }
+  expect([
+    await both('services-iptables --node node-1 --format nft'),
+    await both('services-iptables --node node-1 --format ipvs'),
+    await both('services-nftables --node node-1 --format iptables'),
+    await both('service-by-hand --node node-1 --format nft'),
+    await both('services-nftables --node node-1 --format nft'),
+    await both('services-iptables --node node-1 --format json'),
+  ]).toEqual([
+    ['', "there are no rules of nftables: kube-proxy's mode in this lab is iptables; --format iptables shows what it writes\n"],
+    ['*mangle\n', "there are no virtual servers of IPVS: kube-proxy's mode in this lab is iptables; --format iptables shows what it writes\n"],
+    ['*filter\n', "none of these rules of iptables are of kube-proxy: kube-proxy's mode in this lab is nftables; --format nft shows what it writes\n"],
+    ['', "there are no rules of nftables: kube-proxy's mode in this lab is none\n"],
+    ['add tabl', ''],
+    ['{\n  "nod', ''],
+  ])
+})
+
 test('the script of a node is one that sh takes', async () => {
   const { status, stderr } = spawnSync('sh', ['-n'], { input: await planned('flannel-vxlan --node node-2 --format sh'), encoding: 'utf8' })
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })

@@ -5,7 +5,7 @@ import { restoreText } from '#kernel/rules.ts'
 import { script } from '#kernel/sh.ts'
 import type { NodeProgram } from '#kernel/step.ts'
 import { prose } from '#kernel/text.ts'
-import type { Lab } from '#lab/lab.ts'
+import type { KubeProxy, Lab } from '#lab/lab.ts'
 import { clusterOf } from '#model/model.ts'
 import { programsOf } from '#plan/plan.ts'
 import { stop, USAGE } from './io.ts'
@@ -22,7 +22,10 @@ export const run: Run = async (args, io) => {
   const node = text(args, 'node')
   if (node !== undefined && !programs.has(node)) throw stop(USAGE, `no machine named "${node}"${offer(node, [...programs.keys()])}`)
   const chosen = [...programs].filter(([machine]) => node === undefined || machine === node)
-  io.out(printed(chosen, (text(args, 'format') ?? 'text') as Format))
+  const format = (text(args, 'format') ?? 'text') as Format
+  io.out(printed(chosen, format))
+  // Beside the rules, not among them: what is printed may go straight into nft -f or iptables-restore.
+  for (const says of misses(chosen, format, lab.proxy.mode)) io.err(`${says}\n`)
   return 0
 }
 
@@ -57,6 +60,24 @@ export function printed(programs: Programs, format: Format): string {
     default:
       return format satisfies never
   }
+}
+
+const FORMATS = {
+  iptables: { of: 'rules of iptables', steps: ['chain', 'jump'] },
+  nft: { of: 'rules of nftables', steps: ['nft'] },
+  ipvs: { of: 'virtual servers of IPVS', steps: ['virtual-server'] },
+} as const
+/** The form that shows what kube-proxy writes in each of its modes. */
+const SHOWN_BY = { iptables: 'iptables', nftables: 'nft', ipvs: 'ipvs', none: undefined } as const
+
+/** What somebody who asked for the rules of another mode would look for in vain. */
+export function misses(programs: Programs, format: Format, mode: KubeProxy['mode']): readonly string[] {
+  const shown = SHOWN_BY[mode]
+  if (!(format === 'iptables' || format === 'nft' || format === 'ipvs') || format === shown || (format === 'iptables' && mode === 'ipvs')) return []
+  const { of, steps } = FORMATS[format]
+  const some = programs.some(([, program]) => program.some(({ kind }) => steps.some((one) => one === kind)))
+  const says = `kube-proxy's mode in this lab is ${mode}${shown === undefined ? '' : `; --format ${shown} shows what it writes`}`
+  return [some ? `none of these ${of} are of kube-proxy: ${says}` : `there are no ${of}: ${says}`]
 }
 
 const titled = (programs: Programs, textOf: (program: NodeProgram) => string): string =>

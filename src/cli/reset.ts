@@ -17,6 +17,7 @@ export const run: Run = async (args, io) => {
   const task = args.words[0] ?? progress.task
   if (!ids.includes(task)) throw stop(USAGE, `${exercise.name} has no task "${task}"${offer(task, ids)}`)
   await rebuilt(onWhatRuns(course, running), exercise, { ...progress, task }, openProgress(io), io)
-  io.out(`${exercise.name} begins anew with ${task}: netlab learn ${running.name}/${exercise.name}\n`)
+  const from = ids.length === 1 ? 'begins anew' : `begins anew at task ${task}`
+  io.out(`exercise ${exercise.name} ${from}; go on with: netlab learn ${running.name}/${exercise.name}\n`)
   return 0
 }

@@ -46,6 +46,21 @@ test('a lab has those faults that its network can have', () => {
   expect(faultsIn(flannel, ['bgp-wrong-as', 'wrong-fdb']).map(({ name }) => name)).toEqual(['wrong-fdb'])
 })
 
+test('a Service without a ready endpoint, or whose rule is another on each node, cannot lose its rule', () => {
+  const objectsOf = (name: string, spec: Readonly<Record<string, unknown>>, endpoints: readonly string[]) =>
+    service(name, { spec, clusterIP: `10.96.0.3${name.length}`, endpoints })
+  const cluster = clusterWith({
+    objects: [
+      pod('client', { node: 'node-1', ip: '10.244.0.2' }),
+      ...objectsOf('a', {}, ['10.244.1.3:8080@node-2']),
+      ...objectsOf('bb', {}, []),
+      ...objectsOf('ccc', { internalTrafficPolicy: 'Local' }, ['10.244.1.3:8080@node-2']),
+    ],
+  })
+  const [fault] = faultsIn(cluster, ['lost-service-rule'])
+  expect(fault?.places(cluster).flatMap(({ asks }) => asks)).toEqual([{ tcp: { from: 'pod/client', to: 'svc/a' } }])
+})
+
 test('what is asked can be asked in that lab', () => {
   const wrong = placed.flatMap(({ cluster, fault, place }) =>
     readGroups([{ id: 'g', title: 'G', probes: [{ id: 'p', title: 'P', all: place.asks }] }], [], cluster).errors.map(({ says }) => `${fault}: ${says}`),

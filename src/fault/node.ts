@@ -2,7 +2,7 @@
 import type { Cluster } from '#model/cluster.ts'
 import { network, nthIp } from '#net/net.ts'
 import type { Fault } from './fault.ts'
-import { called, clients, curls, inPod, manned, onNode, pairs, typed } from './ground.ts'
+import { type Called, called, clients, curls, inPod, manned, onNode, pairs, typed } from './ground.ts'
 
 /** Flannel's Pods hang on a bridge; Calico's on cables of their own. */
 const hasBridge = ({ cni }: Cluster): boolean => cni.name === 'flannel-vxlan' || cni.name === 'host-gw'
@@ -98,18 +98,22 @@ goes nowhere.`,
   },
 }
 
+/** Where every node has the rule: a Service without a ready endpoint is refused by another one, and with internalTrafficPolicy Local some nodes have none. */
+const led = (cluster: Cluster): readonly Called[] =>
+  called(cluster).filter(({ port: { endpoints, internalLocal } }) => !internalLocal && endpoints.some(({ ready }) => ready))
+
 export const lostServiceRule: Fault = {
   name: 'lost-service-rule',
   concept: 'kube-proxy’s rules on each node',
   is: 'kube-proxy’s rule for a Service is missing on one node',
   why: `A ClusterIP is no address of any machine: each node's own rules lead it to a Pod. Without the Service's rule the packet keeps that address, takes the default route and is lost. kube-proxy
 writes rules when something changes, or at its next full sync; until then a rule that somebody deleted stays deleted.`,
-  needs: 'kube-proxy in iptables mode, Pods that stay',
+  needs: 'kube-proxy in iptables mode, Pods that stay, a Service with a ready endpoint that every node leads to one of all its endpoints',
   places: (cluster) =>
     cluster.proxy.mode !== 'iptables'
       ? []
       : manned(cluster).flatMap(({ node, pod }) =>
-          called(cluster).map((one) => {
+          led(cluster).map((one) => {
             const { port } = one
             const label = `${port.namespace}/${port.name}${port.portName === '' ? '' : `:${port.portName}`}`
             const match = `-d ${port.clusterIP}/32 -p tcp -m comment --comment "${label} cluster IP" -m tcp --dport ${port.port}`

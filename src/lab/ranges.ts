@@ -19,9 +19,14 @@ export function* rangeOf(text: string | undefined, path: Path): Judging<Cidr | u
   if (text === undefined) return yield* wrong(path, 'required: an IPv4 range such as 10.244.0.0/16')
   const range = parseCidr(text)
   if (range === undefined || familyOf(range) !== 4) return yield* wrong(path, `expected an IPv4 range such as 10.244.0.0/16, found "${text}"`)
-  if (network(range) !== range) return yield* wrong(path, `"${text}" has host bits set; the range that holds this address is ${network(range)}`)
+  if ((yield* withoutHostBits(range, path)) === undefined) return undefined
   const taken = RESERVED.find(([reserved]) => overlaps(cidr(reserved), range))
   return taken === undefined ? range : yield* wrong(path, `${range} overlaps ${taken[0]}, which is ${taken[1]}`)
+}
+
+/** Whether the address or the length is meant, netlab cannot know. */
+export function* withoutHostBits(range: Cidr, path: Path): Judging<Cidr | undefined> {
+  return network(range) === range ? range : yield* wrong(path, `"${range}" has host bits set; the range that holds this address is ${network(range)}`)
 }
 
 const RESERVED = [

@@ -7,7 +7,7 @@ import { findImage, knownImages } from '#kubelet/images.ts'
 import { issueAt } from './issue.ts'
 import type { Issue } from './lab.ts'
 import type { Manifest, Manifests } from './manifests.ts'
-import { labelText, service, taken } from './services.ts'
+import { full, labelText, service, taken } from './services.ts'
 import type { Judged } from './settings.ts'
 import { list } from './words.ts'
 
@@ -44,7 +44,7 @@ export function references({ manifests, unread }: Manifests, lab: Judged | undef
     strangers,
   }
   const single = manifests.flatMap((manifest) => [...mistakesOf(manifest, world)].map((error) => issueAt(manifest.place, error)))
-  return [...single, ...taken(manifests)]
+  return [...single, ...taken(manifests), ...full(manifests, lab)]
 }
 
 export const PROVIDED_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease']

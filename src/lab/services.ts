@@ -9,6 +9,7 @@ import { issue } from './issue.ts'
 import type { Issue } from './lab.ts'
 import { type Manifest, titleOf } from './manifests.ts'
 import type { Template, World } from './references.ts'
+import type { Judged } from './settings.ts'
 import { list } from './words.ts'
 
 type Mistakes = Generator<FieldError, void>
@@ -109,6 +110,34 @@ function claimsOf({ object }: Manifest): readonly Claim[] {
     ...(health === undefined ? [] : [{ claim: `${health}`, use: `health check node port ${health}`, path: ['spec', 'healthCheckNodePort'] }]),
   ]
 }
+
+/** Each Service takes one address of serviceCIDR, first those that name it; the first that gets none is told, where it is written. */
+export function full(manifests: readonly Manifest[], lab: Judged | undefined): readonly Issue[] {
+  const range = lab?.serviceCIDR
+  if (range === undefined) return []
+  const asking = manifests.flatMap((manifest) =>
+    manifest.object.kind === 'Service' && takesAddress(manifest.object) ? [{ manifest, of: manifest.object }] : [],
+  )
+  const provided = PROVIDED.filter(
+    ({ namespace, name }) =>
+      !(name === 'kube-dns' && lab?.settings?.dns === 'none') &&
+      !asking.some(({ of: { metadata } }) => metadata.namespace === namespace && metadata.name === name),
+  )
+  const room = Number(sizeOf(range)) - ENDS
+  const left = [...asking].sort((a, b) => Number(asksByName(b.of)) - Number(asksByName(a.of))).slice(room - provided.length)
+  const [first] = left
+  if (first === undefined) return []
+  const path = ['spec', 'clusterIP']
+  const own = provided.length === 0 ? '' : `, ${provided.length} of them for ${list(provided.map(({ namespace, name }) => `${namespace}/${name}`))}`
+  const more = left.length === 1 ? '' : `, nor for ${left.length - 1} other${left.length === 2 ? '' : 's'}`
+  return [
+    issue(first.manifest.place(path), path, `serviceCIDR ${range} has ${room} addresses${own}: none is left for this Service${more}; widen spec.serviceCIDR`),
+  ]
+}
+
+/** The range's own address and its broadcast one are nobody's. */
+const ENDS = 2
+const takesAddress = ({ spec }: ServiceObject): boolean => spec.type !== 'ExternalName' && spec.clusterIP !== 'None'
 
 export const labelText = (labels: Labels): string => {
   const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`)

@@ -8,7 +8,7 @@ import { cniOf, isCalico } from './cni.ts'
 import type { Cni, KubeProxy, Lab, LabHost, LabNode, PolicyEngine } from './lab.ts'
 import { defaultSegments, hostsOf, type Machine, nodesOf, oneName, onOneSegment, placed, segmentsOf } from './machines.ts'
 import { poolsApart, poolsOf } from './pools.ts'
-import { addressOf, apart, type Judging, type Range, rangeOf, roomForNodes, roomForServices } from './ranges.ts'
+import { addressOf, apart, type Judging, type Range, rangeOf, roomForNodes, roomForServices, withoutHostBits } from './ranges.ts'
 import { atHome, hasWayOut, inARack, portsOf, routersOf } from './routers.ts'
 import { type LabFile, RESYNC } from './schema.ts'
 
@@ -134,6 +134,7 @@ function* addressesOf(given: readonly string[] | undefined): Judging<Pick<Flags,
     if (text === 'primary') yield { path: [...path, i], says: '"primary" stands alone or not at all' }
     else if (parseCidr(text) === undefined)
       yield { path: [...path, i], says: `expected a range such as 192.168.0.0/24, or the one word primary, found "${text}"` }
+    else yield* withoutHostBits(cidr(text), [...path, i])
   }
   return { nodePortAddresses: given.flatMap((text) => (parseCidr(text) === undefined ? [] : [cidr(text)])) }
 }

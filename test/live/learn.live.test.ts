@@ -113,7 +113,7 @@ test('it goes on where it was left; reset elsewhere gives it a new lab', async (
     (text) => text.includes('✗ A Service is found by its name  not yet'),
     40_000,
   )
-  await n.ok('reset')
+  expect(await n.ok('reset')).toBe('exercise coredns-down begins anew; go on with: netlab learn broken-services/coredns-down')
   await until(
     () => out.split('Every Pod says the same').length,
     (count) => count === 3,

@@ -8,7 +8,8 @@ export const understand: readonly Verb[] = [
     aliases: [],
     group: 'understand',
     summary: "what every node's kernel should hold, by whom and why",
-    about: 'Needs no root and no running lab. With -f the manifests given take the place of those of the lab.',
+    about: `Needs no root and no running lab. With -f the manifests given take the place of those of the lab.
+The forms iptables, nft and ipvs print text for the program that loads it, and nothing else; where kube-proxy's rules are not among it, stderr says which form shows them.`,
     args: [{ name: 'lab', what: 'lab' }],
     flags: [
       { ...files, says: 'manifests instead of those of the lab; hand-written EndpointSlices too' },
