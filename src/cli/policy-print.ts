@@ -15,7 +15,9 @@ export function printed(table: Table, args: Args, io: Io): number {
     io.out(tableText(table))
     const signs = [
       '. may   X may not   - itself',
-      ...(table.flows.some(({ measured }) => measured === null) ? ['? could not be measured'] : []),
+      ...(table.flows.some(({ measured }) => measured === null)
+        ? ['? could not be measured: SCTP, or no machine of the lab, or nobody could listen there']
+        : []),
       ...(different.length > 0 ? ['! measured otherwise'] : []),
     ]
     io.out(`\n${signs.join('   ')}\n`)

@@ -7,7 +7,7 @@ import type { Spot } from './scene.ts'
 
 export type Door = { readonly protocol: 'TCP' | 'UDP' | 'SCTP'; readonly port: number }
 export type Knock = { readonly from: Spot; readonly to: Spot } & Door
-/** Undefined: it cannot be told, for whoever has the port there need not answer. */
+/** Undefined: it cannot be told, for whoever has the port there need not answer, and what comes to it could not be heard of. */
 export type Opened = boolean | undefined
 
 /** A program that is told to begin by a line of input when all have opened their doors, and to end by the input's end. */
@@ -45,21 +45,24 @@ export const hasSaid = (text: string, word: 'opened' | 'done'): boolean => text.
 
 /** @throws when a machine's program did not end as it should. */
 export function readKnocks(asked: readonly Knock[], told: readonly { readonly machine: string; readonly text: string }[]): readonly Opened[] {
-  const outcomes = new Map<number, string>()
-  /** Doors of servers that do not answer even their own machine. */
-  const held = new Set<string>()
+  /** What was tried and got an answer, or was heard of behind a door that a server of the lab has: `ID TRY`. */
+  const came = new Set<string>()
+  /** Such doors, and those of them where a datagram that comes is heard of. */
+  const [held, hears] = [new Set<string>(), new Set<string>()]
   for (const { machine, text } of told) {
     const lines = hasSaid(text, 'done') ? linesOf(text) : undefined
     if (lines === undefined) throw new Error(`the probe at ${machine} did not end as it should: ${linesOf(text).slice(-2).join('; ')}`)
     for (const line of lines.filter((one) => one.startsWith('{')).map((one) => JSON.parse(one) as Said)) {
       if (line['held'] !== undefined) held.add(`${machine} ${line['at']} ${line['held']}`)
-      if (line['answers'] !== undefined) held.delete(`${machine} ${line['at']} ${line['answers']}`)
-      if (line['knock'] !== undefined) outcomes.set(Number(line['knock']), String(line['outcome']))
+      if (line['hears'] !== undefined) hears.add(`${machine} ${line['at']} ${line['hears']}`)
+      if (line['heard'] !== undefined) came.add(`${line['heard']} ${line['try']}`)
+      if (line['outcome'] === 'open') came.add(`${line['knock']} ${line['try']}`)
     }
   }
-  // Silence tells something only where the server is known to answer.
+  // Silence tells something only where somebody answers or listens.
   return asked.map((one, id) => {
-    const isMute = one.protocol === 'UDP' && held.has(`${one.to.machine} ${placeOf(one.to)} ${doorText(one)}`)
-    return outcomes.get(id) === 'open' || (isMute ? undefined : false)
+    if (one.protocol !== 'UDP') return came.has(`${id} 0`)
+    const door = `${one.to.machine} ${placeOf(one.to)} ${doorText(one)}`
+    return (came.has(`${id} 0`) && came.has(`${id} 1`)) || (held.has(door) && !hears.has(door) ? undefined : false)
   })
 }

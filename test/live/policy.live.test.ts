@@ -154,6 +154,26 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
     }
   })
 
+  test('a port whose program answers no datagram is measured by what comes there', async () => {
+    const argv = ['perl', '-MSocket', '-e', 'socket S, AF_INET, SOCK_DGRAM, 0; bind S, sockaddr_in(99, INADDR_ANY); sleep 600']
+    const metadata = { name: 'mute', namespace: 'x', labels: { pod: 'mute' } }
+    const mute = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [{ name: 'mute', image: 'netlab/netshoot', command: argv }] } }
+    try {
+      await apply([mute, ...policies([{ ...thePod('mute'), ingress: [{ from: [thePod('b')] }] }])])
+      await until(
+        () => n.run('exec', 'mute', '-n', 'x', '--', 'ss', '-Hlun', 'sport = 99'),
+        ({ out }) => out !== '',
+        FOLLOWS_MS,
+      )
+      const table = await matrix('-n', 'x', '--port', '99/udp')
+      const toMute = table.flows.filter(({ to }) => to === 'x/mute').map(({ from, measured }) => [from, measured])
+      expect([different(table), toMute]).toEqual([[], [['x/a', false], ['x/b', true], ['x/c', false]]]) // biome-ignore format: a table
+    } finally {
+      await n.ok('delete', 'pod', 'mute', '-n', 'x')
+      await forget()
+    }
+  })
+
   test('explain knows a Pod by its address, looks behind a Service, and says why nobody is asked', async () => {
     try {
       await apply(policies([{ ...thePod('a'), ingress: [{ from: [thePod('b')], ports: [{ port: 80 }] }] }]))
