@@ -1,5 +1,6 @@
 /** Bodies in and out: JSON, YAML and protobuf are read; objects, lists, tables and metadata are written, as the client accepts them. */
 import { parse } from 'yaml'
+import { fieldName } from './field.ts'
 import type { KubeObject } from './kinds.ts'
 import type { PatchType } from './patch.ts'
 import { readProtobuf } from './protobuf.ts'
@@ -7,6 +8,7 @@ import { apiVersionOf, type Resource } from './resources.ts'
 import { unsupportedType } from './status.ts'
 import type { Answer, Status, Store } from './store.ts'
 import { tableOf } from './table.ts'
+import { warningsOf } from './warnings.ts'
 import { wireOf } from './wire.ts'
 
 /** What a path names: a collection, an object in it, or a part of the object. */
@@ -61,7 +63,8 @@ export function formOf(request: Request): Form | undefined {
 export function shown(call: Call, made: Answer<KubeObject>, code: number, warnings: readonly string[]): Response {
   if (!made.ok) return refused(made.status)
   const response = shownOne(call, made.value, code)
-  for (const warning of warnings) response.headers.append('warning', warningHeader(warning))
+  const own = call.at.subresource === undefined ? warningsOf(made.value).map(({ path, says }) => `${fieldName(path)}: ${says}`) : []
+  for (const warning of [...warnings, ...own]) response.headers.append('warning', warningHeader(warning))
   return response
 }
 

@@ -123,6 +123,28 @@ test('refusals carry the code, the reason and every cause', async () => {
   ])
 })
 
+test('a range with host bits is taken with a warning that offers both things it may mean', async () => {
+  const store = newStore()
+  const service = (range: string) => ({
+    ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' } },
+    spec: { type: 'LoadBalancer', ports: [{ port: 80 }], loadBalancerSourceRanges: ['10.0.0.0/8', range] },
+  })
+  const SERVICES = '/api/v1/namespaces/default/services'
+  const warned = await ask(store, 'POST', SERVICES, service('2001:db8::1/64'))
+  const [again, well] = [await ask(store, 'PUT', `${SERVICES}/a`, service('10.0.0.1/8')), await ask(store, 'PUT', `${SERVICES}/a`, service('10.0.0.1/32'))]
+  expect([warned, again, well].map(({ code, warning }) => [code, warning])).toEqual([
+    [
+      201,
+      String.raw`299 - "spec.loadBalancerSourceRanges[1]: CIDR value \"2001:db8::1/64\" is ambiguous in this context (should be \"2001:db8::/64\" or \"2001:db8::1/128\"?)"`,
+    ],
+    [
+      200,
+      String.raw`299 - "spec.loadBalancerSourceRanges[1]: CIDR value \"10.0.0.1/8\" is ambiguous in this context (should be \"10.0.0.0/8\" or \"10.0.0.1/32\"?)"`,
+    ],
+    [200, null],
+  ])
+})
+
 test('an unknown field is a mistake, a warning or nothing, as the client asks', async () => {
   const store = newStore()
   const make = (mode: string) => ask(store, 'POST', `${CONFIG_MAPS}?dryRun=All&fieldValidation=${mode}`, configMap('a', { dat: {}, data: { k: 'v' } }))

@@ -1,3 +1,5 @@
+import { unlessKernelHas } from '#lab/features.ts'
+import { issueText } from '#lab/issue.ts'
 import { slowToLoad } from '#lab/load.ts'
 import type { Client } from './client.ts'
 import { statusOf } from './client.ts'
@@ -6,7 +8,7 @@ import { stop, USAGE } from './io.ts'
 import { nameOf, pathOf } from './kinds.ts'
 import { givenFiles } from './labs.ts'
 import { type Given, readGiven, wordsOf } from './manifests.ts'
-import { clientFor } from './running.ts'
+import { clientFor, labOf } from './running.ts'
 import { LAST_APPLIED, patchOf, sameBut } from './threeway.ts'
 import { list, on, type Run, text } from './verb.ts'
 
@@ -17,6 +19,8 @@ export const run: Run = async (args, io) => {
   const client = clientFor(args, io)
   const { tried, wrong } = await tryAll(client, given)
   if (wrong.length > 0) throw stop(1, wrong.join('\n'))
+  const unless = unlessKernelHas(given)
+  if (unless.length > 0) for (const warning of await (await import('./kernel.ts')).holding(unless, labOf(args, io).kernel)) io.err(`${issueText(warning)}\n`)
   const slow = slowToLoad(
     'nftables',
     given.map(({ object }) => object),

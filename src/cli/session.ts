@@ -47,7 +47,8 @@ export async function bringUp(
     const { lab, warnings, unless } = given === undefined ? reading(place, seed, io) : { lab: given, warnings: [], unless: [] }
     for (const warning of warnings) io.err(`${issueText(warning)}\n`)
     const running = runningAt(place, lab.name, { driver, kernel }, io)
-    const state = running ?? (await started(lab, { place, install, ahead, driver, kernel, confined, seed, unless }, io))
+    const state = running ?? (await started(lab, { place, install, ahead, driver, kernel, confined, seed }, io))
+    for (const warning of await holding(unless, state.kernel)) io.err(`${issueText(warning)}\n`)
     return await raised({ state, lab, wait, fresh: running === undefined }, io, progress)
   } finally {
     await ahead?.abandon()
@@ -89,9 +90,9 @@ export function mustRunOn({ name, kernel }: LabState, asked: Wish['kernel']): vo
     throw stop(USAGE, `lab ${name} runs already, on ${kernelText(kernel)}; netlab down ${name} stops it`)
 }
 
-type Starting = Omit<Wish, 'wait' | 'lab'> & { readonly unless: LabRead['unless'] }
+type Starting = Omit<Wish, 'wait' | 'lab'>
 
-async function started(lab: Lab, { place, install, ahead, driver, kernel, confined, seed, unless }: Starting, io: Io): Promise<LabState> {
+async function started(lab: Lab, { place, install, ahead, driver, kernel, confined, seed }: Starting, io: Io): Promise<LabState> {
   const both = "Docker's containers run on this host's kernel: leave --driver docker or --kernel uml out"
   // Before an image is made for nothing.
   if ((driver ?? lab.driver) === 'docker' && (kernel ?? lab.kernel) === 'uml') throw stop(USAGE, both)
@@ -100,7 +101,6 @@ async function started(lab: Lab, { place, install, ahead, driver, kernel, confin
   if (made.kind === 'netns') await ensurePrograms(io, install)
   const wish = await kernelFor(lab, kernel ?? lab.kernel, io, { confined: confined !== undefined })
   if (made.kind === 'docker' && wish.kind === 'uml') throw stop(USAGE, both)
-  for (const warning of await holding(unless, wish)) io.err(`${issueText(warning)}\n`)
   const fits = made.kind === ahead?.driver && wish.kind === 'host' && ahead.name === lab.name
   if (!fits) await ahead?.abandon()
   try {

@@ -2,6 +2,7 @@
 import type { KubeObject } from '#api/kinds.ts'
 import { resources } from '#api/resources.ts'
 import { readObject } from '#api/validate.ts'
+import { warningsOf } from '#api/warnings.ts'
 import { issue, issueAt } from './issue.ts'
 import type { Files, Issue } from './lab.ts'
 import { type Document, type Place, readYaml } from './yaml.ts'
@@ -60,7 +61,8 @@ function readOne({ value, place }: Document): Manifests {
     return { manifests: [], issues: [issue(place(['items']), ['items'], 'expected a list of objects')], unread: [nameOf(value)] }
   const read = readObject(inNamespace(value))
   if (!read.ok) return { manifests: [], issues: read.errors.map((error) => issueAt(place, error)), unread: [nameOf(value)] }
-  if (read.value.metadata.name !== '') return { manifests: [{ object: read.value, written: value, at: place([]), place }], issues: [], unread: [] }
+  const issues = warningsOf(read.value).map((warning) => issueAt(place, warning))
+  if (read.value.metadata.name !== '') return { manifests: [{ object: read.value, written: value, at: place([]), place }], issues, unread: [] }
   const nameless = { path: ['metadata', 'name'], says: 'required: generateName is for objects that are created by hand' }
   return { manifests: [], issues: [issueAt(place, nameless)], unread: [nameOf(value)] }
 }

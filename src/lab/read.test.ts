@@ -155,6 +155,9 @@ test('what the kernel may lack is told once, at the first place that uses it', (
     )
     return read.ok && read.value.unless.map(({ need, warning }) => [need, warning.at, warning.severity])
   }
+  const pod =
+    'apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: netlab/echo, ports: [{containerPort: 9, protocol: SCTP}]}]}\n'
+  expect(unless(pod)).toEqual([['sctp', 'manifests/a.yaml:4:88', 'warning']])
   expect([unless(service('a', 'TCP', 'UDP')), unless(`${service('a', 'TCP')}---\n${service('b', 'UDP', 'SCTP', 'SCTP')}---\n${service('c', 'SCTP')}`)]).toEqual(
     [[], [['sctp', 'manifests/a.yaml:14:37', 'warning']]],
   )

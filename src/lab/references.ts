@@ -1,5 +1,5 @@
 /** What manifests say about the lab and about each other: names that must exist, addresses and ports that only one may have. */
-import type { ConfigMap, Container, PodSpec } from '#api/kinds.ts'
+import type { ConfigMap, Container, KubeObject, PodSpec } from '#api/kinds.ts'
 import { hint, nearest } from '#api/nearest.ts'
 import { matchesMap } from '#api/selectors.ts'
 import type { FieldError, Path } from '#api/validate.ts'
@@ -33,7 +33,7 @@ export type World = {
 export function references({ manifests, unread }: Manifests, lab: Judged | undefined, { strangers = false } = {}): readonly Issue[] {
   const world: World = {
     manifests,
-    templates: manifests.flatMap(templatesOf),
+    templates: manifests.flatMap(({ object }) => templatesOf(object)),
     namespaces: [
       ...PROVIDED_NAMESPACES,
       ...[...manifests.map(({ object }) => ({ kind: object.kind, name: object.metadata.name })), ...unread].flatMap(namespace),
@@ -59,7 +59,7 @@ function nodesOf(manifests: readonly Manifest[], lab: Judged | undefined): World
   })
 }
 
-function templatesOf({ object }: Manifest): readonly Template[] {
+export function templatesOf(object: KubeObject): readonly Template[] {
   const namespace = object.metadata.namespace ?? ''
   if (object.kind === 'Pod') return [{ namespace, labels: object.metadata.labels, spec: object.spec, path: ['spec'], pod: true }]
   if (object.kind !== 'Deployment' && object.kind !== 'ReplicaSet' && object.kind !== 'StatefulSet' && object.kind !== 'DaemonSet') return []
@@ -72,7 +72,7 @@ function* mistakesOf(manifest: Manifest, world: World): Mistakes {
   const { namespace } = object.metadata
   if (namespace !== undefined && !world.namespaces.includes(namespace))
     yield { path: ['metadata', 'namespace'], says: `no manifest makes a namespace "${namespace}"${hint(namespace, world.namespaces)}` }
-  for (const template of templatesOf(manifest)) yield* pods(template, world)
+  for (const template of templatesOf(object)) yield* pods(template, world)
   if (object.kind === 'Service') yield* service(object, world)
   if (object.kind === 'Node') yield* node(object.metadata.name, ['metadata', 'name'], world)
   if (object.kind === 'EndpointSlice' && !world.strangers)

@@ -102,3 +102,8 @@ test('what a running lab cannot change is told with its old and its new value; a
     ['node-2 has 10.244.1.0/24 in the running lab and would have 10.244.0.0/24: nodes get their ranges in order, new ones last'],
   ])
 })
+
+test('a Node’s podCIDR with host bits is the range that holds them', () => {
+  const node = object('Node', { metadata: { name: 'node-1' }, spec: { podCIDR: '10.244.7.9/24' } })
+  expect(clusterWith({ nodes: 1, objects: [node] }).nodes.map(({ podCIDR }) => podCIDR)).toEqual(['10.244.7.0/24'])
+})

@@ -4,7 +4,7 @@ import type { Objects } from '#controllers/controller.ts'
 import { named } from '#controllers/lookup.ts'
 import { isFinished } from '#controllers/objects.ts'
 import type { Cni, Lab } from '#lab/lab.ts'
-import { ifName, ip, macOf, parseCidr, parseIp } from '#net/net.ts'
+import { ifName, ip, macOf, network, parseCidr, parseIp } from '#net/net.ts'
 import { CLUSTER_DOMAIN, controlPlaneOf, hostDevOf, podRangeOf, sandboxOf, segmentOf } from './addresses.ts'
 import { blocksOf, tunnelAddressOf } from './blocks.ts'
 import type { Cluster, Host, Node, Pod } from './cluster.ts'
@@ -48,6 +48,7 @@ function nodeOf(lab: Lab, objects: Objects, index: number): readonly Node[] {
   const object = from && named(objects.Node, undefined, from.name)
   if (object === undefined || from === undefined) return []
   const zone = object.metadata.labels['topology.kubernetes.io/zone']
+  const range = parseCidr(object.spec.podCIDR ?? '')
   const tunnelIp = tunnelAddressOf(object)
   return [
     {
@@ -55,7 +56,8 @@ function nodeOf(lab: Lab, objects: Objects, index: number): readonly Node[] {
       index,
       ip: from.ip,
       segment: segmentOf(lab, from.ip),
-      podCIDR: parseCidr(object.spec.podCIDR ?? '') ?? podRangeOf(lab, index),
+      // Kernels refuse a route to a range with host bits.
+      podCIDR: range === undefined ? podRangeOf(lab, index) : network(range),
       blocks: blocksOf(object),
       ...(tunnelIp === undefined ? {} : { tunnelIp }),
       labels: object.metadata.labels,

@@ -167,7 +167,14 @@ describe.each(ENGINES)('policy $engine, cni $cni, proxy $proxy', ({ engine, cni,
       )
       const table = await matrix('-n', 'x', '--port', '99/udp')
       const toMute = table.flows.filter(({ to }) => to === 'x/mute').map(({ from, measured }) => [from, measured])
-      expect([different(table), toMute]).toEqual([[], [['x/a', false], ['x/b', true], ['x/c', false]]]) // biome-ignore format: a table
+      expect([different(table), toMute]).toEqual([
+        [],
+        [
+          ['x/a', false],
+          ['x/b', true],
+          ['x/c', false],
+        ],
+      ])
     } finally {
       await n.ok('delete', 'pod', 'mute', '-n', 'x')
       await forget()

@@ -1,4 +1,6 @@
 /** What Services, their endpoints and their names promise, seen in a running lab. */
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home, netlab, until } from '../support/netlab.ts'
@@ -26,6 +28,34 @@ const lines = (text: string): string[] =>
     .split('\n')
     .filter((line) => line !== '')
     .sort()
+
+test('whoever applies what this kernel cannot do is told, as at up', async () => {
+  const lacks = spawnSync('perl', ['-MSocket', '-e', 'socket my $s, AF_INET, SOCK_STREAM, 132 or exit 1']).status !== 0
+  const file = join(n.root, 'stream.yaml')
+  writeFileSync(file, '{apiVersion: v1, kind: Service, metadata: {name: stream}, spec: {ports: [{port: 9, protocol: SCTP}]}}')
+  const { code, err } = await n.run('apply', '-f', file)
+  const says = `${file}:1:94 warning: spec.ports[0].protocol: this kernel has no SCTP: the rules are written, and no program can speak it (sudo modprobe sctp, or up with --kernel uml)`
+  expect([code, err]).toEqual([0, lacks ? says : ''])
+  await n.ok('delete', '-f', file)
+})
+
+test('a range with host bits is taken, and the API warns of it in its words', async () => {
+  const file = join(n.root, 'policy.yaml')
+  const block = '{cidr: 10.0.0.1/8, except: [10.1.2.3/16, 10.2.0.0/16]}'
+  writeFileSync(
+    file,
+    `{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: block}, spec: {podSelector: {}, ingress: [{from: [{ipBlock: ${block}}]}]}}`,
+  )
+  const { code, err } = await n.run('apply', '-f', file)
+  expect([code, err.split('\n').filter((line) => line.includes('CIDR'))]).toEqual([
+    0,
+    [
+      'Warning: spec.ingress[0].from[0].ipBlock.cidr: CIDR value "10.0.0.1/8" is ambiguous in this context (should be "10.0.0.0/8" or "10.0.0.1/32"?)',
+      'Warning: spec.ingress[0].from[0].ipBlock.except[0]: CIDR value "10.1.2.3/16" is ambiguous in this context (should be "10.1.0.0/16" or "10.1.2.3/32"?)',
+    ],
+  ])
+  await n.ok('delete', '-f', file)
+})
 
 test('a StatefulSet’s Pods are found by their own names, and stay so when they are made anew', async () => {
   const ips = await addresses('app=db')
