@@ -72,9 +72,9 @@ export async function bringUp({ engine, lab, made, fresh, standing, wait, emit, 
       await engine.settled()
       return { says: held(engine) }
     },
-    bgp: () => bgpStands(engine, signal),
-    pods: () => podsReady(engine, lab, signal),
-    dns: () => dnsAnswers(engine, signal),
+    bgp: () => unlessDied(engine, lab, signal, bgpStands),
+    pods: () => unlessDied(engine, lab, signal, podsReady),
+    dns: () => unlessDied(engine, lab, signal, dnsAnswers),
   }
   const phases = PHASES.filter(({ id }) => (wait || !WAITS.has(id)) && (id !== 'dns' || hasNames(lab)) && (id !== 'bgp' || speaksBgp(lab)))
   emit({ kind: 'begin', verb: 'up', lab: lab.name, phases })
@@ -102,7 +102,7 @@ export async function bringUp({ engine, lab, made, fresh, standing, wait, emit, 
     exit: failed.length > 0 ? 1 : 0,
     ms: clock() - begun,
     says: failed.length > 0 ? `lab ${lab.name} is up, but not well: ${failed[0]?.says}` : well,
-    next: failed.length > 0 ? failed.flatMap(({ next }) => next ?? []) : ['netlab get pods -o wide', `netlab check ${lab.name}`],
+    next: failed.length > 0 ? [...new Set(failed.flatMap(({ next }) => next ?? []))] : ['netlab get pods -o wide', `netlab check ${lab.name}`],
   })
   return true
 }
@@ -139,8 +139,51 @@ const INTERFACES: ReadonlyMap<Step['kind'], number> = new Map([
 const WAITS: ReadonlySet<string> = new Set(['bgp', 'pods', 'dns'])
 const speaksBgp = ({ cni, nodes, underlay: { routers } }: Lab): boolean => (cni.name === 'calico-bgp' && nodes.length > 1) || routers.length > 0
 
+type Waiting = (engine: Engine, lab: Lab, signal: AbortSignal) => Promise<Told>
+
+/** What is waited for, unless a machine dies meanwhile: nothing else of it is worth telling then, and the lab stays up to be mended. */
+async function unlessDied(engine: Engine, lab: Lab, signal: AbortSignal, wait: Waiting): Promise<Told> {
+  const over = new AbortController()
+  const look = setInterval(() => dead(engine).length > 0 && over.abort(), LOOK_MS)
+  try {
+    const told = await wait(engine, lab, AbortSignal.any([signal, over.signal]))
+    return diedOf(engine, lab) ?? told
+  } catch (error) {
+    const died = signal.aborted ? undefined : diedOf(engine, lab)
+    if (died === undefined) throw error
+    return died
+  } finally {
+    clearInterval(look)
+  }
+}
+
+const LOOK_MS = 200
+
+function diedOf(engine: Engine, { name }: Lab): Told | undefined {
+  const machines = dead(engine)
+  return machines.length === 0
+    ? undefined
+    : {
+        failed: true,
+        says: `${machines.join(' and ')} died: ${machines.length === 1 ? 'its first process has' : 'their first processes have'} ended`,
+        next: `netlab up ${name}`,
+      }
+}
+
+/** Of routers and hosts nobody but the driver learns it. */
+const dead = ({ driver, programs, off }: Engine): readonly string[] =>
+  [...programs().keys()].filter((machine) => off().has(machine) || !isThere(driver, machine))
+
+function isThere(driver: Engine['driver'], machine: string): boolean {
+  try {
+    return driver.enter(machine).length > 0
+  } catch {
+    return false
+  }
+}
+
 /** Waits until every session stands and every node has the blocks of the others. */
-async function bgpStands(engine: Engine, signal: AbortSignal): Promise<Told> {
+async function bgpStands(engine: Engine, _: Lab, signal: AbortSignal): Promise<Told> {
   const { missingOfBgp } = await import('./bgp.ts')
   const begun = Date.now()
   for (;;) {
@@ -215,7 +258,7 @@ const replicasThere = ({ store }: Engine, late: readonly Late[]): boolean =>
     .list('DaemonSet')
     .every(({ status, metadata }) => status.observedGeneration === metadata.generation && status.currentNumberScheduled >= status.desiredNumberScheduled)
 
-async function dnsAnswers(engine: Engine, signal: AbortSignal): Promise<Told> {
+async function dnsAnswers(engine: Engine, _: Lab, signal: AbortSignal): Promise<Told> {
   const { dnsIP, nodes, domain } = engine.cluster()
   const [node] = nodes
   if (dnsIP === undefined || node === undefined) return { says: 'no DNS Service' }
