@@ -157,9 +157,12 @@ export function createEngine(o: EngineOptions): Engine {
       abandoned.delete(place)
       kick()
     }
+    const refused = [...failed.keys()].join(', ')
+    const hasty = handover.applied(cluster, early, failed.size > 0)
+    for (const pod of hasty)
+      tellOf(pod, 'AddressReused', `${pod.status.podIP} was another Pod's: ${refused} may still take it for that one, having refused to change`)
+    if (failed.size === 0 ? early.length > 0 : hasty.length > 0) kick()
     for (const [, reason] of failed) throw reason
-    handover.applied(cluster, early)
-    if (early.length > 0) kick()
   }
 
   const coming = new Map<string, Foreseen>()
@@ -206,8 +209,10 @@ export function createEngine(o: EngineOptions): Engine {
 
   const tell = (machine: string, reason: string, message: string): void => {
     const node = store.get('Node', undefined, machine)
-    if (node !== undefined) recordEvent(store, { about: node, type: 'Warning', reason, message, from: 'netlab' }, o.now())
+    if (node !== undefined) tellOf(node, reason, message)
   }
+  const tellOf = (about: KubeObject, reason: string, message: string): void =>
+    recordEvent(store, { about, type: 'Warning', reason, message, from: 'netlab' }, o.now())
 
   const forget = async (machine: string): Promise<void> => {
     if (rests(machine)) return

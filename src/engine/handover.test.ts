@@ -28,6 +28,29 @@ spec: {podSelector: {matchLabels: {app: guarded}}, ingress: [{from: [{podSelecto
   expect([(await ready(at, 'b'))?.status.podIP, order[0], order.includes('given')]).toEqual([friend, 'forgotten', true])
 })
 
+test('a node that refuses twice to forget whose an address was holds nobody else up, and the Pod that has it now tells so', async () => {
+  const at = world()
+  const both = '{nodes: 2, dns: none}'
+  await at.up(lab(pod('a', FOREVER), both))
+  const first = (await ready(at, 'a'))?.status.podIP
+  let refusals = 0
+  at.driver.interrupt = (machine, command) => {
+    if (machine !== 'node-2' || command.kind !== 'run' || command.argv[0] !== 'ip') return undefined
+    refusals += 1
+    return { code: 2, stdout: '', stderr: 'RTNETLINK answers: No' }
+  }
+  at.engine.store.delete('Pod', 'default', 'a', { gracePeriodSeconds: 0 })
+  const next = lab(`${pod('b', FOREVER)}${pod('c', FOREVER).replace('node-1', 'node-2')}`, both)
+  await expect(at.up(next)).rejects.toThrow('RTNETLINK answers: No')
+  const second = (await ready(at, 'b'))?.status.podIP
+  const told = at.engine.store.list('Event').filter(({ reason }) => reason === 'AddressReused')
+  expect([second, refusals > 1, told.map(({ involvedObject, message }) => [involvedObject.name, message])]).toEqual([
+    first,
+    true,
+    [['b', `${first} was another Pod's: node-2 may still take it for that one, having refused to change`]],
+  ])
+})
+
 test('the address of a Pod that has finished is somebody else’s, though that Pod is still there', async () => {
   const at = world()
   const done = pod('done', 'true', '', 'restartPolicy: Never')
