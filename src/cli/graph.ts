@@ -25,7 +25,7 @@ async function topologyAsked(args: Args, io: Io): Promise<Topology> {
   if (word === undefined && seed !== undefined)
     throw stop(USAGE, 'a lab that runs stays the variant that it is: say of which lab, netlab graph LAB --seed TEXT')
   if (word === undefined) return topologySeen(clientFor(args, io))
-  return topologyPlanned(await givenLab(word, { seed }, io))
+  return topologyPlanned((await givenLab(word, { seed }, io)).lab)
 }
 
 type Screen = Pick<Io, 'color' | 'outIsTty' | 'columns'>

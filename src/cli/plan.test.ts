@@ -50,7 +50,7 @@ test('what the API has no room for is refused in its words', async () => {
   const items = Array.from({ length: 28 }, (_, at) => ({ apiVersion: 'v1', kind: 'Service', metadata: { name: `s${at}` }, spec: { type: 'NodePort', ports } }))
   await expect(planned('flannel-vxlan -f -', JSON.stringify({ apiVersion: 'v1', kind: 'List', items }))).rejects.toMatchObject({
     exit: 2,
-    says: 'Service default/s27: Service "s27" is invalid: spec.ports[68].nodePort: failed to allocate a nodePort: range is full',
+    says: 'standard input:1:69747 Service "s27" is invalid: spec.ports[68].nodePort: failed to allocate a nodePort: range is full',
   })
 })
 

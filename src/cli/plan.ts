@@ -16,8 +16,8 @@ import { list, type Run, text } from './verb.ts'
 export const run: Run = async (args, io) => {
   // With -f the manifests given take the place of the lab's own.
   const given = list(args, 'file')
-  const lab = await givenLab(args.words[0] ?? '', { manifests: given, seed: text(args, 'seed') }, io)
-  const objects = settled(lab)
+  const { lab, places } = await givenLab(args.words[0] ?? '', { manifests: given, seed: text(args, 'seed') }, io)
+  const objects = settled({ lab, places })
   const programs = programsOf(clusterOf(lab, given.length === 0 ? objects : { ...objects, Service: objects.Service.map(balancedAs(lab)) }))
   const node = text(args, 'node')
   if (node !== undefined && !programs.has(node)) throw stop(USAGE, `no machine named "${node}"${offer(node, [...programs.keys()])}`)

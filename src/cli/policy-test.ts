@@ -21,9 +21,9 @@ type Wish = { readonly ports: readonly Asked[]; readonly from: readonly string[]
 export async function testPolicies(words: readonly string[], wish: Wish, args: Args, io: Io): Promise<number> {
   const [word, ...more] = words
   if (word === undefined || more.length > 0) throw stop(USAGE, 'say which lab: netlab policy test lab.yaml -f objects.yaml')
-  const lab = await givenLab(word, { manifests: list(args, 'file') }, io)
+  const { lab, places } = await givenLab(word, { manifests: list(args, 'file') }, io)
   if (on(args, 'live')) return await live(lab, word, wish, args, io)
-  const cluster = clusterOf(lab, settled(lab))
+  const cluster = clusterOf(lab, settled({ lab, places }))
   const addresses = (texts: readonly string[]) => texts.flatMap((one) => parseIp(one) ?? [])
   const namespace = text(args, 'namespace')
   const { ports, from, to } = wish

@@ -3,7 +3,7 @@ import type { Birth, Confinement } from '#daemon/begin.ts'
 import { crashOf, kernelText, type LabState, stopLab } from '#daemon/state.ts'
 import { issueText } from '#lab/issue.ts'
 import type { Lab } from '#lab/lab.ts'
-import { type LabRead, readLab } from '#lab/read.ts'
+import { type LabRead, type Places, readLab } from '#lab/read.ts'
 import type { Event } from '#report/event.ts'
 import { birthOf } from './ahead.ts'
 import { runningLabs } from './alive.ts'
@@ -44,12 +44,12 @@ export async function bringUp(
 ): Promise<Session> {
   try {
     const seed = seedFor(place, asked, io)
-    const { lab, warnings, unless } = given === undefined ? reading(place, seed, io) : { lab: given, warnings: [], unless: [] }
+    const { lab, warnings, unless, places } = given === undefined ? reading(place, seed, io) : { lab: given, warnings: [], unless: [], places: new Map() }
     for (const warning of warnings) io.err(`${issueText(warning)}\n`)
     const running = runningAt(place, lab.name, { driver, kernel }, io)
     const state = running ?? (await started(lab, { place, install, ahead, driver, kernel, confined, seed }, io))
     for (const warning of await holding(unless, state.kernel)) io.err(`${issueText(warning)}\n`)
-    return await raised({ state, lab, wait, fresh: running === undefined }, io, progress)
+    return await raised({ state, lab, places, wait, fresh: running === undefined }, io, progress)
   } finally {
     await ahead?.abandon()
   }
@@ -115,9 +115,9 @@ async function started(lab: Lab, { place, install, ahead, driver, kernel, confin
   }
 }
 
-type Raising = { readonly state: LabState; readonly lab: Lab; readonly wait: boolean; readonly fresh: boolean }
+type Raising = { readonly state: LabState; readonly lab: Lab; readonly places: Places; readonly wait: boolean; readonly fresh: boolean }
 
-async function raised({ state, lab, wait, fresh }: Raising, io: Io, progress: Progress): Promise<Session> {
+async function raised({ state, lab, places, wait, fresh }: Raising, io: Io, progress: Progress): Promise<Session> {
   try {
     const events = clientOf(state.socket).lines<Event>({
       method: 'POST',
@@ -125,7 +125,7 @@ async function raised({ state, lab, wait, fresh }: Raising, io: Io, progress: Pr
       body: { lab, wait, made: driverText(state.driver) },
       signal: io.signal,
     })
-    const there = { name: lab.name, alone: runningLabs(io).length === 1, checks: checkFile(state.dir, io.cwd) !== undefined }
+    const there = { name: lab.name, alone: runningLabs(io).length === 1, checks: checkFile(state.dir, io.cwd) !== undefined, places }
     const end = await follow(hinting(events, there), progress)
     if (fresh && end.exit === NOT_STARTED) await stopLab(state)
     return { state, fresh, end }
@@ -141,11 +141,21 @@ async function raised({ state, lab, wait, fresh }: Raising, io: Io, progress: Pr
 
 const STARVED = '\nif nobody killed it, this host has no memory to spare for it: free -m'
 
-/** Which commands come next, as they must be typed here: a lab without probes is not checked, one of several is named. */
-async function* hinting(events: AsyncIterable<Event>, there: Parameters<typeof hints>[1]): AsyncIterable<Event> {
-  for await (const event of events) yield event.kind === 'end' ? { ...event, next: hints(event.next, there) } : event
+/** Which commands come next, as they must be typed here, and where it is written what was refused. */
+async function* hinting(events: AsyncIterable<Event>, there: Parameters<typeof hints>[1] & { readonly places: Places }): AsyncIterable<Event> {
+  for await (const event of events) {
+    if (event.kind === 'phase') yield placed(event, there.places)
+    else if (event.kind === 'end') yield { ...placed(event, there.places), next: hints(event.next, there) }
+    else yield event
+  }
 }
 
+function placed<E extends { readonly says?: string; readonly about?: string }>(event: E, places: Places): E {
+  const at = places.get(event.about ?? '')
+  return at === undefined ? event : { ...event, says: `${at} ${event.says}` }
+}
+
+/** A lab without probes is not checked, one of several is named. */
 export const hints = (next: readonly string[], { name, alone, checks }: { name: string; alone: boolean; checks: boolean }): readonly string[] =>
   next
     .filter((command) => checks || !command.startsWith('netlab check'))

@@ -18,7 +18,14 @@ export type SettleOptions = {
 }
 
 /** What no manifest alone is wrong about: the API has no address or port left for this one. */
-export class Refused extends Error {}
+export class Refused extends Error {
+  /** The object: `Service default/web`. */
+  readonly about: string
+  constructor(object: KubeObject, says: string) {
+    super(says)
+    this.about = `${object.kind} ${keyOf(object)}`
+  }
+}
 
 /** @throws Refused, with what the API would answer when it refuses an object; or an error that names the controller that never settles. */
 export function settle(lab: Lab, { now, objects = [...providedObjects(lab, { now }), ...lab.objects] }: SettleOptions): Objects {
@@ -34,7 +41,7 @@ function put(store: Store, object: KubeObject): void {
   const { namespace, name } = object.metadata
   const there = store.get(object.kind, namespace, name) !== undefined
   const answer = there ? store.update(object.kind, namespace, name, object) : store.create(object.kind, namespace, object)
-  if (!answer.ok) throw new Refused(`${object.kind} ${keyOf(object)}: ${answer.status.message}`)
+  if (!answer.ok) throw new Refused(object, answer.status.message)
 }
 
 /** A kubelet whose Pods start and stop at once, and are ready from the first moment. */

@@ -2,6 +2,7 @@
 import { setImmediate as breath } from 'node:timers/promises'
 import { same } from '#api/change.ts'
 import type { PodObject } from '#api/kinds.ts'
+import { Refused } from '#controllers/settle.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { Step } from '#kernel/step.ts'
 import type { Lab } from '#lab/lab.ts'
@@ -91,8 +92,9 @@ export async function bringUp({ engine, lab, made, fresh, standing, wait, emit, 
       if (id === 'objects') unchanged = isSameLab && wasWhole && told.says === 'unchanged'
     } catch (error) {
       const says = signal.aborted ? 'interrupted' : (error as Error).message
-      emit({ kind: 'phase', id, state: 'fail', ms: clock() - from, says })
-      emit({ kind: 'end', exit: signal.aborted ? 130 : 4, ms: clock() - begun, says, next: [] })
+      const about = error instanceof Refused ? { about: error.about } : {}
+      emit({ kind: 'phase', id, state: 'fail', ms: clock() - from, says, ...about })
+      emit({ kind: 'end', exit: signal.aborted ? 130 : 4, ms: clock() - begun, says, next: [], ...about })
       return false
     }
   }

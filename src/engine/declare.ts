@@ -2,6 +2,7 @@
 import type { KubeObject } from '#api/kinds.ts'
 import type { Store } from '#api/store.ts'
 import { keyOf } from '#controllers/objects.ts'
+import { Refused } from '#controllers/settle.ts'
 
 export type Declared = {
   /** Makes these the lab's own objects, `only` those of one kind: new ones are made, changed ones patched, vanished ones deleted. @returns what changed, in kubectl's words. */
@@ -30,23 +31,23 @@ export function createDeclared(store: Store): Declared {
   }
 }
 
-/** `last`: what the files said before. @returns what was created or configured. @throws what the API would answer, when the object is refused. */
+/** `last`: what the files said before. @returns what was created or configured. @throws Refused, with what the API would answer, when the object is refused. */
 function declareOne(store: Store, object: KubeObject, last: KubeObject = object): string[] {
   const { kind, metadata } = object
   const label = `${kind.toLowerCase()}/${metadata.name}`
   const before = store.get(kind, metadata.namespace, metadata.name)
   if (before === undefined) {
     const answer = store.create(kind, metadata.namespace, object)
-    if (!answer.ok) throw new Error(answer.status.message)
+    if (!answer.ok) throw new Refused(object, answer.status.message)
     return [`${label} created`]
   }
   // What the cluster filled in (addresses, ports, status) stays unless the manifest says otherwise.
   const answer = store.patch(kind, metadata.namespace, metadata.name, changed(saidBy(last), saidBy(object)), 'merge')
-  if (!answer.ok) throw new Error(answer.status.message)
+  if (!answer.ok) throw new Refused(object, answer.status.message)
   // Of a Node the lab file says the address too, which is no part of its spec.
   const whole =
     object.kind === 'Node' ? store.patch('Node', undefined, metadata.name, { status: { addresses: object.status.addresses } }, 'merge', 'status') : answer
-  if (!whole.ok) throw new Error(whole.status.message)
+  if (!whole.ok) throw new Refused(object, whole.status.message)
   return whole.value.metadata.resourceVersion === before.metadata.resourceVersion ? [] : [`${label} configured`]
 }
 

@@ -7,7 +7,7 @@ import { type Unless, unlessKernelHas } from './features.ts'
 import { issue, issueAt } from './issue.ts'
 import type { Files, Issue, Lab } from './lab.ts'
 import { slowToLoad } from './load.ts'
-import { type Manifest, manifestsOf } from './manifests.ts'
+import { type Manifest, manifestsOf, titleOf } from './manifests.ts'
 import { filled, paramsIn, type Values } from './params.ts'
 import type { Judging } from './ranges.ts'
 import { isUnsure } from './readable.ts'
@@ -18,7 +18,14 @@ import { type Judged, judge } from './settings.ts'
 import { unenforced } from './unenforced.ts'
 import { type Document, type Place, readYaml } from './yaml.ts'
 
-export type LabRead = { readonly lab: Lab; readonly warnings: readonly Issue[]; readonly unless: readonly Unless[] }
+export type LabRead = {
+  readonly lab: Lab
+  readonly warnings: readonly Issue[]
+  readonly unless: readonly Unless[]
+  /** Where each object is written, by `Service default/web`. */
+  readonly places: Places
+}
+export type Places = ReadonlyMap<string, string>
 
 /**
  * `file` is the name of lab.yaml among the files; warnings do not keep a lab from coming up. Manifests `given` take the place of the lab's own; they may be of namespaces that
@@ -47,7 +54,9 @@ export function readLab(
   const load = slow === undefined ? [] : [issue(place?.(['spec', 'proxy']) ?? `${file}:1:1`, ['spec', 'proxy'], slow, 'warning')]
   const all = inOrder([...issues, ...load, ...idle, ...read.issues, ...references(read, judged, { strangers: given !== undefined })], [file, ...others.keys()])
   if (settings === undefined || all.some((one) => one.severity !== 'warning')) return fail(...all)
-  return ok({ lab: { ...settings, objects: inTurn(read.manifests.map((one) => one.object)) }, warnings: all, unless: unlessKernelHas(read.manifests) })
+  const lab = { ...settings, objects: inTurn(read.manifests.map((one) => one.object)) }
+  const places = new Map(own.manifests.map(({ object, at }) => [titleOf(object), at]))
+  return ok({ lab, warnings: all, unless: unlessKernelHas(read.manifests), places })
 }
 
 /** Other braces are left alone: they may be somebody else's templates. */

@@ -1,6 +1,6 @@
 /** What Services, their endpoints and their names promise, seen in a running lab. */
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home, netlab, until } from '../support/netlab.ts'
@@ -37,6 +37,22 @@ test('whoever applies what this kernel cannot do is told, as at up', async () =>
   const says = `${file}:1:94 warning: spec.ports[0].protocol: this kernel has no SCTP: the rules are written, and no program can speak it (sudo modprobe sctp, or up with --kernel uml)`
   expect([code, err]).toEqual([0, lacks ? says : ''])
   await n.ok('delete', '-f', file)
+})
+
+test('what the API refuses at up is told where it is written', async () => {
+  const file = join(n.root, 'lab-full/lab.yaml')
+  mkdirSync(join(n.root, 'lab-full/manifests'), { recursive: true })
+  writeFileSync(file, 'apiVersion: netlab.dev/v1\nkind: Lab\nmetadata: {name: full}\nspec: {nodes: 1, dns: none, serviceCIDR: 10.96.0.0/28}\n')
+  const service = (name: string) => `{apiVersion: v1, kind: Service, metadata: {name: ${name}}, spec: {ports: [{port: 80}]}}\n---\n`
+  await n.ok('up', file)
+  const others = join(n.root, 'others.yaml')
+  writeFileSync(others, Array.from({ length: 13 }, (_, i) => service(`s${i}`)).join(''))
+  await n.ok('apply', '--lab', 'full', '-f', others)
+  writeFileSync(join(n.root, 'lab-full/manifests/more.yaml'), `# one more\n${service('more')}`)
+  const { code, err } = await n.run('up', file)
+  const says = 'Service "more" is invalid: spec.clusterIPs: failed to allocate a serviceIP: range 10.96.0.0/28 is full'
+  expect([code, err.split('\n').filter((line) => line.endsWith(`${join(n.root, 'lab-full/manifests/more.yaml')}:2:1 ${says}`)).length > 0]).toEqual([4, true])
+  await n.ok('down', 'full')
 })
 
 test('a range with host bits is taken, and the API warns of it in its words', async () => {
