@@ -2,6 +2,7 @@
 import { parse } from 'yaml'
 import { fieldName } from './field.ts'
 import type { KubeObject } from './kinds.ts'
+import { type Request, type Response, response } from './message.ts'
 import type { PatchType } from './patch.ts'
 import { readProtobuf } from './protobuf.ts'
 import { apiVersionOf, type Resource } from './resources.ts'
@@ -62,14 +63,16 @@ export function formOf(request: Request): Form | undefined {
 
 export function shown(call: Call, made: Answer<KubeObject>, code: number, warnings: readonly string[]): Response {
   if (!made.ok) return refused(made.status)
-  const response = shownOne(call, made.value, code)
   const own = call.at.subresource === undefined ? warningsOf(made.value).map(({ path, says }) => `${fieldName(path)}: ${says}`) : []
-  for (const warning of [...warnings, ...own]) response.headers.append('warning', warningHeader(warning))
-  return response
+  return withWarnings(shownOne(call, made.value, code), [...warnings, ...own])
 }
 
-/** As clients of Kubernetes read it (RFC 7234 §5.5.7): code, agent, text. */
-export const warningHeader = (text: string): string => `299 - ${JSON.stringify(text)}`
+/** As clients of Kubernetes read them (RFC 7234 §5.5.7): code, agent, text. */
+export function withWarnings(answered: Response, warnings: readonly string[]): Response {
+  const { warning, ...headers } = answered.headers
+  const all = [...(warning === undefined ? [] : [warning]), ...warnings.map((text) => `299 - ${JSON.stringify(text)}`)]
+  return all.length === 0 ? answered : { ...answered, headers: { ...headers, warning: all.join(', ') } }
+}
 
 export function shownOne(call: Call, object: KubeObject, code = 200): Response {
   switch (formOf(call.request)) {
@@ -128,7 +131,7 @@ export const metadataOf = (object: KubeObject): object => ({
 })
 
 export const json = (value: object, status = 200): Response =>
-  new Response(`${JSON.stringify(value)}\n`, { status, headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private' } })
+  response(`${JSON.stringify(value)}\n`, { status, headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private' } })
 
 export const refused = (status: Status): Response => json({ ...status, metadata: {} }, status.code)
 

@@ -13,7 +13,7 @@ const send = (store: Store, method: string, path: string, body?: unknown, header
     ...text,
     ...(signal === undefined ? {} : { signal }),
   } as RequestInit)
-  return handleApi(store, request, { now })
+  return handleApi(store, request, { now })?.then(({ body: said, ...rest }) => new Response(said, rest))
 }
 const ask = async (...call: Parameters<typeof send>) => {
   const response = await send(...call)

@@ -17,10 +17,11 @@ import {
   shownOne,
   tableWire,
   unknownPatch,
-  warningHeader,
+  withWarnings,
   writing,
 } from './forms.ts'
 import { matcherOf } from './history.ts'
+import { type Request, type Response, response } from './message.ts'
 import { part } from './parts.ts'
 import { apiVersionOf, resources } from './resources.ts'
 import { badRequest, methodNotAllowed, noSuchPath, notFound, success } from './status.ts'
@@ -42,9 +43,9 @@ const ELSEWHERE = ['log', 'exec', 'attach', 'portforward', 'proxy']
 export function handleApi(store: Store, request: Request, { now, warning }: Options): Promise<Response> | undefined {
   const { pathname, searchParams: query } = new URL(request.url)
   const path = pathname.length > 1 ? pathname.replace(/\/+$/, '') : pathname
-  if (['/healthz', '/livez', '/readyz'].some((one) => path === one || path.startsWith(`${one}/`))) return Promise.resolve(new Response('ok'))
+  if (['/healthz', '/livez', '/readyz'].some((one) => path === one || path.startsWith(`${one}/`))) return Promise.resolve(response('ok'))
   // an empty document in protobuf: kubectl before 1.27 reads no other form
-  if (path === '/openapi/v2') return Promise.resolve(new Response('', { headers: { 'content-type': OPENAPI_V2 } }))
+  if (path === '/openapi/v2') return Promise.resolve(response('', { headers: { 'content-type': OPENAPI_V2 } }))
   const about = discovered(path)
   if (about !== undefined) return Promise.resolve(json(about))
   if (!/^\/apis?(\/|$)/.test(path) && !path.startsWith('/openapi/')) return undefined
@@ -52,16 +53,14 @@ export function handleApi(store: Store, request: Request, { now, warning }: Opti
   if (at === undefined) return Promise.resolve(refused(noSuchPath().status))
   if (at.resource.kind === 'Pod' && ELSEWHERE.includes(at.subresource ?? '')) return undefined
   return answer({ store, request, query, at, now })
-    .then((response) => warned(response, request.method === 'DELETE' ? undefined : warning?.(at.resource.kind)))
+    .then((answered) => {
+      const words = answered.status > 299 || request.method === 'DELETE' ? undefined : warning?.(at.resource.kind)
+      return withWarnings(answered, words === undefined ? [] : [words])
+    })
     .catch((error) => {
       if (error instanceof BadBody) return refused(badRequest(error.message).status)
       throw error
     })
-}
-
-function warned(response: Response, warning: string | undefined): Response {
-  if (response.ok && warning !== undefined) response.headers.append('warning', warningHeader(warning))
-  return response
 }
 
 const OPENAPI_V2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
@@ -134,7 +133,7 @@ function list(call: Call): Response {
     show: (object) => (form === 'table' ? tableWire(call, [object]) : form === 'metadata' ? metadataOf(object) : wireOf(object)),
     signal: request.signal,
   })
-  return new Response(stream, { headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private' } })
+  return response(stream, { headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private' } })
 }
 
 const isTrue = (text: string | null): boolean => text === 'true' || text === '1'

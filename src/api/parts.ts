@@ -1,6 +1,7 @@
 /** Subresources that are objects of their own: scale, binding, eviction. */
 import { body, type Call, json, patchType, refused, unknownPatch, writing } from './forms.ts'
 import type { KubeObject } from './kinds.ts'
+import type { Response } from './message.ts'
 import { patched } from './patch.ts'
 import { badRequest, invalid, noSuchPath, notFound } from './status.ts'
 import type { DeleteOptions } from './store.ts'

@@ -1,7 +1,8 @@
 /** Runs the probes of a check file against the running lab. */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { warningHeader } from '#api/forms.ts'
+import { withWarnings } from '#api/forms.ts'
+import { type Request, type Response, response } from '#api/message.ts'
 import type { Engine } from '#engine/engine.ts'
 import { podDir } from '#kubelet/volumes.ts'
 import { issueText } from '#lab/issue.ts'
@@ -23,7 +24,7 @@ type Asked = ({ readonly text: string; readonly file: string } | { readonly chec
 export async function check(engine: Engine, request: Request): Promise<Response> {
   const { only, answers, ...asked } = (await request.json()) as Asked
   const read = 'checks' in asked ? ok(asked.checks) : readChecks(asked.text, asked.file, engine.cluster())
-  if (!read.ok) return new Response(JSON.stringify(failureStatus(400, read.errors.map(issueText).join('\n'))), { status: 400 })
+  if (!read.ok) return response(JSON.stringify(failureStatus(400, read.errors.map(issueText).join('\n'))), { status: 400 })
   const begun = performance.now()
   const warning = engine.cluster().networkPolicies.length > 0 ? unenforced(engine.lab().policy) : undefined
   const answer = lines<Event>(async (send) => {
@@ -33,8 +34,7 @@ export async function check(engine: Engine, request: Request): Promise<Response>
     const exit = request.signal.aborted ? EXIT.interrupted : results.length === 0 ? EXIT.inconclusive : exitOf(results)
     send({ kind: 'end', exit, says: results.length === 0 ? 'no probe was run' : summary(results), next: [], ms: performance.now() - begun })
   })
-  if (warning !== undefined) answer.headers.set('warning', warningHeader(warning))
-  return answer
+  return withWarnings(answer, warning === undefined ? [] : [warning])
 }
 
 /** The same without an end: until whoever asked goes away. */
@@ -48,7 +48,7 @@ export async function fill(engine: Engine, request: Request): Promise<Response> 
   const { texts } = (await request.json()) as { readonly texts: readonly string[] }
   const scene = { cluster: engine.cluster(), was: {}, nonce: '' }
   const filled = texts.map((text) => expand(text, scene)).map((one, i) => (one.ok ? one.value : texts[i]))
-  return new Response(JSON.stringify({ texts: filled }), { headers: { 'content-type': 'application/json' } })
+  return response(JSON.stringify({ texts: filled }), { headers: { 'content-type': 'application/json' } })
 }
 
 function worldOf(engine: Engine, o: Pick<World, 'emit' | 'signal' | 'only' | 'answers'>): World {

@@ -1,4 +1,5 @@
 /** Where the kernels differ from the plan, and putting it back. */
+import type { Request, Response } from '#api/message.ts'
 import type { Engine } from '#engine/engine.ts'
 import { perform } from '#engine/perform.ts'
 import { lookAt } from '#engine/wheel.ts'

@@ -1,5 +1,6 @@
 /** How one gets to a place of the lab: the argv prefix and the environment a program finds there. */
 import type { PodObject } from '#api/kinds.ts'
+import { type Response, response } from '#api/message.ts'
 import type { Engine } from '#engine/engine.ts'
 import { processId } from '#kubelet/containers.ts'
 import { failureStatus } from './serve.ts'
@@ -44,6 +45,6 @@ const machineEnv = (engine: Engine): Record<string, string> => {
   return { KUBERNETES_MASTER: `http://${ip}:${port}` }
 }
 
-const json = (value: unknown): Response => new Response(JSON.stringify(value), { headers: { 'content-type': 'application/json' } })
+const json = (value: unknown): Response => response(JSON.stringify(value), { headers: { 'content-type': 'application/json' } })
 const refuse = (code: number, message: string): Response =>
-  new Response(JSON.stringify(failureStatus(code, message)), { status: code, headers: { 'content-type': 'application/json' } })
+  response(JSON.stringify(failureStatus(code, message)), { status: code, headers: { 'content-type': 'application/json' } })

@@ -1,5 +1,6 @@
 /** Gathers from store and kernels what `netlab explain` judges. */
 import type { PodObject } from '#api/kinds.ts'
+import { type Response, response } from '#api/message.ts'
 import type { Engine } from '#engine/engine.ts'
 import { checked, type Evidence, explain, type Finding, type Listener, type Lookup, readListeners } from '#probe/explain.ts'
 import { driftOf } from './drift.ts'
@@ -91,4 +92,4 @@ async function lookupOf({ store, cluster, driver }: Engine, name: string): Promi
   return { server: `${server.namespace}/${server.name}`, name, answers }
 }
 
-const json = (value: unknown, status = 200): Response => new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
+const json = (value: unknown, status = 200): Response => response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })

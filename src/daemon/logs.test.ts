@@ -61,7 +61,7 @@ afterAll(async () => {
 const ask = (pod: string, query = ''): Response => {
   const answer = podLog(engine, new URL(`http://netlab/api/v1/namespaces/default/pods/${pod}/log${query}`))
   if (answer === undefined) throw new Error('no answer')
-  return answer
+  return new Response(answer.body, answer)
 }
 const said = async (pod: string, query = '') => {
   const answer = ask(pod, query)

@@ -1,4 +1,5 @@
 /** What a container printed, on Kubernetes' own path: …/pods/NAME/log?container=&follow=&tailLines=&previous=&timestamps=&sinceSeconds=. */
+import { type Response, response } from '#api/message.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { Line, Log } from '#engine/log.ts'
 import { processId } from '#kubelet/containers.ts'
@@ -63,6 +64,6 @@ function following(log: Log, past: string, print: (line: Line) => string): Reada
   )
 }
 
-const text = (body: string | ReadableStream): Response => new Response(body, { headers: { 'content-type': 'text/plain' } })
+const text = (body: string | ReadableStream): Response => response(body, { headers: { 'content-type': 'text/plain' } })
 const refuse = (code: number, message: string): Response =>
-  new Response(JSON.stringify(failureStatus(code, message)), { status: code, headers: { 'content-type': 'application/json' } })
+  response(JSON.stringify(failureStatus(code, message)), { status: code, headers: { 'content-type': 'application/json' } })

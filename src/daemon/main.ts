@@ -71,8 +71,6 @@ const given = process.env['NETLAB_LISTENS'] === '1'
 outside.listen(given ? { fd: 3 } : join(folder, 'api.tmp'), () => {
   if (!given) renameSync(join(folder, 'api.tmp'), socketIn(folder))
   announced = true
-  // Node loads what HTTP needs at the first request, which is better before the lab is asked for than after.
-  new Request('http://netlab/')
   // A daemon is ended by a kill, which would leave nothing to be kept.
   setTimeout(() => void checks().then(flushCompileCache), FLUSH_MS).unref()
 })

@@ -1,6 +1,7 @@
 /** Who may talk to whom in the running lab, computed and measured. */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Request, type Response, response } from '#api/message.ts'
 import type { Running } from '#driver/driver.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { Cluster } from '#model/cluster.ts'
@@ -30,7 +31,7 @@ export async function policyTable(engine: Engine, request: Request): Promise<Res
   return answer(tableOf(cluster, wish, measured))
 }
 
-const answer = (value: unknown, status = 200): Response => new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
+const answer = (value: unknown, status = 200): Response => response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
 
 const addresses = (texts: readonly string[] = []): readonly Ip[] => texts.flatMap((text) => parseIp(text) ?? [])
 

@@ -1,6 +1,7 @@
 /** What the lab daemon answers: Kubernetes' own paths, container logs, and netlab's verbs under /netlab/v1. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { handleApi } from '#api/http.ts'
+import { type Request, type Response, response } from '#api/message.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { Lab } from '#lab/lab.ts'
 import { unenforced } from '#lab/unenforced.ts'
@@ -163,7 +164,7 @@ const looking = (daemon: Daemon, answer: (engine: Engine) => Promise<Response> |
     return answer(engine)
   })
 
-const json = (value: unknown, status = 200): Response => new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
+const json = (value: unknown, status = 200): Response => response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
 
 function status(daemon: Daemon): object {
   const engine = daemon.engine()

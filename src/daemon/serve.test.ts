@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, expect, test } from 'vitest'
+import { response } from '#api/message.ts'
 import { type Handler, lines, serve } from './serve.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'netlab-serve-'))
@@ -28,18 +29,22 @@ async function serving(handler: Handler): Promise<(asked?: Asked) => ClientReque
   }
 }
 
+const textOf = (bytes: ArrayBufferLike): string => new TextDecoder().decode(new Uint8Array(bytes))
+
 async function answerOf(asking: ClientRequest) {
   const [incoming] = (await once(asking, 'response')) as [IncomingMessage]
   return { status: incoming.statusCode, type: incoming.headers['content-type'], body: await text(incoming) }
 }
 
 test('method, path, headers and body arrive, and status, headers and body go back', async () => {
-  const ask = await serving(
-    async (asked) =>
-      new Response(JSON.stringify([asked.method, new URL(asked.url).pathname, new URL(asked.url).search, asked.headers.get('x-a'), await asked.text()]), {
+  const ask = await serving(async (asked) =>
+    response(
+      JSON.stringify([asked.method, new URL(asked.url).pathname, new URL(asked.url).search, asked.headers.get('x-a'), textOf(await asked.arrayBuffer())]),
+      {
         status: 201,
         headers: { 'content-type': 'application/x-test' },
-      }),
+      },
+    ),
   )
   expect(await answerOf(ask({ method: 'PATCH', path: '/a/%C3%BC?b=c%20d', headers: { 'X-A': '1, 2' }, body: 'the body, ü' }))).toEqual({
     status: 201,
@@ -50,7 +55,7 @@ test('method, path, headers and body arrive, and status, headers and body go bac
 })
 
 test('an answer without a body is one', async () => {
-  const ask = await serving(async () => new Response(null, { status: 204 }))
+  const ask = await serving(async () => response('', { status: 204, headers: {} }))
   expect(await answerOf(ask())).toEqual({ status: 204, type: undefined, body: '' })
 })
 
@@ -64,7 +69,7 @@ test('a handler that throws is answered by a Status with its words', async () =>
 })
 
 test('a body that is too large is refused with words, and the next request is served', async () => {
-  const ask = await serving(async (asked) => new Response(`${(await asked.text()).length}`))
+  const ask = await serving(async (asked) => response(`${textOf(await asked.arrayBuffer()).length}`))
   const { status, body } = await answerOf(ask({ method: 'POST', body: Buffer.alloc(17 * 1024 * 1024, 'x') }))
   expect([status, JSON.parse(body)]).toEqual([413, expect.objectContaining({ kind: 'Status', code: 413, reason: 'RequestEntityTooLarge' })])
   expect((await answerOf(ask({ method: 'POST', body: Buffer.alloc(15 * 1024 * 1024, 'x') }))).body).toBe(`${15 * 1024 * 1024}`)
@@ -87,7 +92,7 @@ test('lines arrive as they are sent, not at the end', async () => {
 })
 
 test('headers go out before the first byte of a body that is long in coming', async () => {
-  const ask = await serving(async () => new Response(new ReadableStream({})))
+  const ask = await serving(async () => response(new ReadableStream({})))
   const [incoming] = (await once(ask(), 'response')) as [IncomingMessage]
   expect(incoming.statusCode).toBe(200)
   incoming.destroy()
@@ -98,9 +103,7 @@ test('whoever goes away is noticed: the request’s signal, and what goes on is 
   const gone = Promise.withResolvers<string>()
   const ask = await serving(async (asked) => {
     asked.signal.addEventListener('abort', () => heard.resolve('aborted'))
-    return new Response(
-      new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('x')), cancel: () => gone.resolve('cancelled') }),
-    )
+    return response(new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('x')), cancel: () => gone.resolve('cancelled') }))
   })
   const asking = ask()
   const [incoming] = (await once(asking, 'response')) as [IncomingMessage]
@@ -115,7 +118,7 @@ test('whoever goes away before the answer is noticed too', async () => {
     begun.resolve()
     await new Promise((resolve) => asked.signal.addEventListener('abort', resolve))
     heard.resolve('aborted')
-    return new Response('to nobody')
+    return response('to nobody')
   })
   const asking = ask({ method: 'POST', body: '{}' })
   asking.on('error', () => {})
@@ -130,7 +133,7 @@ test('a request that is answered is not aborted', async () => {
     asked.signal.addEventListener('abort', () => {
       aborted = true
     })
-    return new Response('well')
+    return response('well')
   })
   await answerOf(ask())
   await new Promise((resolve) => setTimeout(resolve, 20))

@@ -1,6 +1,7 @@
-/** Carries web-standard requests and responses over node:http. */
+/** Carries the requests and responses of #api/message.ts over node:http. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { pipeline, Readable } from 'node:stream'
+import { type Request, type Response, response } from '#api/message.ts'
 
 export type Handler = (request: Request) => Promise<Response>
 
@@ -21,21 +22,21 @@ async function answer(handler: Handler, incoming: IncomingMessage, outgoing: Ser
   try {
     const body = await bodyOf(incoming)
     if (body === TOO_LARGE) return refuse(outgoing, 413, `Request entity too large: limit is ${BODY_MAX}`)
-    const request = new Request(`http://netlab${incoming.url ?? '/'}`, {
-      method: incoming.method ?? 'GET',
-      headers: Object.entries(incoming.headers).flatMap(([name, value]) =>
-        value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
-      ),
-      ...(body === undefined ? {} : { body }),
+    const { method = 'GET', url = '/', headers } = incoming
+    const { status, ...answered } = await handler({
+      method,
+      url: `http://netlab${url}`,
+      headers: { get: (name) => listed(headers[name.toLowerCase()]) },
       signal: aborted.signal,
+      json: async () => JSON.parse(body.toString()),
+      arrayBuffer: async () => new Uint8Array(body).buffer,
     })
-    const response = await handler(request)
-    outgoing.writeHead(response.status, Object.fromEntries(response.headers))
+    outgoing.writeHead(status, answered.headers)
+    if (typeof answered.body === 'string') return void outgoing.end(answered.body)
     // Headers go out at once: a watch may stay silent for long.
     outgoing.flushHeaders()
-    if (response.body === null) outgoing.end()
     // Whoever goes away early ends what was being told to them.
-    else pipeline(Readable.fromWeb(response.body as never), outgoing, () => {})
+    pipeline(Readable.fromWeb(answered.body as never), outgoing, () => {})
   } catch (error) {
     if (outgoing.headersSent) outgoing.destroy()
     else refuse(outgoing, 500, (error as Error).message)
@@ -65,8 +66,10 @@ export const failureStatus = (code: number, message: string): object => ({
   message,
 })
 
-async function bodyOf(incoming: IncomingMessage): Promise<string | typeof TOO_LARGE | undefined> {
-  if (incoming.method === 'GET' || incoming.method === 'HEAD') return undefined
+const listed = (value: string | string[] | undefined): string | null => (Array.isArray(value) ? value.join(', ') : (value ?? null))
+
+async function bodyOf(incoming: IncomingMessage): Promise<Buffer | typeof TOO_LARGE> {
+  if (incoming.method === 'GET' || incoming.method === 'HEAD') return Buffer.alloc(0)
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of incoming) {
@@ -74,7 +77,7 @@ async function bodyOf(incoming: IncomingMessage): Promise<string | typeof TOO_LA
     // Read to its end even so: who is cut off while sending does not hear why.
     if (size <= BODY_MAX) chunks.push(chunk as Buffer)
   }
-  return size > BODY_MAX ? TOO_LARGE : Buffer.concat(chunks).toString()
+  return size > BODY_MAX ? TOO_LARGE : Buffer.concat(chunks)
 }
 
 /** A response that goes on, a JSON value a line, until `work` ends. What `work` sends when nobody listens any more is dropped. */
@@ -98,5 +101,5 @@ export function lines<T>(work: (send: (value: T) => void) => Promise<void>): Res
       open = false
     },
   })
-  return new Response(stream, { headers: { 'content-type': 'application/x-ndjson' } })
+  return response(stream, { headers: { 'content-type': 'application/x-ndjson' } })
 }
