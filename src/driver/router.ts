@@ -6,3 +6,12 @@ export const ROUTER_SETTINGS: readonly string[] = [
   'net.ipv6.conf.default.disable_ipv6=1',
   'net.bridge.bridge-nf-call-iptables=0',
 ]
+
+/** Perl's way to write one of them: `setting(KEY, VALUE)`. What this kernel lacks (2: ENOENT) cannot be set. */
+export const SETTING = String.raw`
+sub setting {
+    my ($key, $value) = @_;
+    open my $file, '>', '/proc/sys/' . $key =~ tr{.}{/}r or $! == 2 ? return : die "$key: $!\n";
+    syswrite $file, "$value\n" or die "$key: $!\n";
+}
+`

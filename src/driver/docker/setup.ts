@@ -5,7 +5,7 @@
 import { type Ip, macOf, prefixOf } from '#net/net.ts'
 import type { Machine, WiredSegment } from '../driver.ts'
 import { systemCalls } from '../helper.ts'
-import { ROUTER_SETTINGS } from '../router.ts'
+import { ROUTER_SETTINGS, SETTING } from '../router.ts'
 
 /** `mac` is the one that Docker gave; empty: the wire is the container's only one. */
 export type Port = { readonly mac: string; readonly segment: WiredSegment }
@@ -48,9 +48,8 @@ const setup = (name: string, settings: readonly string[], lines: readonly string
  * stand for the device that has it. Docker shows /proc/sys read-only; a machine's own network settings are its own. Files that Docker keeps for itself
  * (hosts, resolv.conf) are the machine's here.
  */
-const SCRIPT = String.raw`use strict;
-my ($MOUNT, $name, @settings) = @ARGV;
-my ($NOSUID, $NODEV, $NOEXEC, $REMOUNT, $BIND, $ENOENT) = (0x2, 0x4, 0x8, 0x20, 0x1000, 2);
+const SCRIPT = String.raw`use strict;${SETTING}my ($MOUNT, $name, @settings) = @ARGV;
+my ($NOSUID, $NODEV, $NOEXEC, $REMOUNT, $BIND) = (0x2, 0x4, 0x8, 0x20, 0x1000);
 my ($own, $etc) = ('/proc/sys/net', '/run/netlab/etc');
 sub mounted {
     my ($from, $to, $flags, $type, $options) = (@_, 'none', '');
@@ -62,12 +61,7 @@ umask 022;
 mounted($own, $own, $BIND);
 # In a user namespace a remount has to repeat what the mount has.
 mounted('none', $own, $REMOUNT | $BIND | $NOSUID | $NODEV | $NOEXEC);
-for (@settings) {
-    my ($key, $value) = split /=/;
-    # What this kernel lacks cannot be set.
-    open my $file, '>', '/proc/sys/' . $key =~ tr{.}{/}r or $! == $ENOENT ? next : die "$key: $!\n";
-    syswrite $file, "$value\n" or die "$key: $!\n";
-}
+setting(split /=/) for @settings;
 if ($name ne '') {
     -d or mkdir or die "$_: $!\n"
         for '/run/netlab', $etc, map({ "$etc/$_" } qw(netns cni cni/net.d)), qw(/run/netns /run/lock), map { "/var/$_" } qw(run log lib tmp cache);
