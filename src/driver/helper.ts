@@ -2,10 +2,10 @@
  * A helper kept open on a machine: a command through it costs one small fork there or none, where starting a process from the daemon costs
  * milliseconds of the daemon's only thread. Commands run one after the other; each one's end is marked on both of the helper's outputs.
  */
-import { spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { arch } from 'node:os'
-import type { Readable, Writable } from 'node:stream'
+import type { Duplex, Readable, Writable } from 'node:stream'
 import type { Command, Output, Run, Series, Write } from '#kernel/command.ts'
 import { HELPER_SCRIPT } from './helper-script.ts'
 import { killGroup, killOrphans } from './kill.ts'
@@ -58,19 +58,35 @@ export type HelperProcess = {
   readonly ended: Promise<Error | undefined>
 }
 
-/** `place` puts a program on the machine; `env` is all the helper knows of this host; `first` is perl text that it runs before it hears anybody. */
-export function startHelper(
-  place: readonly string[],
+/** `place` puts a program on the machine; `env` is all the helper knows of this host. */
+export function startHelper(place: readonly string[], env: Readonly<Record<string, string>>): HelperProcess {
+  const [program = '', ...args] = [...place, 'perl', '-e', HELPER_SCRIPT, '--', ...systemCalls()]
+  return ofChild(spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env }))
+}
+
+/** Where one is already. Perl text runs before it hears anybody; `side` is file 3 of that. */
+export function startHelperBehind(
+  first: { readonly text: string; readonly args: readonly string[] },
   env: Readonly<Record<string, string>>,
-  first: { readonly text: string; readonly args: readonly string[] } = { text: '', args: [] },
-): HelperProcess {
-  const [program = '', ...args] = [...place, 'perl', '-e', `${first.text}${HELPER_SCRIPT}`, '--', ...systemCalls(), ...first.args]
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env })
+): { readonly helper: HelperProcess; readonly side: Duplex } {
+  const args = ['-e', `${first.text}${HELPER_SCRIPT}`, '--', ...systemCalls(), ...first.args]
+  const child = spawn('perl', args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], detached: true, env })
+  return { helper: ofChild(child as ChildProcessWithoutNullStreams), side: child.stdio[3] as Duplex }
+}
+
+function ofChild(child: ChildProcessWithoutNullStreams): HelperProcess {
   // A command that outlives its helper would keep the outputs open.
   child.on('exit', () => killOrphans(child.pid))
-  const ended = new Promise<Error | undefined>((resolve) => child.once('error', resolve).once('close', () => resolve(undefined)))
-  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, kill: () => killGroup(child), ended }
+  const { stdin, stdout, stderr } = child
+  const ended = new Promise<Error | undefined>((resolve) => {
+    child.once('error', resolve)
+    void allClosed([stdout, stderr]).then(resolve)
+  })
+  return { stdin, stdout, stderr, kill: () => killGroup(child), ended }
 }
+
+export const allClosed = (outputs: readonly Readable[]): Promise<undefined> =>
+  Promise.all(outputs.map((output) => new Promise((resolve) => output.once('close', resolve)))).then(() => undefined)
 
 /** `start` is asked again whenever the last one has ended and there is something to do. */
 export function openHelper(start: () => HelperProcess, limitMs = LIMIT_MS): Helper {

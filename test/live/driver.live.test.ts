@@ -37,3 +37,16 @@ test('whoever sweeps the folder of a lab that is still ending finds nothing put 
     rmSync(folder, { recursive: true })
   }
 })
+
+test('what forks the machines may be killed, also while they come to be: they end with it, and the next up makes them anew', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'netlab-laws-'))
+  try {
+    const { stdout } = await execa(...inKeeper([process.execPath, join(home, 'test/driver/starter.ts'), folder]))
+    const { third, ...others } = JSON.parse(stdout)
+    expect(others).toEqual({ first: ['a', 'b'], second: ['a', 'b'], names: ['a', 'b'], fourth: ['a', 'b', 'c'], all: ['a', 'b', 'c'] })
+    // Now and then it stood just before.
+    expect(`${third}`).toMatch(/^(machine c did not start \(its starter ended\): |c)$/)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})

@@ -1,7 +1,9 @@
 /** A machine: a network, mount, pid and uts namespace held by its own pid 1, which ends with the lab. */
 import { spawn } from 'node:child_process'
+import { constants, openSync } from 'node:fs'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type HelperProcess, systemCalls } from '../helper.ts'
+import { allClosed, type HelperProcess, systemCalls } from '../helper.ts'
 import { HELPER_SCRIPT } from '../helper-script.ts'
 import { killOrphans } from '../kill.ts'
 import { MACHINE_ENV } from './launcher.ts'
@@ -18,21 +20,25 @@ export type MachineProcess = {
 }
 
 /**
- * One starter forks all machines that come to be at once: it costs the daemon's thread one start of a process, and perl reads its text once. Each
- * fork is a machine's keeper, which makes the namespaces; its first child is the machine's pid 1, which makes the view of the machine and becomes tini;
- * its second is the machine's helper. Without the keeper pid 1 ends, and all of the machine with it; without the starter all its keepers end.
- * On 3 is told of each machine, by its number, the pids of pid 1, helper and keeper, as the lab sees them, and later how it ended. From 4 on come
- * stdin, stdout and stderr of each machine's helper. As arguments come the system calls, the template, how large the folders of a machine may grow,
- * what is to be read-only in its /proc, and the machines' names.
+ * The starter forks all machines of a lab: to start a process costs the daemon milliseconds of its only thread, and perl reads its text once. Each fork is a
+ * machine's keeper, which makes the namespaces; its first child is the machine's pid 1, which makes the view of the machine and becomes tini; its
+ * second is the machine's helper, for whom serve() returns. Without the keeper pid 1 ends, and all of the machine with it; without the starter, or the
+ * daemon, all keepers end.
+ *
+ * File 3 is the daemon's. Lines come from there: `make`, `taken` or `kill`, a machine's number, and its name. Lines go there, with the machine's number:
+ * `ends`, the starter's pid, and those of its files that are the daemon's ends of stdin, stdout and stderr of the machine's helper, to be opened anew
+ * and then told to be taken; `stands`, the pids of pid 1, helper and keeper, as the lab sees them; at last `ended`, and how. As arguments come, behind the system
+ * calls, the template, how large the folders of a machine may grow, and what is to be read-only in its /proc.
  */
-const SCRIPT = String.raw`use strict;
-{
+export const MACHINES = String.raw`package Machines {
+use strict;
+sub serve {
     my ($UNSHARE, $MOUNT, $UMOUNT2, $PIVOT_ROOT, $SETHOSTNAME, $PRCTL) = map { 0 + $_ } @ARGV[1, 2, 4 .. 7];
-    my ($root, $size, $settings, @names) = @ARGV[8 .. $#ARGV];
+    my ($root, $size, $settings) = @ARGV[8 .. 10];
     my @settings = split / /, $settings;
     my ($MS_RDONLY, $MS_NODEV, $MS_REMOUNT, $MS_BIND, $MS_REC, $MS_PRIVATE, $MNT_DETACH) = (0x1, 0x4, 0x20, 0x1000, 0x4000, 0x40000, 2);
     my ($NEWNET, $NEWNS, $NEWPID, $NEWUTS) = (0x40000000, 0x20000, 0x20000000, 0x4000000);
-    my ($SET_PDEATHSIG, $SIGKILL, $EROFS) = (1, 9, 30);
+    my ($SET_PDEATHSIG, $SIGKILL, $EROFS, $WNOHANG, $CHUNK) = (1, 9, 30, 1, 65536);
     my $MOMENT = 0.0005;
     my $must = sub { my ($what, $answer) = @_; $answer == 0 or die "$what: $!\n" };
     my $mount = sub {
@@ -42,33 +48,47 @@ const SCRIPT = String.raw`use strict;
     my $put = sub { my ($path, $text) = @_; open my $file, '>', $path or die "$path: $!\n"; print $file $text; close $file or die "$path: $!\n" };
     my $quiet = sub { open STDIN, '<', '/dev/null'; open STDOUT, '>', '/dev/null'; open STDERR, '>', '/dev/null' };
 
+    $0 = 'netlab-machines';
     umask 022;
-    open my $report, '>&=', 3 or die "3: $!\n";
+    setpgrp 0, 0;
     # A working folder elsewhere would keep the host's files in reach.
     chdir '/';
-
-    $0 = 'netlab-machines';
-    my $starter = $$;
-    my ($at, $name) = (0);
-    my @ends = map { open my $end, '+<&=', $_ or die "$_: $!\n"; $end } 4 .. 3 + 3 * @names;
-    my %keepers;
-    while (@ends) {
-        my @its = splice @ends, 0, 3;
-        my $keeper = fork // die "fork: $!\n";
-        if ($keeper == 0) {
-            $name = $names[$at];
-            open STDIN, '<&', $its[0] and open STDOUT, '>&', $its[1] and open STDERR, '>&', $its[2] or die "outputs: $!\n";
-            @ends = ();
-            setpgrp 0, 0;
-            last;
+    $quiet->();
+    open my $daemon, '+<&=', 3 or die "3: $!\n";
+    pipe my $woken, my $wake or die "pipe: $!\n";
+    local $SIG{CHLD} = sub { syswrite $wake, '.' };
+    my ($starter, $unread) = ($$, '');
+    my (%keepers, %ends, $number, $name);
+    until (defined $name) {
+        my $ready = '';
+        vec($ready, fileno $_, 1) = 1 for $daemon, $woken;
+        next if select($ready, undef, undef, undef) <= 0;
+        if (vec $ready, fileno $woken, 1) {
+            sysread $woken, my $any, $CHUNK;
+            while ((my $ended = waitpid -1, $WNOHANG) > 0) {
+                my $its = delete $keepers{$ended};
+                syswrite $daemon, "ended $its $?\n";
+            }
         }
-        $keepers{$keeper} = $at++;
+        if (vec $ready, fileno $daemon, 1) { sysread $daemon, $unread, $CHUNK, length $unread or exit }
+        while (!defined $name and $unread =~ s/^(\w+) (\d+) (\S+)\n//) {
+            my ($what, $its, $called) = ($1, $2, $3);
+            if ($what eq 'taken') { delete $ends{$its}; next }
+            if ($what eq 'kill') { kill KILL => grep { $keepers{$_} == $its } keys %keepers; next }
+            my ($in, $feed, $output, $out, $errors, $err);
+            pipe $in, $feed and pipe $output, $out and pipe $errors, $err or die "pipe: $!\n";
+            syswrite $daemon, "ends $its $$ @{[map { fileno $_ } $feed, $output, $errors]}\n";
+            $ends{$its} = [$feed, $output, $errors];
+            my $keeper = fork // die "fork: $!\n";
+            if ($keeper > 0) { $keepers{$keeper} = $its; next }
+            $SIG{CHLD} = 'DEFAULT';
+            open STDIN, '<&', $in and open STDOUT, '>&', $out and open STDERR, '>&', $err or die "outputs: $!\n";
+            %ends = ();
+            setpgrp 0, 0;
+            ($number, $name) = ($its, $called);
+        }
     }
-    while (!defined $name) {
-        my $ended = wait;
-        exit if $ended < 0;
-        syswrite $report, "$keepers{$ended} $?\n";
-    }
+    close $_ for $woken, $wake;
     $must->('prctl', syscall $PRCTL, $SET_PDEATHSIG, $SIGKILL, 0, 0, 0);
     exit 1 if getppid != $starter;
     $must->('unshare', syscall $UNSHARE, $NEWNET | $NEWPID | $NEWUTS);
@@ -78,7 +98,7 @@ const SCRIPT = String.raw`use strict;
     pipe my $heard, my $told or die "pipe: $!\n";
     my $init = fork // die "fork: $!\n";
     if ($init == 0) {
-        close $report;
+        close $daemon;
         $must->('prctl', syscall $PRCTL, $SET_PDEATHSIG, $SIGKILL, 0, 0, 0);
         $mount->('none', '/', 'none', $MS_REC | $MS_PRIVATE, '');
         $mount->('tmpfs', "$root/$_", 'tmpfs', $MS_NODEV, "mode=755$size") for qw(run var);
@@ -115,7 +135,7 @@ const SCRIPT = String.raw`use strict;
     my $helper = fork // die "fork: $!\n";
     if ($helper > 0) {
         setpgrp $helper, $helper;
-        syswrite $report, "$at $init $helper $$\n";
+        syswrite $daemon, "stands $number $init $helper $$\n";
         $quiet->();
         while ((my $ended = wait) > 0) {
             # What it left running would keep its outputs open.
@@ -124,97 +144,152 @@ const SCRIPT = String.raw`use strict;
         }
         exit;
     }
-    close $report;
+    close $daemon;
     setpgrp 0, 0;
+}
 }
 `
 
+/** What a starter makes machines from. */
 export type Start = {
   readonly template: string
-  /** Rejects when there will be no template. Machines see for themselves when it is there, and do meanwhile what needs it not. */
-  readonly ready: Promise<void>
   /** Of /proc, to be read-only. */
   readonly settings: readonly string[]
   /** How large each folder that can be written to may grow, in MiB; as the kernel has it when not told. */
   readonly disk?: number | undefined
 }
 
-/** By name; each rejects with what its set-up printed when it fails. */
-export function startMachines(names: readonly string[], o: Start, signal: AbortSignal): ReadonlyMap<string, Promise<MachineProcess>> {
-  if (names.length === 0) return new Map()
-  const { template, ready, settings, disk } = o
-  const size = disk === undefined ? '' : `,size=${disk}m`
-  const starter = spawn('perl', ['-e', `${SCRIPT}${HELPER_SCRIPT}`, '--', ...systemCalls(), template, size, settings.join(' '), ...names], {
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe', ...names.flatMap(() => ['pipe', 'pipe', 'pipe'] as const)],
+/** As arguments of the perl that serves. */
+export const startArgs = ({ template, settings, disk }: Start): readonly string[] => [template, disk === undefined ? '' : `,size=${disk}m`, settings.join(' ')]
+
+/** A starter by itself. @returns its file 3 */
+export function spawnStarter(start: Start): Duplex {
+  const child = spawn('perl', ['-e', `${MACHINES}Machines::serve();\n${HELPER_SCRIPT}`, '--', ...systemCalls(), ...startArgs(start)], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     detached: true,
     env: MACHINE_ENV,
   })
-  const [report, ...ends] = starter.stdio.slice(3) as readonly unknown[] as readonly [Duplex, ...Duplex[]]
-  const births = names.map((name, at) => birth(name, ends.slice(3 * at, 3 * at + 3) as readonly unknown[] as Ends, ready))
-  const stop = (): void => {
-    starter.kill('SIGKILL')
+  child.on('error', () => {})
+  return child.stdio[3] as Duplex
+}
+
+export type Starter = {
+  /** `ready` rejects when there will be no template. By name; each rejects with what its set-up printed when it fails. */
+  readonly start: (names: readonly string[], ready: Promise<void>, signal: AbortSignal) => ReadonlyMap<string, Promise<MachineProcess>>
+  /** Ends it and its machines. */
+  readonly close: () => void
+}
+
+/** Was it killed, its machines ended with it, and the next ones get another: `again` is its file 3. */
+export function openStarter(first: Duplex, again: () => Duplex): Starter {
+  let line = listen(first)
+  return {
+    start(names, ready, signal) {
+      if (line.isOver()) line = listen(again())
+      const births = names.map((name) => line.make(name))
+      const stop = (): void => {
+        for (const { stop } of births) stop()
+      }
+      ready.catch((error: unknown) => {
+        for (const { fail } of births) fail(error)
+      })
+      signal.addEventListener('abort', stop, { once: true })
+      const machines = births.map(({ machine }) => machine)
+      void Promise.allSettled(machines).then(() => signal.removeEventListener('abort', stop))
+      return new Map(names.map((name, at) => [name, machines[at] as Promise<MachineProcess>]))
+    },
+    close: () => line.close(),
   }
-  ready.catch(stop)
-  signal.addEventListener('abort', stop, { once: true })
-  const machines = new Map(births.map(({ machine }, at) => [names[at] ?? '', machine]))
-  void Promise.allSettled(machines.values()).then(() => signal.removeEventListener('abort', stop))
+}
+
+type Line = { readonly make: (name: string) => Birth & { readonly stop: () => void }; readonly isOver: () => boolean; readonly close: () => void }
+type Birth = ReturnType<typeof birth>
+
+function listen(starter: Duplex): Line {
+  const births = new Map<number, Birth>()
+  let last = 0
+  let over = false
   let text = ''
-  report.on('data', (chunk: Buffer) => {
+  starter.on('error', () => {})
+  starter.on('data', (chunk: Buffer) => {
     const lines = `${text}${chunk}`.split('\n')
     text = lines.pop() ?? ''
-    for (const line of lines) {
-      const [at = 0, first = 0, ...others] = line.split(' ').map(Number)
-      if (others.length === 0) births[at]?.end(`${first}`)
-      else births[at]?.begin(first, others)
+    for (const [what, its, ...words] of lines.map((line) => line.split(' '))) {
+      const number = Number(its)
+      const machine = births.get(number)
+      if (what === 'ends') {
+        machine?.take(words.map(Number))
+        starter.write(`taken ${number} -\n`)
+      } else if (what === 'stands') machine?.begin(words.map(Number))
+      else {
+        births.delete(number)
+        machine?.end(`${words[0]}`)
+      }
     }
   })
-  // Its machines end with it.
-  const endAll = (why: string): void => {
-    for (const { end } of births) end(why)
+  starter.on('close', () => {
+    over = true
+    for (const { end } of births.values()) end('its starter ended')
+  })
+  return {
+    make(name) {
+      const number = ++last
+      const machine = birth(name)
+      births.set(number, machine)
+      starter.write(`make ${number} ${name}\n`)
+      return { ...machine, stop: () => starter.write(`kill ${number} -\n`) }
+    },
+    isOver: () => over,
+    close: () => starter.destroy(),
   }
-  starter.once('error', ({ message }) => endAll(message))
-  starter.once('exit', (code, by) => endAll(`${by ?? code}`))
-  return machines
 }
 
-/** Of a machine's helper. */
-type Ends = readonly [stdin: Duplex, stdout: Duplex, stderr: Duplex]
-
-type Birth = {
-  readonly machine: Promise<MachineProcess>
-  readonly begin: (pid: number, others: readonly number[]) => void
-  readonly end: (why: string) => void
-}
-
-function birth(name: string, [stdin, stdout, stderr]: Ends, ready: Promise<void>): Birth {
+function birth(name: string) {
   const born = Promise.withResolvers<MachineProcess>()
   const ended = Promise.withResolvers<void>()
-  const closed = Promise.all([stdout, stderr].map((output) => new Promise((resolve) => output.once('close', resolve)))).then(() => undefined)
+  let ends: Pick<HelperProcess, 'stdin' | 'stdout' | 'stderr'> | undefined
+  let closed: Promise<undefined> = Promise.resolve(undefined)
   let words = ''
   let over = false
   const hear = (chunk: Buffer): void => {
     words += chunk.toString()
   }
-  stderr.on('data', hear)
-  stdout.resume()
-  for (const stream of [stdin, stdout, stderr]) stream.on('error', () => {})
-  ready.catch(born.reject)
   return {
     machine: born.promise,
-    begin(pid, [helper, keeper = 0]) {
-      stderr.off('data', hear)
+    fail: born.reject,
+    take([starter = 0, ...files]: readonly number[]) {
+      const [stdin, stdout, stderr] = files.map((file, at) => openEnd(`/proc/${starter}/fd/${file}`, at === 0))
+      if (stdin === undefined || stdout === undefined || stderr === undefined) return
+      ends = { stdin, stdout, stderr }
+      closed = allClosed([stdout, stderr])
+      stderr.on('data', hear)
+      stdout.resume()
+    },
+    begin([pid = 0, helper, keeper]: readonly number[]) {
+      if (ends === undefined) return
+      ends.stderr.off('data', hear)
       const kill = (): void => {
         if (!over) killOrphans(keeper)
       }
-      born.resolve({ pid, kill, ended: ended.promise, helper: { stdin, stdout, stderr, kill: () => killOrphans(helper), ended: closed } })
+      born.resolve({ pid, kill, ended: ended.promise, helper: { ...ends, kill: () => killOrphans(helper), ended: closed } })
     },
-    end(why) {
+    end(why: string) {
       over = true
       ended.resolve()
       void closed.then(() => {
-        stdin.destroy()
+        ends?.stdin.destroy()
         born.reject(new Error(`machine ${name} did not start (${why}): ${words.trim()}`))
       })
     },
+  }
+}
+
+/** A pipe's other end. Nothing where the starter was killed just now: that is told by itself. */
+function openEnd(path: string, isWritten: boolean): Socket | undefined {
+  try {
+    const fd = openSync(path, constants.O_NONBLOCK | (isWritten ? constants.O_WRONLY : constants.O_RDONLY))
+    return new Socket({ fd, readable: !isWritten, writable: isWritten }).on('error', () => {})
+  } catch {
+    return undefined
   }
 }

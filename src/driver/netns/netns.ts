@@ -19,7 +19,7 @@ import { type Helper, type HelperProcess, isForHelper, openHelper, startHelper }
 import { agentOn, type Standing } from './agent.ts'
 import { spawnContainer } from './container.ts'
 import { MACHINE_ENV } from './launcher.ts'
-import { type MachineProcess, startMachines } from './machine.ts'
+import { type MachineProcess, openStarter, type Start, type Starter, spawnStarter } from './machine.ts'
 import { type Must, must, runProcess } from './run.ts'
 import { openSpace } from './space.ts'
 import { hostSettings, type Programs, startLab } from './world.ts'
@@ -43,7 +43,7 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
   let open = false
   const begin = (): Lab => {
     open = true
-    const begun = openLab(template, o.programs)
+    const begun = openLab({ template, settings: hostSettings(), disk: o.limits?.disk }, o.programs)
     // What could not be made is begun anew by the next `up`.
     begun.ready.catch(() => {
       open = false
@@ -120,10 +120,9 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
       if (gone.length > 0) await unwire(gone.map(bridgeOf), lab)
       for (const name of gone) segments.delete(name)
       const fresh = wiring.machines.filter(({ name }) => !machines.has(name))
-      const start = { template, ready, settings: hostSettings(), disk: o.limits?.disk }
-      const births = startMachines(
+      const births = lab.starter.start(
         fresh.map(({ name }) => name),
-        start,
+        ready,
         signal,
       )
       const starting = Promise.allSettled(fresh.map(async (machine) => keep(machine, await of(births, machine.name))))
@@ -141,7 +140,7 @@ export function netnsDriver(o: NetnsOptions): NodeDriver {
         )
         for (const machine of fresh) wired.set(machine.name, wiresOf(machine))
         await wireMachines({ wiring, fresh, pidOf, outside: must(lab), on: (name) => must(helperOf(name)) })
-        await portsOpen(fresh.flatMap(wiresOf), lab, signal)
+        await portsOpen(fresh.flatMap(wiresOf), signal)
       } catch (error) {
         await starting
         // Half a machine is none: the next `up` makes a whole one.
@@ -205,17 +204,23 @@ function refuseHost(): void {
   if (!keeper) throw new Error('the netns driver runs inside a keeper’s namespaces only: here it would touch the host’s own network')
 }
 
-type Lab = Helper & { readonly ready: Promise<void> }
+type Lab = Helper & { readonly starter: Starter; readonly ready: Promise<void> }
 
 /** The template is begun at once; that it failed is told to who wants machines. */
-function openLab(template: string, programs: Programs): Lab {
+function openLab(start: Start, programs: Programs): Lab {
   refuseHost()
-  const { helper, ready } = startLab(template, programs)
+  const { helper, starter: side, ready } = startLab(start, programs)
   const whole = ready.catch(async (error: unknown) => {
-    await runProcess(['umount', '--lazy', template])
+    await runProcess(['umount', '--lazy', start.template])
     throw error
   })
-  return { ...openHelper(firstThen(helper, [])), ready: whole }
+  const outside = openHelper(firstThen(helper, []))
+  const starter = openStarter(side, () => spawnStarter(start))
+  const close = (): void => {
+    starter.close()
+    outside.close()
+  }
+  return { run: outside.run, starter, ready: whole, close }
 }
 
 /** A helper that stands already, and others in its place when it has ended. */
@@ -322,22 +327,31 @@ async function wireMachines(o: {
  * The kernel tells a bridge that a port has a carrier in its own time, up to a second later; what comes before that is lost. That a port forwards is
  * not enough: until it was told anything it is so too, on a device that drops all it is to send.
  */
-async function portsOpen(devices: readonly string[], lab: Helper, signal: AbortSignal): Promise<void> {
+async function portsOpen(devices: readonly string[], signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + PORTS_MS
   for (;;) {
     signal.throwIfAborted()
-    const { stdout } = await lab.run({ argv: ['ip', '-d', '-j', 'link', 'show', 'type', 'veth'] })
-    const open = new Set((JSON.parse(stdout || '[]') as readonly Port[]).filter(isOpen).map(({ ifname }) => ifname))
-    const shut = devices.filter((dev) => !open.has(dev))
+    const shut = devices.filter((dev) => !isOpen(dev))
     if (shut.length === 0) return
     if (performance.now() > deadline) throw new Error(`wires without a carrier after ${PORTS_MS} ms: ${shut.join(' ')}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setTimeout(resolve, PORTS_EACH_MS))
   }
 }
 
-type Port = { readonly ifname: string; readonly operstate: string; readonly linkinfo?: { readonly info_slave_data?: { readonly state?: string } } }
-const isOpen = ({ operstate, linkinfo }: Port): boolean => operstate === 'UP' && linkinfo?.info_slave_data?.state === 'forwarding'
+/** As the kernel shows a device of the namespace in which the lab's /sys was mounted. */
+const isOpen = (dev: string): boolean => shown(dev, 'operstate') === 'up' && shown(dev, 'brport/state') === FORWARDING
 
+function shown(dev: string, what: string): string | undefined {
+  try {
+    return readFileSync(`/sys/class/net/${dev}/${what}`, 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}
+
+/** BR_STATE_FORWARDING of linux/if_bridge.h. */
+const FORWARDING = '3'
+const PORTS_EACH_MS = 1
 const PORTS_MS = 5_000
 
 function segmentOf(wiring: Wiring, wire: Wire): WiredSegment {

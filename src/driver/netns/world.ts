@@ -4,9 +4,11 @@
  * What is in it is said here as a list of parts, made by one perl program with system calls: the daemon has better things to do meanwhile.
  */
 import { accessSync, constants, existsSync, lstatSync, readlinkSync } from 'node:fs'
-import { type HelperProcess, startHelper } from '../helper.ts'
+import type { Duplex } from 'node:stream'
+import { type HelperProcess, startHelperBehind } from '../helper.ts'
 import { ROUTER_SETTINGS } from '../router.ts'
 import { HOST_SETTINGS, LAUNCH_SCRIPT, LAUNCHER, MACHINE_ENV } from './launcher.ts'
+import { MACHINES, type Start, startArgs } from './machine.ts'
 
 /** Programs netlab brings along, at /opt/netlab/bin on every machine: name there → file on the host. */
 export type Programs = Readonly<Record<string, string>>
@@ -89,15 +91,17 @@ type Part =
   | readonly ['copy', path: string, from: string]
   | readonly ['setting', pair: string]
 
-/** A helper that stands outside the machines, where their wires come together. Before all else it makes their template. */
+/** A helper that stands outside the machines, where their wires come together. Before all else it makes their template; the starter of machines is forked off before that. */
 export type Lab = {
   readonly helper: HelperProcess
+  /** The starter's file 3. */
+  readonly starter: Duplex
   /** Resolves when the template is there, and read-only; rejects with what went wrong. */
   readonly ready: Promise<void>
 }
 
-/** The template is mounted on `root`, which need not be there. */
-export function startLab(root: string, programs: Programs): Lab {
+/** The folder of the template need not be there. */
+export function startLab(start: Start, programs: Programs): Lab {
   const parts: readonly Part[] = [
     // Before there is any machine: while the kernel makes namespaces it keeps others waiting who set such things.
     ...ROUTER_SETTINGS.map((pair) => ['setting', pair] as const),
@@ -114,7 +118,7 @@ export function startLab(root: string, programs: Programs): Lab {
     ...Object.entries(programs).map(([name, file]) => ['bind', `opt/netlab/bin/${name}`, file] as const),
   ]
   const text = Buffer.from(parts.map(([kind, path, a = '', b = '']) => `${kind}\0${path}\0${a}\0${b}\0`).join(''))
-  const helper = startHelper([], MACHINE_ENV, { text: SCRIPT, args: [root] })
+  const { helper, side } = startHelperBehind({ text: `${MACHINES}${TEMPLATE}`, args: startArgs(start) }, MACHINE_ENV)
   const { stdin, stdout, stderr } = helper
   const ready = new Promise<void>((resolve, reject) => {
     let words = ''
@@ -130,7 +134,7 @@ export function startLab(root: string, programs: Programs): Lab {
     })
     void helper.ended.then((error) => reject(new Error(`the machines’ file system could not be made: ${(error?.message ?? words).trim()}`)))
   })
-  return { helper, ready }
+  return { helper, starter: side, ready }
 }
 
 function systemPart(name: string): Part {
@@ -139,11 +143,11 @@ function systemPart(name: string): Part {
 }
 
 /**
- * As arguments come the system calls and the root, on stdin the size of the parts and the parts, four texts each; the end of it is told on stdout. At
+ * As arguments come the system calls and what the starter needs, of which the root is the first; on stdin the size of the parts and the parts, four texts each; the end of it is told on stdout. At
  * last all is made read-only but the terminals: the host's devices can be written to all the same, but no longer be given to another owner
  * (tcpdump -w /dev/null does that). A remount repeats the flags that a mount has: in a user namespace they are locked.
  */
-const SCRIPT = String.raw`package Template {
+const TEMPLATE = String.raw`package Template {
 use strict;
 my ($MOUNT, $root) = (0 + $ARGV[2], $ARGV[8]);
 my ($MS_RDONLY, $MS_REMOUNT, $MS_BIND, $MS_REC) = (0x1, 0x20, 0x1000, 0x4000);
@@ -211,51 +215,64 @@ sub copy {
     }
 }
 
-umask 022;
-binmode STDIN;
-read STDIN, my $text, <STDIN>;
-my @parts = split /\0/, $text, -1;
--d $root or mkdir $root or die "$root: $!\n";
-mounted('netlab-root', $root, 'tmpfs', 0, 'mode=755');
-# From here on by names in there. Whoever removes the folder of a lab that dies takes the mount away too: what went by the whole name would land in its
-# place, on the host.
-chdir $root or die "$root: $!\n";
-(stat '.')[0] != (stat '..')[0] or die "$root: another one is there\n";
-while (@parts > 1) {
-    my ($kind, $path, $from, $options) = splice @parts, 0, 4;
-    my $to = "./$path";
-    if ($kind eq 'copy') {
-        -e $from or next;
-        my $open = !-l $from && -d $from ? open_entries($from) : undef;
-        $kind = 'bind' if ($open // 0) >= $MANY;
+sub make {
+    umask 022;
+    binmode STDIN;
+    read STDIN, my $text, <STDIN>;
+    my @parts = split /\0/, $text, -1;
+    -d $root or mkdir $root or die "$root: $!\n";
+    mounted('netlab-root', $root, 'tmpfs', 0, 'mode=755');
+    # From here on by names in there. Whoever removes the folder of a lab that dies takes the mount away too: what went by the whole name would land in its
+    # place, on the host.
+    chdir $root or die "$root: $!\n";
+    (stat '.')[0] != (stat '..')[0] or die "$root: another one is there\n";
+    while (@parts > 1) {
+        my ($kind, $path, $from, $options) = splice @parts, 0, 4;
+        my $to = "./$path";
+        if ($kind eq 'copy') {
+            -e $from or next;
+            my $open = !-l $from && -d $from ? open_entries($from) : undef;
+            $kind = 'bind' if ($open // 0) >= $MANY;
+        }
+        if ($kind eq 'folder') { folder($to) }
+        elsif ($kind eq 'setting') { setting(split /=/, $path) }
+        elsif ($kind eq 'file') { file($to, $from, $options) }
+        elsif ($kind eq 'link') { symlink $from, $to or die "$to: $!\n" }
+        elsif ($kind eq 'mount') { mounted($from, $to, $from, 0, $options) }
+        elsif ($kind eq 'copy') { folder($to =~ s{/[^/]*$}{}r); copy($from, $to) }
+        else {
+            -d $from ? folder($to) : file($to, '644', '');
+            mounted($from, $to, 'none', $MS_BIND | ($kind eq 'rbind' ? $MS_REC : 0), '');
+        }
     }
-    if ($kind eq 'folder') { folder($to) }
-    elsif ($kind eq 'setting') { setting(split /=/, $path) }
-    elsif ($kind eq 'file') { file($to, $from, $options) }
-    elsif ($kind eq 'link') { symlink $from, $to or die "$to: $!\n" }
-    elsif ($kind eq 'mount') { mounted($from, $to, $from, 0, $options) }
-    elsif ($kind eq 'copy') { folder($to =~ s{/[^/]*$}{}r); copy($from, $to) }
-    else {
-        -d $from ? folder($to) : file($to, '644', '');
-        mounted($from, $to, 'none', $MS_BIND | ($kind eq 'rbind' ? $MS_REC : 0), '');
-    }
-}
 
-chdir '/';
-open my $mounts, '<', '/proc/self/mountinfo' or die "/proc/self/mountinfo: $!\n";
-my %flags;
-while (<$mounts>) {
-    my ($point, $options) = (split ' ')[4, 5];
-    $point =~ s/\\([0-7]{3})/chr oct $1/ge;
-    $flags{$point} = $options if index("$point/", "$root/") == 0 and $point ne "$root/dev/pts";
+    chdir '/';
+    open my $mounts, '<', '/proc/self/mountinfo' or die "/proc/self/mountinfo: $!\n";
+    my (%flags, $is_shown);
+    while (<$mounts>) {
+        my ($point, $options) = (split ' ')[4, 5];
+        $point =~ s/\\([0-7]{3})/chr oct $1/ge;
+        $is_shown = 1 if $point eq '/sys' and / netlab-sys /;
+        $flags{$point} = $options if index("$point/", "$root/") == 0 and $point ne "$root/dev/pts";
+    }
+    # What was here before shows the host's network.
+    mounted('netlab-sys', '/sys', 'sysfs', $MS_RDONLY | $FLAG{nosuid} | $FLAG{nodev} | $FLAG{noexec}, '') if !$is_shown;
+    # The root last: whoever waits for the template looks there.
+    for my $point (sort { length $b <=> length $a } keys %flags) {
+        my $flags = $MS_REMOUNT | $MS_BIND | $MS_RDONLY;
+        $flags |= $FLAG{$_} // 0 for split /,/, $flags{$point};
+        mounted('none', $point, 'none', $flags, '');
+    }
+    syswrite STDOUT, 'made';
 }
-# The root last: whoever waits for the template looks there.
-for my $point (sort { length $b <=> length $a } keys %flags) {
-    my $flags = $MS_REMOUNT | $MS_BIND | $MS_RDONLY;
-    $flags |= $FLAG{$_} // 0 for split /,/, $flags{$point};
-    mounted('none', $point, 'none', $flags, '');
 }
-syswrite STDOUT, 'made';
+my $machines = fork // die "fork: $!\n";
+if ($machines == 0) { Machines::serve() }
+else {
+    # That is the starter's alone: with it it ends.
+    open my $side, '+<&=', 3 or die "3: $!\n";
+    close $side;
+    Template::make();
 }
 `
 
