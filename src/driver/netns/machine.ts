@@ -186,17 +186,17 @@ export function openStarter(first: Duplex, again: () => Duplex): Starter {
   return {
     start(names, ready, signal) {
       if (line.isOver()) line = listen(again())
-      const births = names.map((name) => line.make(name))
+      const { make } = line
+      const births = names.map(make)
       const stop = (): void => {
-        for (const { stop } of births) stop()
+        for (const birth of births) birth.stop()
       }
       ready.catch((error: unknown) => {
-        for (const { fail } of births) fail(error)
+        for (const birth of births) birth.fail(error)
       })
       signal.addEventListener('abort', stop, { once: true })
-      const machines = births.map(({ machine }) => machine)
-      void Promise.allSettled(machines).then(() => signal.removeEventListener('abort', stop))
-      return new Map(names.map((name, at) => [name, machines[at] as Promise<MachineProcess>]))
+      void Promise.allSettled(births.map(({ machine }) => machine)).then(() => signal.removeEventListener('abort', stop))
+      return new Map(births.map(({ name, machine }) => [name, machine]))
     },
     close: () => line.close(),
   }
@@ -255,6 +255,7 @@ function birth(name: string) {
     words += chunk.toString()
   }
   return {
+    name,
     machine: born.promise,
     fail: born.reject,
     take([starter = 0, ...files]: readonly number[]) {
