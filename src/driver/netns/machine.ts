@@ -98,7 +98,7 @@ sub serve {
     pipe my $heard, my $told or die "pipe: $!\n";
     my $init = fork // die "fork: $!\n";
     if ($init == 0) {
-        close $daemon;
+        close $_ for $daemon, $heard;
         $must->('prctl', syscall $PRCTL, $SET_PDEATHSIG, $SIGKILL, 0, 0, 0);
         $mount->('none', '/', 'none', $MS_REC | $MS_PRIVATE, '');
         $mount->('tmpfs', "$root/$_", 'tmpfs', $MS_NODEV, "mode=755$size") for qw(run var);
@@ -126,7 +126,8 @@ sub serve {
         chdir '/';
         my $mnt = '/mnt';
         $must->('umount', syscall $UMOUNT2, $mnt, $MNT_DETACH);
-        syswrite $told, 'ready';
+        # A keeper that ended before its death was a signal to this one hears nothing any more.
+        syswrite $told, 'ready' or exit 1;
         $quiet->();
         exec 'tini', '-g', '--', 'sleep', 'infinity';
     }
