@@ -6,7 +6,7 @@
 import { accessSync, constants, existsSync, lstatSync, readlinkSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { type HelperProcess, startHelperBehind } from '../helper.ts'
-import { ROUTER_SETTINGS } from '../router.ts'
+import { ROUTER_SETTINGS, SETTING } from '../router.ts'
 import { HOST_SETTINGS, LAUNCH_SCRIPT, LAUNCHER, MACHINE_ENV } from './launcher.ts'
 import { MACHINES, type Start, startArgs } from './machine.ts'
 
@@ -152,7 +152,8 @@ use strict;
 my ($MOUNT, $root) = (0 + $ARGV[2], $ARGV[8]);
 my ($MS_RDONLY, $MS_REMOUNT, $MS_BIND, $MS_REC) = (0x1, 0x20, 0x1000, 0x4000);
 my %FLAG = (nosuid => 0x2, nodev => 0x4, noexec => 0x8, noatime => 0x400, nodiratime => 0x800, relatime => 0x200000);
-my ($READABLE, $MANY, $ENOENT) = (04, 20, 2);
+my ($READABLE, $MANY) = (04, 20);
+${SETTING}
 
 sub mounted {
     my ($from, $to, $type, $flags, $options) = @_;
@@ -173,13 +174,6 @@ sub file {
     print $file $text;
     close $file or die "$path: $!\n";
     chmod oct $mode, $path or die "$path: $!\n";
-}
-
-# What this kernel lacks cannot be set.
-sub setting {
-    my ($key, $value) = @_;
-    open my $file, '>', '/proc/sys/' . $key =~ tr{.}{/}r or $! == $ENOENT ? return : die "$key: $!\n";
-    syswrite $file, "$value\n" or die "$key: $!\n";
 }
 
 sub names { opendir my $folder, $_[0] or return; return grep { $_ ne '.' && $_ ne '..' } readdir $folder }
