@@ -251,8 +251,7 @@ sub make {
     }
     # What was here before shows the host's network.
     mounted('netlab-sys', '/sys', 'sysfs', $MS_RDONLY | $FLAG{nosuid} | $FLAG{nodev} | $FLAG{noexec}, '') if !$is_shown;
-    # The root last: whoever waits for the template looks there.
-    for my $point (sort { length $b <=> length $a } keys %flags) {
+    for my $point (keys %flags) {
         my $flags = $MS_REMOUNT | $MS_BIND | $MS_RDONLY;
         $flags |= $FLAG{$_} // 0 for split /,/, $flags{$point};
         mounted('none', $point, 'none', $flags, '');
@@ -260,13 +259,18 @@ sub make {
     syswrite STDOUT, 'made';
 }
 }
-my $machines = fork // die "fork: $!\n";
-if ($machines == 0) { Machines::serve() }
-else {
-    # That is the starter's alone: with it it ends.
-    open my $side, '+<&=', 3 or die "3: $!\n";
-    close $side;
-    Template::make();
+{
+    pipe my $made, my $making or die "pipe: $!\n";
+    my $machines = fork // die "fork: $!\n";
+    if ($machines == 0) {
+        close $making;
+        Machines::serve($made);
+    } else {
+        # That is the starter's alone: with it it ends.
+        open my $side, '+<&=', 3 or die "3: $!\n";
+        close $side;
+        Template::make();
+    }
 }
 `
 
