@@ -51,14 +51,19 @@ exec unshare --user --keep-caps -- sh -c 'read -r go; exec "$@"' netlab setpriv 
  * A lab in Docker needs no namespaces of its own: its machines end when the daemon does, since each holds a stream to it. The keeper outlives the daemon
  * to remove what Docker does not remove by itself, the networks; its own death is the daemon's. `daemon` is node and the daemon's file, `sweep` the file that removes.
  */
-export const dockerKeeperArgv = (daemon: readonly string[], sweep: string): readonly string[] => ['sh', '-c', DOCKER_SCRIPT, sweep, ...daemon]
+export const dockerKeeperArgv = ([node = 'node', ...daemon]: readonly string[], sweep: string): readonly string[] => [
+  ...['sh', '-c', DOCKER_SCRIPT, sweep, node],
+  ...ROOM,
+  ...daemon,
+]
 
-/** `$$` and the start time stay the same through exec. */
-const DOCKER_SCRIPT = `stat=$(cat /proc/$$/stat)
-set -- "\${stat##*) }" "$@"
-start=$(echo "$1" | cut -d' ' -f20)
-shift
-export NETLAB_KEEPER=$$ NETLAB_KEEPER_START="$start"
+/** In MiB: while a lab comes up, Docker wants both processors, and to look for garbage costs as much as to start Node. Without Docker the daemon forks, which is the dearer the more it holds. */
+const ROOM = ['--min-semi-space-size=16', '--initial-old-space-size=256']
+
+/** `$$` and the start time, the 20th word behind the name, stay the same through exec. */
+const DOCKER_SCRIPT = `read -r stat < /proc/$$/stat
+started() { shift 19; export NETLAB_KEEPER=$$ NETLAB_KEEPER_START="$1"; }
+started \${stat##*) }
 setpriv --pdeathsig KILL "$@"
 exec "$1" "$0"`
 
