@@ -51,14 +51,7 @@ exec unshare --user --keep-caps -- sh -c 'read -r go; exec "$@"' netlab setpriv 
  * A lab in Docker needs no namespaces of its own: its machines end when the daemon does, since each holds a stream to it. The keeper outlives the daemon
  * to remove what Docker does not remove by itself, the networks; its own death is the daemon's. `daemon` is node and the daemon's file, `sweep` the file that removes.
  */
-export const dockerKeeperArgv = ([node = 'node', ...daemon]: readonly string[], sweep: string): readonly string[] => [
-  ...['sh', '-c', DOCKER_SCRIPT, sweep, node],
-  ...ROOM,
-  ...daemon,
-]
-
-/** In MiB: while a lab comes up, Docker wants both processors, and to look for garbage costs as much as to start Node. Without Docker the daemon forks, which is the dearer the more it holds. */
-const ROOM = ['--min-semi-space-size=16', '--initial-old-space-size=256']
+export const dockerKeeperArgv = (daemon: readonly string[], sweep: string): readonly string[] => ['sh', '-c', DOCKER_SCRIPT, sweep, ...daemon]
 
 /** `$$` and the start time, the 20th word behind the name, stay the same through exec. */
 const DOCKER_SCRIPT = `read -r stat < /proc/$$/stat
