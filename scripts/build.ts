@@ -14,7 +14,7 @@ const dist = join(root, 'dist')
 const banner = `const require = (id) => globalThis.process.getBuiltinModule(id) ?? globalThis.process.getBuiltinModule('node:module').createRequire(import.meta.url)(id)
 const __filename = import.meta.filename, __dirname = import.meta.dirname`
 
-/** Parts of dockerode for ssh and BuildKit, whose one export is a function: they bring ssh2 and gRPC along, which cost more than all the rest and are hardly ever called. */
+/** Parts of dockerode for ssh and BuildKit, whose one export is a function. netlab calls neither: an ssh:// goes through the user's own ssh. */
 const seldom: Plugin = {
   name: 'seldom',
   setup({ onLoad }) {
@@ -35,8 +35,8 @@ const common: BuildOptions = {
   sourcemap: process.argv.includes('--sourcemap') ? 'external' : false,
   banner: { js: banner },
   define: { 'process.env.NODE_ENV': '"production"', "process.env['DEV']": '""' },
-  // optional parts of ink and of dockerode's ssh transport
-  external: ['react-devtools-core', 'cpu-features', './crypto/build/Release/sshcrypto.node'],
+  // What ink and those parts of dockerode would bring along: more than all the rest, to be read at each start of a lab in Docker.
+  external: ['react-devtools-core', 'ssh2', '@grpc/grpc-js', '@grpc/proto-loader'],
   plugins: [seldom],
   logLevel: 'warning',
 }

@@ -1,6 +1,7 @@
 /** Docker as those outside a lab meet it: whether it is there, the image of nodes, and what bears netlab's mark. */
 import { userInfo } from 'node:os'
-import { type Connection, connect } from '#driver/docker/connect.ts'
+import type Docker from 'dockerode'
+import { connect } from '#driver/docker/connect.ts'
 import { type Endpoint, endpointOf, unreachable } from '#driver/docker/endpoint.ts'
 import { ensureImage, removeImages } from '#driver/docker/image.ts'
 import { type Mark, marks, sweep } from '#driver/docker/mark.ts'
@@ -9,7 +10,7 @@ import { alive, here } from './processes.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-export type OpenDocker = { readonly docker: Connection; readonly endpoint: Endpoint }
+export type OpenDocker = { readonly docker: Docker; readonly endpoint: Endpoint }
 
 /** How long a Docker may take to say that it is there: one behind ssh has to log in first. */
 const PING_MS = 15_000
@@ -18,11 +19,11 @@ const PING_MS = 15_000
 export async function openDocker(env: Env): Promise<OpenDocker> {
   const endpoint = endpointOf(env)
   try {
-    await connect(endpoint, PING_MS).call('GET', '/_ping')
+    await connect(endpoint, PING_MS).docker.ping()
   } catch (error) {
     throw new Error(unreachable(endpoint, error, userInfo().username))
   }
-  return { docker: connect(endpoint), endpoint }
+  return { docker: connect(endpoint).docker, endpoint }
 }
 
 /** The name of the node's image, made first where it is not there. */

@@ -14,7 +14,7 @@ import { AGENT, type World } from './world.ts'
 
 const home = join(import.meta.dirname, '../..')
 const endpoint = endpointOf({ HOME: homedir(), ...process.env })
-const docker = connect(endpoint)
+const { docker } = connect(endpoint)
 let worlds = 0
 
 export const whyNoDocker = (): Promise<string | undefined> =>
@@ -34,15 +34,15 @@ export async function dockerWorld(): Promise<World> {
     outside: (argv) => runProcess(argv),
     state: (machine) => kernelState(world, machine),
     traces: async () => ({
-      containers: (await (await docker.dockerode()).listContainers({ all: true, filters: { label } })).map(({ Names }) => Names),
-      networks: (await (await docker.dockerode()).listNetworks({ filters: { label } })).map(({ Name }) => Name),
+      containers: (await docker.listContainers({ all: true, filters: { label } })).map(({ Names }) => Names),
+      networks: (await docker.listNetworks({ filters: { label } })).map(({ Name }) => Name),
       links: readFileSync('/proc/net/dev', 'utf8')
         .split('\n')
         .map((line) => line.split(':')[0]),
     }),
     async crash(machine) {
       const argv = driver.enter(machine)
-      await docker.call('POST', `/containers/${argv[argv.lastIndexOf('--') + 1]}/kill`)
+      await docker.getContainer(argv[argv.lastIndexOf('--') + 1] ?? '').kill()
     },
   }
   return world

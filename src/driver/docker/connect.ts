@@ -1,64 +1,29 @@
 /** The bytes between this process and Docker: over a unix socket, over TCP with or without TLS, or through the `ssh` program. */
 import { spawn } from 'node:child_process'
-import { Agent, type IncomingMessage, type RequestOptions, request } from 'node:http'
+import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect as connectTcp, isIP } from 'node:net'
 import { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
-import type Docker from 'dockerode'
+import Docker from 'dockerode'
 import { type Endpoint, SSH_ENDED, type Way } from './endpoint.ts'
 
 export type Connection = {
-  /** A question of Docker's API. @throws what Docker refuses, with its `statusCode`. */
-  readonly call: <T = unknown>(method: 'GET' | 'POST' | 'DELETE', path: string, o?: { readonly query?: Query; readonly body?: unknown }) => Promise<T>
+  readonly docker: Docker
   /** The stdin and outputs of a container that was made with them: what is written is its stdin, what comes are its outputs in Docker's frames. */
   readonly attach: (id: string) => Promise<Duplex>
-  /** For images, whose making is more than a question and an answer. To load it takes as long as to start Node: a lab whose image is there does without. */
-  readonly dockerode: () => Promise<Docker>
 }
-
-/** What is not a string goes as JSON. */
-type Query = Readonly<Record<string, unknown>>
 
 /** `timeout` in ms for every answer. */
 export function connect({ way }: Endpoint, timeout?: number): Connection {
-  // Node would look for a name to show to TLS, which is told where it is needed.
-  const at: At = { ...(way.kind === 'unix' ? { socketPath: way.path } : { socketPath: '/', agent: agentFor(way) }), servername: '' }
-  return {
-    call: async (method, path, { query = {}, body } = {}) => {
-      const words = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(typeof value === 'string' ? value : JSON.stringify(value))}`)
-      return await call(
-        { ...at, method, path: `${path}${words.length === 0 ? '' : `?${words.join('&')}`}`, ...(timeout === undefined ? {} : { timeout }) },
-        body,
-      )
-    },
-    attach: (id) => attach(at, id),
-    dockerode: async () => {
-      const { default: Dockerode } = await import('dockerode')
-      // Told all of it, dockerode does not look into the environment by itself.
-      return new Dockerode({ host: undefined, protocol: 'http', ...at } as Docker.DockerOptions)
-    },
-  }
+  const at = way.kind === 'unix' ? { socketPath: way.path } : { socketPath: '/', agent: agentFor(way) }
+  // Told all of it, dockerode does not look into the environment by itself.
+  const docker = new Docker({ host: undefined, protocol: 'http', ...at, ...(timeout === undefined ? {} : { timeout }) } as Docker.DockerOptions)
+  return { docker, attach: (id) => attach(at, id) }
 }
 
-type At = { readonly socketPath: string; readonly agent?: Agent; readonly servername: string }
+type At = { readonly socketPath: string; readonly agent?: Agent }
 
-function call<T>(options: RequestOptions & At, body: unknown): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const text = body === undefined ? '' : JSON.stringify(body)
-    const headers = text === '' ? { 'Content-Length': 0 } : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }
-    const asked = request({ ...options, headers })
-    asked.on('response', (answer) => {
-      const { statusCode = 0 } = answer
-      if (statusCode < 200 || statusCode > 299) refusal(answer).then(reject, reject)
-      else textOf(answer).then((said) => resolve(read(said) as T), reject)
-    })
-    asked.on('timeout', () => asked.destroy(Object.assign(new Error(`no answer within ${(options.timeout ?? 0) / 1000} s`), { code: 'ETIMEDOUT' })))
-    asked.on('error', reject)
-    asked.end(text)
-  })
-}
-
-/** Without a body, which Podman would take for the first words of stdin. */
+/** dockerode would send its options along as a body, which Podman takes for the first words of stdin. */
 function attach(at: At, id: string): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const headers = { Connection: 'Upgrade', Upgrade: 'tcp', 'Content-Length': '0' }
@@ -73,19 +38,15 @@ function attach(at: At, id: string): Promise<Duplex> {
   })
 }
 
-/** In dockerode's words. */
+/** As dockerode says it. */
 async function refusal(answer: IncomingMessage): Promise<Error> {
-  const said = read(await textOf(answer))
-  const message = (said as { message?: string } | undefined)?.message ?? said
-  return Object.assign(new Error(`(HTTP code ${answer.statusCode}) ${message}`), { statusCode: answer.statusCode })
+  const text = (await answer.setEncoding('utf8').toArray()).join('')
+  return Object.assign(new Error(`(HTTP code ${answer.statusCode}) ${messageIn(text)}`), { statusCode: answer.statusCode })
 }
 
-const textOf = async (answer: IncomingMessage): Promise<string> => (await answer.setEncoding('utf8').toArray()).join('')
-
-/** Most is JSON, not all. */
-function read(text: string): unknown {
+function messageIn(text: string): string {
   try {
-    return JSON.parse(text)
+    return (JSON.parse(text) as { message: string }).message
   } catch {
     return text.trim()
   }

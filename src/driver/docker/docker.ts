@@ -4,8 +4,8 @@
  * networks have no address on the host either. A machine lives as long as the stream between its first program and this process.
  */
 import { userInfo } from 'node:os'
-import type { Duplex } from 'node:stream'
-import type { ContainerCreateOptions, ContainerInspectInfo } from 'dockerode'
+import { type Duplex, PassThrough } from 'node:stream'
+import type Docker from 'dockerode'
 import { type Agent, openAgent } from '../agent.ts'
 import { isMachine, isSegment, type Machine, type NodeDriver, oneByOne, type WiredSegment, type Wiring } from '../driver.ts'
 import { type Helper, isForHelper, openHelper, systemCalls } from '../helper.ts'
@@ -39,7 +39,8 @@ type Way = { readonly at: string; readonly network: Promise<Network> }
 type Door = Parameters<DockerDriver['listen']>
 
 export function dockerDriver(o: DockerOptions): DockerDriver {
-  const docker = connectTo(o.endpoint)
+  const connection = connectTo(o.endpoint)
+  const { docker } = connection
   const machines = new Map<string, Standing>()
   const networks = new Map<string, Network>()
   const doors: Door[] = []
@@ -59,17 +60,17 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
   }
 
   const connect = (id: string, some: readonly Network[]): Promise<unknown> =>
-    Promise.all(some.map((network) => docker.call('POST', `/networks/${network.id}/connect`, { body: { Container: id } })))
+    Promise.all(some.map((network) => docker.getNetwork(network.id).connect({ Container: id })))
 
   /** With a wire to each of the networks. */
   const start = (name: string, [way, ...others]: readonly [Way, ...Way[]], ended: () => void): Promise<Container> => {
     const prepare = async (id: string): Promise<unknown> => connect(id, await networksAt(others))
-    return startContainer(docker, { name, way, image: o.image, mark: o.mark, prepare, ended })
+    return startContainer(connection, { name, way, image: o.image, mark: o.mark, prepare, ended })
   }
 
   /** Docker numbers a container's wires as it likes: by the name of a network, the MAC of the wire that leads there. */
   const macsOf = async (id: string): Promise<ReadonlyMap<string, string>> => {
-    const { NetworkSettings } = await docker.call<ContainerInspectInfo>('GET', `/containers/${id}/json`)
+    const { NetworkSettings } = await docker.getContainer(id).inspect()
     return new Map(Object.entries(NetworkSettings.Networks).map(([called, { MacAddress }]) => [called, MacAddress]))
   }
 
@@ -119,8 +120,7 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
         const network = networks.get(name)
         networks.delete(name)
         if (network === undefined) return
-        if (router !== undefined && network.gateway !== undefined)
-          await docker.call('POST', `/networks/${network.id}/disconnect`, { body: { Container: router.id, Force: true } })
+        if (router !== undefined && network.gateway !== undefined) await docker.getNetwork(network.id).disconnect({ Container: router.id, Force: true })
         await removeNetwork(docker, network.id)
       }),
     )
@@ -278,41 +278,27 @@ type Start = {
   readonly ended: () => void
 }
 
-async function startContainer(docker: Connection, o: Start): Promise<Container> {
-  const id = await containerOn(docker, o)
+async function startContainer({ docker, attach }: Connection, o: Start): Promise<Container> {
+  const container = await containerOn(docker, o)
   try {
-    const stream = await docker.attach(id)
+    const stream = await attach(container.id)
     const { agent, heard, closed } = openAgent((bytes) => stream.write(bytes))
-    stream.on('data', stdoutIn(heard))
+    const [out, err] = [new PassThrough(), new PassThrough()]
+    out.on('data', heard)
+    err.resume()
+    docker.modem.demuxStream(stream, out, err)
     stream.on('error', () => {})
     stream.on('close', () => {
       o.ended()
       closed()
     })
     stream.on('end', () => stream.destroy())
-    await o.prepare(id)
-    await docker.call('POST', `/containers/${id}/start`)
-    return { id, agent }
+    await o.prepare(container.id)
+    await container.start()
+    return { id: container.id, agent }
   } catch (error) {
-    await removeContainer(docker, id).catch(() => {})
+    await removeContainer(docker, container.id).catch(() => {})
     throw error
-  }
-}
-
-const HEAD = 8
-const STDOUT = 1
-
-/** A container's outputs come in frames: which of the two, three zeros, a length (32 bits), and as many bytes. */
-function stdoutIn(hear: (bytes: Buffer) => void): (bytes: Buffer) => void {
-  let rest: Buffer = Buffer.alloc(0)
-  return (bytes) => {
-    rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
-    while (rest.length >= HEAD) {
-      const end = HEAD + rest.readUInt32BE(4)
-      if (rest.length < end) return
-      if (rest[0] === STDOUT) hear(rest.subarray(HEAD, end))
-      rest = rest.subarray(end)
-    }
   }
 }
 
@@ -320,15 +306,15 @@ function stdoutIn(hear: (bytes: Buffer) => void): (bytes: Buffer) => void {
  * Docker asks for the network when the container starts, so both are made at once. Who asks earlier (Podman) refuses, and is asked again; likewise a
  * network that had to be called otherwise gets a container of its own.
  */
-async function containerOn(docker: Connection, o: Start): Promise<string> {
+async function containerOn(docker: Docker, o: Start): Promise<Docker.Container> {
   const { at, network } = o.way
   const early = await createContainer(docker, o, at).catch(() => undefined)
   const there = await network.catch(async (error: unknown) => {
-    if (early !== undefined) await removeContainer(docker, early).catch(() => {})
+    if (early !== undefined) await removeContainer(docker, early.id).catch(() => {})
     throw error
   })
   if (early !== undefined && [there.id, there.called].includes(at)) return early
-  if (early !== undefined) await removeContainer(docker, early)
+  if (early !== undefined) await removeContainer(docker, early.id)
   return createContainer(docker, o, there.id)
 }
 
@@ -340,8 +326,8 @@ const namesFor = (mark: Mark, name: string): readonly string[] => {
 
 const nameFor = ({ lab }: Mark, name: string): string => `netlab_${lab}_${name}`
 
-async function createContainer(docker: Connection, o: Start, network: string): Promise<string> {
-  const body: ContainerCreateOptions = {
+async function createContainer(docker: Docker, o: Start, network: string): Promise<Docker.Container> {
+  const options: Docker.ContainerCreateOptions = {
     Image: o.image,
     Hostname: o.name === '' ? 'router' : o.name,
     Labels: labels(o.mark, { [MACHINE]: o.name }),
@@ -366,8 +352,7 @@ async function createContainer(docker: Connection, o: Start, network: string): P
   }
   for (const name of namesFor(o.mark, o.name)) {
     try {
-      const { Id } = await docker.call<{ readonly Id: string }>('POST', '/containers/create', { query: { name }, body })
-      return Id
+      return await docker.createContainer({ ...options, name })
     } catch (error) {
       if (statusOf(error) !== 409) throw error
     }
@@ -378,7 +363,7 @@ async function createContainer(docker: Connection, o: Start, network: string): P
 /** Ranges to offer Docker when its own pools are used up. Nobody uses the addresses. */
 const SPARE = Array.from({ length: 64 }, (_, third) => `10.213.${third}.0/24`)
 
-async function makeNetwork(docker: Connection, segment: WiredSegment, mark: Mark): Promise<Network> {
+async function makeNetwork(docker: Docker, segment: WiredSegment, mark: Mark): Promise<Network> {
   if (segment.carries !== undefined)
     throw new Error(`segment ${segment.name} is to carry less than its MTU, and the wires of containers are Docker's: up with --driver netns`)
   const options = {
@@ -397,8 +382,8 @@ async function makeNetwork(docker: Connection, segment: WiredSegment, mark: Mark
     for (const Subnet of [undefined, ...SPARE]) {
       try {
         const range = Subnet === undefined ? {} : { IPAM: { Driver: 'default', Config: [{ Subnet }] } }
-        const { Id } = await docker.call<{ readonly Id: string }>('POST', '/networks/create', { body: { ...options, Name, ...range } })
-        return { ...segment, id: Id, called: Name }
+        const { id } = await docker.createNetwork({ ...options, Name, ...range })
+        return { ...segment, id, called: Name }
       } catch (error) {
         refused = error
         if (statusOf(error) === 409 || !/pool|overlap|subnet/i.test((error as Error).message)) break

@@ -11,7 +11,6 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import { LAUNCH_SCRIPT } from '../netns/launcher.ts'
-import type { Connection } from './connect.ts'
 import { IMAGE, statusOf } from './mark.ts'
 
 export type NodeImage = {
@@ -38,22 +37,20 @@ export function imageName({ home, programs }: NodeImage): string {
 
 /** @throws with what was tried and how it ended, when there is no image and none can be made. */
 export async function ensureImage(
-  connection: Connection,
+  docker: Docker,
   made: NodeImage,
   o: { readonly say: (words: string) => void; readonly signal: AbortSignal },
 ): Promise<string> {
   const name = imageName(made)
-  if (await isThere(connection, name)) return name
-  const docker = await connection.dockerode()
-  const base = await ensureBase(connection, docker, made.home, o)
+  if (await isThere(docker, name)) return name
+  const base = await ensureBase(docker, made.home, o)
   o.say(`building ${name} from ${base} …`)
   await build(docker, made, { name, base, signal: o.signal })
   return name
 }
 
 /** Those that bear the mark. @returns their names. */
-export async function removeImages({ dockerode }: Connection): Promise<readonly string[]> {
-  const docker = await dockerode()
+export async function removeImages(docker: Docker): Promise<readonly string[]> {
   const images = await docker.listImages({ filters: { label: [IMAGE] } })
   // A node's image holds its base.
   const inOrder = images.toSorted((a, b) => (b.Labels[IMAGE] ?? '').localeCompare(a.Labels[IMAGE] ?? ''))
@@ -61,12 +58,12 @@ export async function removeImages({ dockerode }: Connection): Promise<readonly 
   return inOrder.flatMap(({ RepoTags }) => RepoTags ?? [])
 }
 
-async function ensureBase(connection: Connection, docker: Docker, home: string, o: Parameters<typeof ensureImage>[2]): Promise<string> {
+async function ensureBase(docker: Docker, home: string, o: Parameters<typeof ensureImage>[2]): Promise<string> {
   const recipe = ['images/node/packages', 'scripts/base-image'].map((file) => readFileSync(join(home, file)))
   const own = `netlab-base:${createHash('sha256').update(Buffer.concat(recipe)).digest('hex').slice(0, 12)}`
-  if (await isThere(connection, own)) return own
+  if (await isThere(docker, own)) return own
   const debian = /^ARG BASE=(\S+)/m.exec(readFileSync(join(home, 'images/node/Dockerfile'), 'utf8'))?.[1] ?? 'debian:bookworm-slim'
-  if (await isThere(connection, debian)) return debian
+  if (await isThere(docker, debian)) return debian
   o.say(`pulling ${debian} …`)
   const refused = await pull(docker, debian, o.signal)
   if (refused === undefined) return debian
@@ -80,14 +77,17 @@ async function ensureBase(connection: Connection, docker: Docker, home: string, 
   return own
 }
 
-const isThere = ({ call }: Connection, name: string): Promise<boolean> =>
-  call('GET', `/images/${name}/json`).then(
-    () => true,
-    (error: unknown) => {
-      if (statusOf(error) === 404) return false
-      throw error
-    },
-  )
+const isThere = (docker: Docker, name: string): Promise<boolean> =>
+  docker
+    .getImage(name)
+    .inspect()
+    .then(
+      () => true,
+      (error: unknown) => {
+        if (statusOf(error) === 404) return false
+        throw error
+      },
+    )
 
 async function pull(docker: Docker, name: string, signal: AbortSignal): Promise<string | undefined> {
   try {

@@ -1,6 +1,5 @@
 /** What is netlab's bears its mark: labels on containers, networks and images. What bears none is never touched. */
-import type { ContainerInfo, NetworkInspectInfo } from 'dockerode'
-import type { Connection } from './connect.ts'
+import type Docker from 'dockerode'
 
 export const LAB = 'dev.netlab.lab'
 export const MACHINE = 'dev.netlab.machine'
@@ -23,7 +22,7 @@ export const labels = ({ lab, folder, keeper }: Mark, more: Readonly<Record<stri
 const GONE_MS = 10_000
 
 /** All marks there are, one a lab. */
-export async function marks(docker: Connection): Promise<readonly Mark[]> {
+export async function marks(docker: Docker): Promise<readonly Mark[]> {
   const [containers, networks] = await Promise.all([listContainers(docker, KEEPER), listNetworks(docker, KEEPER)])
   const all = [...containers, ...networks].map(({ Labels = {} }) => ({
     lab: Labels[LAB] ?? '',
@@ -34,7 +33,7 @@ export async function marks(docker: Connection): Promise<readonly Mark[]> {
 }
 
 /** Removes every container and network of one keeper. @returns how many there were. */
-export async function sweep(docker: Connection, keeper: string): Promise<number> {
+export async function sweep(docker: Docker, keeper: string): Promise<number> {
   const label = `${KEEPER}=${keeper}`
   const [containers, networks] = await Promise.all([listContainers(docker, label), listNetworks(docker, label)])
   await Promise.all(containers.map(({ Id }) => removeContainer(docker, Id)))
@@ -42,24 +41,25 @@ export async function sweep(docker: Connection, keeper: string): Promise<number>
   return containers.length + networks.length
 }
 
-export const networksOf = (docker: Connection, { keeper }: Mark) => listNetworks(docker, `${KEEPER}=${keeper}`)
+export const networksOf = (docker: Docker, { keeper }: Mark) => listNetworks(docker, `${KEEPER}=${keeper}`)
 
-const listContainers = (docker: Connection, label: string) =>
-  docker.call<ContainerInfo[]>('GET', '/containers/json', { query: { all: true, filters: { label: [label] } } })
-const listNetworks = (docker: Connection, label: string) => docker.call<NetworkInspectInfo[]>('GET', '/networks', { query: { filters: { label: [label] } } })
+const listContainers = (docker: Docker, label: string) => docker.listContainers({ all: true, filters: { label: [label] } })
+const listNetworks = (docker: Docker, label: string) => docker.listNetworks({ filters: { label: [label] } })
 
 /** Returns when it is gone; Docker may be removing it by itself. */
-export async function removeContainer(docker: Connection, id: string): Promise<void> {
-  await docker.call('DELETE', `/containers/${id}`, { query: { force: true, v: true } }).catch(missing)
-  await gone(() => docker.call('GET', `/containers/${id}/json`), `container ${id}`)
+export async function removeContainer(docker: Docker, id: string): Promise<void> {
+  const container = docker.getContainer(id)
+  await container.remove({ force: true, v: true }).catch(missing)
+  await gone(() => container.inspect(), `container ${id}`)
 }
 
 /** Docker lets go of a container's wire a moment after the container. */
-export async function removeNetwork(docker: Connection, id: string): Promise<void> {
+export async function removeNetwork(docker: Docker, id: string): Promise<void> {
+  const network = docker.getNetwork(id)
   const deadline = Date.now() + GONE_MS
   for (;;) {
     try {
-      await docker.call('DELETE', `/networks/${id}`)
+      await network.remove()
       return
     } catch (error) {
       if (statusOf(error) === 404) return
