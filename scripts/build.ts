@@ -6,13 +6,10 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, sy
 import { basename, join, relative } from 'node:path'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
 import { ownCodeFolder } from '#daemon/codecache.ts'
+import { bundled } from './bundle.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
-
-/** CommonJS packages inside an ESM bundle look for these three. `process` alone may be a name of a module's own. */
-const banner = `const require = (id) => globalThis.process.getBuiltinModule(id) ?? globalThis.process.getBuiltinModule('node:module').createRequire(import.meta.url)(id)
-const __filename = import.meta.filename, __dirname = import.meta.dirname`
 
 /** Parts of dockerode for ssh and BuildKit, whose one export is a function. netlab calls neither: an ssh:// goes through the user's own ssh. */
 const seldom: Plugin = {
@@ -25,20 +22,15 @@ const seldom: Plugin = {
 }
 
 const common: BuildOptions = {
+  ...bundled,
   absWorkingDir: root,
   outdir: dist,
-  bundle: true,
   write: false,
-  format: 'esm',
-  platform: 'node',
-  target: 'node24',
   sourcemap: process.argv.includes('--sourcemap') ? 'external' : false,
-  banner: { js: banner },
   define: { 'process.env.NODE_ENV': '"production"', "process.env['DEV']": '""' },
   // What ink and those parts of dockerode would bring along: more than all the rest, to be read at each start of a lab in Docker.
   external: ['react-devtools-core', 'ssh2', '@grpc/grpc-js', '@grpc/proto-loader'],
   plugins: [seldom],
-  logLevel: 'warning',
 }
 
 /** A verb that is less than what another file costs comes with the first one. */

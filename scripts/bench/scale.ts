@@ -1,6 +1,8 @@
 /** How fast bare Pods are built: against a script by hand, Mininet, and the kernel's own price. */
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { build } from 'esbuild'
+import { bundled } from '../bundle.ts'
 import { bareCluster } from './bare.ts'
 import { byHand } from './byhand.ts'
 import {
@@ -66,7 +68,7 @@ export async function scale(): Promise<Chapter> {
       ],
     ),
     '',
-    'netlab: clusterOf, programsOf, driver.up and applyProgram in a process in a keeper, from the first to the last; the plan, and the commands of each machine, are made while machines boot, as the engine does it. The process’s own start is not counted (see `up`).',
+    'netlab: clusterOf, programsOf, driver.up and applyProgram in a process in a keeper, from the first to the last; the plan, and the commands of each machine, are made while machines boot, as the engine does it. It is bundled and has its compiled code from a run before, as the daemon has; the process’s own start is not counted (see `up`).',
     'Script: netlab’s own lines, one `nsenter … ip -batch` per namespace (scripts/bench/byhand.ts). Its nodes have no file system and no pids of their own, its Pods no files.',
     'Floor: one process that sends ready-made netlink messages, with no mount, name, file or rule (scripts/bench/inside/floor.py).',
     'Mininet: hosts on as many bridges as there are nodes, hung on one more, from `Mininet(…)` to the end of `start()`; no controller (scripts/bench/inside/hosts.py).',
@@ -95,6 +97,7 @@ async function measure(size: Size, folder: string): Promise<Seen> {
   const scripts = join(folder, 'byhand')
   mkdirSync(scripts)
   for (const [name, text] of byHand(bareCluster(size.nodes, size.pods))) writeFileSync(join(scripts, name), text)
+  const ours = await shipped(folder, count)
   const built: Built[] = []
   const downs: number[] = []
   const script = (name: string) => async (): Promise<number> => {
@@ -114,8 +117,7 @@ async function measure(size: Size, folder: string): Promise<Seen> {
     {
       netlab: async () => {
         await kernelSettled()
-        const argv = [process.execPath, join(inside, 'ours.ts'), ...count, mkdtempSync(join(folder, 'lab-')), 'hold']
-        const { said, downMs } = await heldInKeeper<Built>(argv)
+        const { said, downMs } = await heldInKeeper<Built>([...ours, mkdtempSync(join(folder, 'lab-')), 'hold'])
         built.push(said)
         downs.push(downMs)
         return said.ms
@@ -128,6 +130,15 @@ async function measure(size: Size, folder: string): Promise<Seen> {
     `${size.pods} Pods on ${size.nodes} nodes: `,
   )
   return { size, took, built, downs }
+}
+
+/** As netlab is shipped: bundled, and with the compiled code that a run before has kept. @returns its argv, but for the folder of a lab. */
+async function shipped(folder: string, count: readonly string[]): Promise<readonly string[]> {
+  const outfile = join(folder, 'ours.js')
+  await build({ ...bundled, entryPoints: [join(inside, 'ours.ts')], outfile })
+  const argv = ['env', `NODE_COMPILE_CACHE=${join(folder, 'code')}`, process.execPath, outfile, ...count]
+  toldInKeeper([...argv, mkdtempSync(join(folder, 'lab-'))], ROUND_LIMIT_MS)
+  return argv
 }
 
 /** Mininet wants root, and a terminal per host. */

@@ -24,9 +24,7 @@ const ETC = [
   'bindresvport.blacklist',
   'debian_version',
   'default',
-  'dpkg',
   'ethertypes',
-  'fonts',
   'gai.conf',
   'group',
   'host.conf',
@@ -55,7 +53,6 @@ const ETC = [
   'rpc',
   'services',
   'shells',
-  'skel',
   'ssl/certs',
   'ssl/openssl.cnf',
   'terminfo',
@@ -160,20 +157,19 @@ sub mounted {
     syscall($MOUNT, $from, $to, $type, $flags, $options) == 0 or die "mount $from on $to: $!\n";
 }
 
+my %is_there;
 sub folder {
     my ($path) = @_;
-    return if -d $path;
+    return if $is_there{$path}++ or -d $path;
     folder($path =~ s{/[^/]*$}{}r);
     mkdir $path or die "$path: $!\n";
 }
 
 sub file {
     my ($path, $mode, $text) = @_;
-    folder($path =~ s{/[^/]*$}{}r);
-    open my $file, '>', $path or die "$path: $!\n";
-    print $file $text;
-    close $file or die "$path: $!\n";
-    chmod oct $mode, $path or die "$path: $!\n";
+    open my $file, '>:unix', $path or die "$path: $!\n";
+    for (my $at = 0; $at < length $text;) { $at += syswrite $file, $text, length($text) - $at, $at or die "$path: $!\n" }
+    chmod oct $mode, $path or die "$path: $!\n" if $mode ne '644';
 }
 
 sub names { opendir my $folder, $_[0] or return; return grep { $_ ne '.' && $_ ne '..' } readdir $folder }
@@ -200,12 +196,12 @@ sub open_entries {
 sub copy {
     my ($from, $to) = @_;
     if (defined(my $target = readlink $from)) { symlink $target, $to; return }
-    my $mode = (lstat $from)[2];
+    my ($mode, $size) = (lstat $from)[2, 7];
     $mode & $READABLE or return;
     if (-d _) { mkdir $to; copy("$from/$_", "$to/$_") for names($from) }
-    elsif (-f _ and open my $in, '<', $from) {
-        local $/;
-        file($to, sprintf('%o', $mode & 07777), scalar <$in> // '');
+    elsif (-f _ and open my $in, '<:unix', $from) {
+        sysread $in, my $text, $size;
+        file($to, sprintf('%o', $mode & 07777), $text // '');
     }
 }
 
@@ -228,12 +224,13 @@ sub make {
             my $open = !-l $from && -d $from ? open_entries($from) : undef;
             $kind = 'bind' if ($open // 0) >= $MANY;
         }
+        if ($kind eq 'setting') { setting(split /=/, $path); next }
+        folder($to =~ s{/[^/]*$}{}r);
         if ($kind eq 'folder') { folder($to) }
-        elsif ($kind eq 'setting') { setting(split /=/, $path) }
         elsif ($kind eq 'file') { file($to, $from, $options) }
         elsif ($kind eq 'link') { symlink $from, $to or die "$to: $!\n" }
         elsif ($kind eq 'mount') { mounted($from, $to, $from, 0, $options) }
-        elsif ($kind eq 'copy') { folder($to =~ s{/[^/]*$}{}r); copy($from, $to) }
+        elsif ($kind eq 'copy') { copy($from, $to) }
         else {
             -d $from ? folder($to) : file($to, '644', '');
             mounted($from, $to, 'none', $MS_BIND | ($kind eq 'rbind' ? $MS_REC : 0), '');
