@@ -1,4 +1,5 @@
-/** In a keeper: what forks the machines is killed, once while they stand and once while they come to be. argv: a folder of one's own. Prints what was seen. */
+/** In a keeper: what forks the machines is killed, once while they stand and once while they come to be, and then has no room for one more. argv: a folder of one's own. Prints what was seen. */
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import type { Machine } from '#driver/driver.ts'
@@ -49,7 +50,13 @@ const third = await more
 while (inits() > 0) await setImmediate()
 const fourth = await up('a', 'b', 'c')
 const all = await Promise.all(['a', 'b', 'c'].map(nameOn))
+const files = (limit: string): Buffer => execFileSync('prlimit', ['--pid', `${starters()[0]}`, `--nofile=${limit}:`])
+files('8')
+const full = await up('a', 'b', 'c', 'd')
+const still = await Promise.all(['a', 'b', 'c'].map(nameOn))
+files('1024')
+const last = await up('a', 'b', 'c', 'd')
 await driver.down()
 while (starters().length + inits() > 0) await setImmediate()
-process.stdout.write(JSON.stringify({ first, second, names, third, fourth, all }))
+process.stdout.write(JSON.stringify({ first, second, names, third, fourth, all, full, still, last }))
 process.exit()

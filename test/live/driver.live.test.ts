@@ -38,12 +38,15 @@ test('whoever sweeps the folder of a lab that is still ending finds nothing put 
   }
 })
 
-test('what forks the machines may be killed, also while they come to be: they end with it, and the next up makes them anew', async () => {
+test('what forks the machines may be killed, also while they come to be: they end with it, and the next up makes them anew; has it no room for one more, the others stay', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netlab-laws-'))
   try {
     const { stdout } = await execa(...inKeeper([process.execPath, join(home, 'test/driver/starter.ts'), folder]))
     const { third, ...others } = JSON.parse(stdout)
-    expect(others).toEqual({ first: ['a', 'b'], second: ['a', 'b'], names: ['a', 'b'], fourth: ['a', 'b', 'c'], all: ['a', 'b', 'c'] })
+    expect(others).toEqual({
+      ...{ first: ['a', 'b'], second: ['a', 'b'], names: ['a', 'b'], fourth: ['a', 'b', 'c'], all: ['a', 'b', 'c'] },
+      ...{ full: 'machine d did not start (pipe: Too many open files)', still: ['a', 'b', 'c'], last: ['d'] },
+    })
     // Told in the words of what was going on, unless it stood just before.
     expect(Array.isArray(third) ? third : ['c']).toEqual(['c'])
   } finally {

@@ -77,10 +77,12 @@ sub serve {
             if ($what eq 'taken') { delete $ends{$its}; next }
             if ($what eq 'kill') { kill KILL => grep { $keepers{$_} == $its } keys %keepers; next }
             my ($in, $feed, $output, $out, $errors, $err);
-            pipe $in, $feed and pipe $output, $out and pipe $errors, $err or die "pipe: $!\n";
+            # Those that stand are not to end because there is no room for one more.
+            unless (pipe $in, $feed and pipe $output, $out and pipe $errors, $err) { syswrite $daemon, "ended $its pipe: $!\n"; next }
             syswrite $daemon, "ends $its $$ @{[map { fileno $_ } $feed, $output, $errors]}\n";
             $ends{$its} = [$feed, $output, $errors];
-            my $keeper = fork // die "fork: $!\n";
+            my $keeper = fork;
+            if (!defined $keeper) { syswrite $daemon, "ended $its fork: $!\n"; next }
             if ($keeper > 0) { $keepers{$keeper} = $its; next }
             $SIG{CHLD} = 'DEFAULT';
             open STDIN, '<&', $in and open STDOUT, '>&', $out and open STDERR, '>&', $err or die "outputs: $!\n";
@@ -224,7 +226,7 @@ function listen(starter: Duplex): Line {
       } else if (what === 'stands') machine?.begin(words.map(Number))
       else {
         births.delete(number)
-        machine?.end(`${words[0]}`)
+        machine?.end(words.join(' '))
       }
     }
   })
@@ -280,7 +282,7 @@ function birth(name: string) {
       ended.resolve()
       void closed.then(() => {
         ends?.stdin.destroy()
-        born.reject(new Error(`machine ${name} did not start (${why}): ${words.trim()}`))
+        born.reject(new Error([`machine ${name} did not start (${why})`, ...(words === '' ? [] : [words.trim()])].join(': ')))
       })
     },
   }
