@@ -68,7 +68,8 @@ test('an exercise begun on a kernel of its own is begun anew on one, and no othe
 test('a daemon killed in there is told of, and nothing of its lab stays', { timeout: UP_MS }, async () => {
   await n.ok('up', join(home, 'test/support/labs/small'), '--kernel', 'uml')
   const family = familyOf(stateOf(n.root, 'small').keeper)
-  await execa('perl', [join(home, 'images/guest/netlab-into'), join(n.root, 'small/guest.sock'), 'pkill', '-KILL', '-x', 'MainThread'])
+  // How pkill ended may be lost with the daemon, when the kernel is gone before it could be told.
+  await execa('perl', [join(home, 'images/guest/netlab-into'), join(n.root, 'small/guest.sock'), 'pkill', '-KILL', '-x', 'MainThread'], { reject: false })
   await until(
     () => survivors(family),
     (left) => left.length === 0,
