@@ -1,5 +1,6 @@
 /** Labs whose nodes are Docker containers: as users meet them, and what is left when somebody is killed. */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -10,6 +11,7 @@ import { terminal } from '../support/terminal.ts'
 const LAB = 'flannel-vxlan'
 const BUILD_MS = 900_000
 const SMALL = join(home, 'test/support/labs/small')
+const SMALL_LAB = { apiVersion: 'netlab.dev/v1', kind: 'Lab', metadata: { name: 'small' }, spec: { nodes: 2, dns: 'none' } }
 const n = netlab()
 const why = await whyNoDocker()
 
@@ -96,6 +98,26 @@ if (why !== undefined) {
       started: [['', 'node-1', 'node-2', 'node-3'], 'node-2'],
       left: [['', 'node-1', 'node-2'], 'every kernel holds what the plan says'],
     })
+  })
+
+  test('a lab that stands gets an outside host and loses it: the API stays where it was', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'netlab-small-'))
+    const up = async (hosts: readonly object[]): Promise<readonly unknown[]> => {
+      writeFileSync(join(folder, 'lab.yaml'), JSON.stringify({ ...SMALL_LAB, spec: { ...SMALL_LAB.spec, hosts } }))
+      await n.ok('up', folder, '--driver', 'docker')
+      const api = await n.run('exec', 'node-1', '--', 'curl', '-sm', '5', 'http://192.168.0.1:6443/version')
+      const host = await n.run('exec', 'node-1', '--', 'ping', '-c1', '-W3', '203.0.113.10')
+      return [api.code, host.code === 0]
+    }
+    try {
+      expect([await up([]), await up([{ name: 'internet', ip: '203.0.113.10' }]), await up([])]).toEqual([
+        [0, false],
+        [0, true],
+        [0, false],
+      ])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   test('terminals, logs that are followed, packets and the dashboard are as on any lab', async () => {

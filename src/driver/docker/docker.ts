@@ -31,6 +31,8 @@ export type DockerDriver = NodeDriver & {
 
 type Container = { readonly id: string; readonly agent: Agent }
 type Standing = Machine & Container & { readonly helper: Helper }
+/** `ports`: the segments it is on; `open`: the doors at which it listens. */
+type Router = Container & { readonly ports: Set<string>; readonly open: Set<Door> }
 /** `called`: its name in Docker. */
 type Network = WiredSegment & { readonly id: string; readonly called: string }
 type Routed = Network & Required<Pick<Network, 'gateway'>>
@@ -44,7 +46,7 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
   const machines = new Map<string, Standing>()
   const networks = new Map<string, Network>()
   const doors: Door[] = []
-  let router: Container | undefined
+  let router: Router | undefined
   let steered: Wiring['routes'] = []
 
   const machineOf = (name: string): Standing => {
@@ -88,22 +90,36 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
     await must(own.agent, machineSetup(machine, ports))
   }
 
+  const openDoors = async ({ agent, open }: Router): Promise<void> => {
+    for (const door of doors.filter((one) => !open.has(one))) {
+      await agent.listen(...door)
+      open.add(door)
+    }
+  }
+
   /** With a port on each of the networks named; one that runs gets them too. */
   const route = async (fresh: readonly Way[]): Promise<void> => {
     const [first, ...others] = fresh
     if (first === undefined) return
-    if (router !== undefined) await connect(router.id, await networksAt(fresh))
-    else {
-      const made: Container = await start('', [first, ...others], () => {
+    if (router !== undefined) {
+      const wired = await macsOf(router.id)
+      await connect(
+        router.id,
+        (await networksAt(fresh)).filter(({ called }) => !wired.has(called)),
+      )
+    } else {
+      const container = await start('', [first, ...others], () => {
         if (router === made) router = undefined
       })
+      const made: Router = { ...container, ports: new Set(), open: new Set() }
       router = made
     }
-    const { id, agent } = router
-    const macs = await macsOf(id)
-    const ports = (await networksAt(fresh)).filter(isRouted).map((segment) => ({ segment, gateway: segment.gateway, mac: macs.get(segment.called) ?? '' }))
-    await must(agent, routerSetup(ports))
-    for (const door of doors) await agent.listen(...door)
+    const standing = router
+    const macs = await macsOf(standing.id)
+    const routed = (await networksAt(fresh)).filter(isRouted)
+    await must(standing.agent, routerSetup(routed.map((segment) => ({ segment, gateway: segment.gateway, mac: macs.get(segment.called) ?? '' }))))
+    for (const { name } of routed) standing.ports.add(name)
+    await openDoors(standing)
   }
 
   /** The ways of the lab's own router. */
@@ -120,7 +136,7 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
         const network = networks.get(name)
         networks.delete(name)
         if (network === undefined) return
-        if (router !== undefined && network.gateway !== undefined) await docker.getNetwork(network.id).disconnect({ Container: router.id, Force: true })
+        if (router?.ports.delete(name)) await docker.getNetwork(network.id).disconnect({ Container: router.id, Force: true })
         await removeNetwork(docker, network.id)
       }),
     )
@@ -164,7 +180,7 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
       })
       ways.set(segment.name, { at: nameFor(o.mark, segment.name), network })
     }
-    const routed = wiring.segments.filter(({ name, gateway }) => gateway !== undefined && (router === undefined || segments.some((one) => one.name === name)))
+    const routed = wiring.segments.filter(({ name, gateway }) => gateway !== undefined && !router?.ports.has(name))
     const routing = route(routed.map(({ name }) => wayTo(ways, name))).then(() => steer(wiring.routes))
     // A network that cannot be made is told before what hangs on it.
     const done = await Promise.allSettled([...[...ways.values()].map(({ network }) => network), routing, ...fresh.map((machine) => addMachine(machine, ways))])
@@ -224,7 +240,7 @@ export function dockerDriver(o: DockerOptions): DockerDriver {
 
     async listen(...door) {
       doors.push(door)
-      await router?.agent.listen(...door)
+      if (router !== undefined) await openDoors(router)
     },
   }
 }
