@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { z } from 'zod'
 import { shapeErrors } from './structure.ts'
+import { z } from './zod.ts'
 
 test('a list of the wrong length is told how many it may have', () => {
   const schema = z.object({ few: z.array(z.string()).max(2), one: z.array(z.string()).max(1), some: z.array(z.string()).min(1) })

@@ -7,21 +7,21 @@ import { type Birth, beginLab, type Confinement } from '#daemon/begin.ts'
 import { stateRoot } from '#daemon/state.ts'
 import { runningLabs } from './alive.ts'
 import { missingPrograms } from './doctor/programs.ts'
-import type { DriverWish } from './driver.ts'
+import type { DriverKind, DriverWish } from './driver.ts'
 import { daemonCommand, gateCommand, sweepFile, version } from './home.ts'
 import type { Io } from './io.ts'
 import type { KernelWish } from './kernel.ts'
 import type { LabPlace } from './labs.ts'
 
-/** `image` for a lab in Docker, where the programs are. Undefined when the lab runs already, cannot be started without more ado, or does not say its name plainly. */
+/** In Docker the programs are in the image. Undefined when the lab runs already, cannot be started without more ado, or does not say its name plainly. */
 export function beginAhead(
   place: LabPlace,
   io: Io,
-  { image, seed }: { readonly image?: string | undefined; readonly seed?: string | undefined } = {},
+  { driver, seed }: { readonly driver?: DriverKind | undefined; readonly seed?: string | undefined } = {},
 ): Birth | undefined {
   const name = nameIn(place.file)
   if (name === undefined || runningLabs(io).some((lab) => lab.name === name)) return undefined
-  if (image !== undefined) return birthOf(name, place, io, { made: { kind: 'docker', why: '', image }, seed })
+  if (driver === 'docker') return birthOf(name, place, io, { made: { kind: driver, why: '' }, seed })
   return missingPrograms(io.env['PATH'], process.getuid?.() === 0).length === 0 ? birthOf(name, place, io, { seed }) : undefined
 }
 
@@ -31,7 +31,7 @@ export const birthOf = (name: string, { dir }: LabPlace, io: Io, { made, kernel,
   beginLab({
     ...{ root: stateRoot(io.env), name, dir, version: version(), daemon: kernel?.kind === 'uml' ? gateCommand() : daemonCommand(), signal: io.signal },
     ...(kernel?.kind === 'uml' ? { guest: { ...kernel, inside: daemonCommand() } } : {}),
-    ...(made?.kind === 'docker' ? { docker: { image: made.image, sweep: sweepFile() } } : {}),
+    ...(made?.kind === 'docker' ? { docker: { sweep: sweepFile() } } : {}),
     ...(confined === undefined ? {} : { confined }),
     ...(seed === undefined || seed === '' ? {} : { seed }),
   })

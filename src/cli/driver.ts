@@ -7,8 +7,10 @@ import { type Io, isStop, NOT_STARTED, stop } from './io.ts'
 import { type Args, text } from './verb.ts'
 
 export type DriverKind = Lab['driver']
-/** What the machines are to be made of; `image` is that of nodes. */
-export type DriverWish = { readonly kind: 'netns'; readonly why: string } | { readonly kind: 'docker'; readonly why: string; readonly image: string }
+/** What the machines are to be made of. */
+export type DriverWish = { readonly kind: 'netns' | 'docker'; readonly why: string }
+
+export const ASKED = 'it was asked for'
 
 export const driverText = ({ kind, why }: LabDriver): string => `driver ${kind}: ${why}`
 
@@ -20,7 +22,7 @@ export const driverKind = (args: Args): DriverKind | undefined => KINDS.find((ki
 /** `asked` on the command line wins over what the lab prefers. @throws when Docker is wanted and cannot be had. */
 export async function driverFor(lab: Lab, asked: DriverKind | undefined, io: Io): Promise<DriverWish> {
   const kind = asked ?? lab.driver
-  const by = asked === undefined || asked === 'auto' ? 'the lab prefers it' : 'it was asked for'
+  const by = asked === undefined || asked === 'auto' ? 'the lab prefers it' : ASKED
   if (kind === 'netns') return { kind, why: by }
   if (kind === 'docker') return await docker(by, io)
   if (canUnshare()) return { kind: 'netns', why: 'it is the fastest and needs nothing' }
@@ -35,7 +37,8 @@ async function docker(why: string, io: Io): Promise<DriverWish> {
   const { nodeImage, openDocker } = await import('#daemon/docker.ts')
   try {
     const opened = await openDocker(io.env)
-    return { kind: 'docker', why, image: await nodeImage(opened, home, io.env, { say: (words) => io.err(`${words}\n`), signal: io.signal }) }
+    await nodeImage(opened, home, io.env, { say: (words) => io.err(`${words}\n`), signal: io.signal })
+    return { kind: 'docker', why }
   } catch (error) {
     throw stop(NOT_STARTED, (error as Error).message)
   }

@@ -8,7 +8,7 @@ import type { Event } from '#report/event.ts'
 import { birthOf } from './ahead.ts'
 import { runningLabs } from './alive.ts'
 import { clientOf } from './client.ts'
-import { type DriverKind, driverFor, driverText } from './driver.ts'
+import { ASKED, type DriverKind, driverFor, driverText } from './driver.ts'
 import { version } from './home.ts'
 import { hostSays } from './host.ts'
 import { ensurePrograms } from './install.ts'
@@ -96,12 +96,14 @@ async function started(lab: Lab, { place, install, ahead, driver, kernel, confin
   const both = "Docker's containers run on this host's kernel: leave --driver docker or --kernel uml out"
   // Before an image is made for nothing.
   if ((driver ?? lab.driver) === 'docker' && (kernel ?? lab.kernel) === 'uml') throw stop(USAGE, both)
+  const answers = await answeringInDocker(lab, { ahead, kernel }, io)
+  if (answers !== undefined) return answers
   const made = await driverFor(lab, driver, io)
   // In Docker the programs are in the image.
   if (made.kind === 'netns') await ensurePrograms(io, install)
   const wish = await kernelFor(lab, kernel ?? lab.kernel, io, { confined: confined !== undefined })
   if (made.kind === 'docker' && wish.kind === 'uml') throw stop(USAGE, both)
-  const fits = made.kind === ahead?.driver && wish.kind === 'host' && ahead.name === lab.name
+  const fits = made.kind === 'netns' && ahead?.driver === 'netns' && wish.kind === 'host' && ahead.name === lab.name
   if (!fits) await ahead?.abandon()
   try {
     const from = performance.now()
@@ -113,6 +115,17 @@ async function started(lab: Lab, { place, install, ahead, driver, kernel, confin
       ? stop(INTERRUPTED, 'interrupted')
       : stop(NOT_STARTED, hostSays(error, io.env) ?? `${(error as Error).message}\nnetlab doctor tells what this machine lacks`)
   }
+}
+
+/** A daemon in Docker answers only where Docker is, and has the image of nodes. Where it does not, `driverFor` tells why or makes the image. */
+async function answeringInDocker(lab: Lab, { ahead, kernel }: Pick<Wish, 'ahead' | 'kernel'>, io: Io): Promise<LabState | undefined> {
+  if (ahead?.driver !== 'docker' || ahead.name !== lab.name) return undefined
+  const wish = await kernelFor(lab, kernel ?? lab.kernel, io, { confined: false })
+  if (wish.kind === 'uml') return undefined
+  return await ahead.born({ driver: ASKED, kernel: wish.why }).catch(() => {
+    if (io.signal.aborted) throw stop(INTERRUPTED, 'interrupted')
+    return undefined
+  })
 }
 
 type Raising = { readonly state: LabState; readonly lab: Lab; readonly places: Places; readonly wait: boolean; readonly fresh: boolean }

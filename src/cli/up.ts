@@ -1,6 +1,5 @@
 import { beginAhead } from './ahead.ts'
 import { driverKind } from './driver.ts'
-import { home } from './home.ts'
 import { kernelKind } from './kernel.ts'
 import { findLab } from './labs.ts'
 import { on, type Run, text } from './verb.ts'
@@ -10,8 +9,7 @@ export const run: Run = async (args, io) => {
   const driver = driverKind(args)
   const seed = text(args, 'seed')
   const kernel = kernelKind(args)
-  const image = driver === 'docker' ? (await import('#daemon/image.ts')).nodeImageName(home, io.env) : undefined
-  const ahead = kernel === 'uml' ? undefined : beginAhead(place, io, { image, seed })
+  const ahead = kernel === 'uml' ? undefined : beginAhead(place, io, { driver, seed })
   const [{ bringUp }, { openProgress }, { json }] = await Promise.all([import('./session.ts'), import('./progress.ts'), import('#report/json.ts')])
   const progress = openProgress(io)
   const { end } = await bringUp({ place, wait: !on(args, 'no-wait'), install: !on(args, 'no-install'), ahead, driver, kernel, seed }, io, progress)

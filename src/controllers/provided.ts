@@ -8,15 +8,19 @@ import { type Cidr, contains, familyOf, hostPort, type Ip, nthIp, prefixOf, with
 import { corednsObjects } from './coredns.ts'
 import { keyOf, object } from './objects.ts'
 
-/** Everything netlab provides by itself, less what the lab's author wrote under the same name. */
-export function providedObjects(lab: Lab, o: { readonly now: string }): readonly KubeObject[] {
+/** Everything netlab provides by itself, or the Nodes of it, less what the lab's author wrote under the same name. */
+export function providedObjects(lab: Lab, o: { readonly now: string; readonly only?: 'Node' | undefined }): readonly KubeObject[] {
   const written = new Set(lab.objects.map(placeOf))
-  const provided = [
-    ...['default', 'kube-node-lease', 'kube-public', 'kube-system'].map(namespace),
-    ...lab.nodes.map((node, index) => nodeObject(lab, node, { ...o, index })),
-    ...apiService(lab),
-    ...(lab.dns === 'coredns' ? corednsObjects(lab, apiUrlOf(lab)) : []),
-  ]
+  const nodes = lab.nodes.map((node, index) => nodeObject(lab, node, { ...o, index }))
+  const provided =
+    o.only === 'Node'
+      ? nodes
+      : [
+          ...['default', 'kube-node-lease', 'kube-public', 'kube-system'].map(namespace),
+          ...nodes,
+          ...apiService(lab),
+          ...(lab.dns === 'coredns' ? corednsObjects(lab, apiUrlOf(lab)) : []),
+        ]
   return provided.filter((one) => !written.has(placeOf(one)))
 }
 

@@ -32,7 +32,7 @@ type StartOptions = {
   /** Command that runs the daemon: the node binary and dist/daemon.js. */
   readonly daemon: readonly string[]
   /** For machines that are Docker containers. */
-  readonly docker?: { readonly image: string /** The file that removes what Docker holds, for node. */; readonly sweep: string }
+  readonly docker?: { /** The file that removes what Docker holds, for node. */ readonly sweep: string }
   /** For a kernel of the lab's own; `daemon` is then what boots it. */
   readonly guest?: GuestWish
   /** For programs of others. */
@@ -157,7 +157,7 @@ function launch(o: StartOptions, folder: string): ChildProcess {
     NETLAB_FOLDER: confined?.folder ?? folder,
     NETLAB_LIMITS: o.confined && JSON.stringify(o.confined.limits),
     NETLAB_NAME: o.name,
-    NETLAB_IMAGE: o.docker?.image,
+    NETLAB_DRIVER: o.docker && 'docker',
     NETLAB_GUEST: o.guest && JSON.stringify(o.guest),
     ...(code === undefined ? {} : { NODE_COMPILE_CACHE: code }),
   }

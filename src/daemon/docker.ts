@@ -3,12 +3,15 @@ import { userInfo } from 'node:os'
 import type Docker from 'dockerode'
 import { connect } from '#driver/docker/connect.ts'
 import { type Endpoint, endpointOf, unreachable } from '#driver/docker/endpoint.ts'
-import { ensureImage, removeImages } from '#driver/docker/image.ts'
+import { ensureImage, hasImage, imageName, type NodeImage, removeImages } from '#driver/docker/image.ts'
 import { type Mark, marks, sweep } from '#driver/docker/mark.ts'
-import { nodeImageOf } from './image.ts'
 import { alive, here } from './processes.ts'
+import { broughtPrograms } from './programs.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
+
+/** As this netlab would make it. */
+const nodeImageOf = (home: string, env: Env): NodeImage => ({ home, programs: broughtPrograms(home, env) })
 
 export type OpenDocker = { readonly docker: Docker; readonly endpoint: Endpoint }
 
@@ -29,6 +32,13 @@ export async function openDocker(env: Env): Promise<OpenDocker> {
 /** The name of the node's image, made first where it is not there. */
 export const nodeImage = ({ docker }: OpenDocker, home: string, env: Env, o: Parameters<typeof ensureImage>[2]): Promise<string> =>
   ensureImage(docker, nodeImageOf(home, env), o)
+
+/** The name of the node's image. @throws when Docker cannot be asked, or has none. */
+export async function nodeImageThere(endpoint: Endpoint, home: string, env: Env): Promise<string> {
+  const name = imageName(nodeImageOf(home, env))
+  if (await hasImage(connect(endpoint, PING_MS).docker, name)) return name
+  throw new Error(`Docker has no image ${name}`)
+}
 
 /** The mark of the lab whose keeper is told by the daemon's environment. */
 export const markOf = (env: Env): Mark => ({

@@ -13,9 +13,9 @@ export type Machines = {
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** What one of them needs the other does not load. */
+/** What one of them needs the other does not load. @throws when they are to be Docker's, and Docker or the nodes' image is not there. */
 export async function machinesOf(folder: string, home: string, env: Env): Promise<Machines> {
-  if (env['NETLAB_IMAGE'] === undefined) {
+  if (env['NETLAB_DRIVER'] !== 'docker') {
     const { netnsDriver } = await import('#driver/netns/netns.ts')
     const limits = env['NETLAB_LIMITS'] === undefined ? {} : { limits: JSON.parse(env['NETLAB_LIMITS']) as Limits }
     const slowness = Number(env['NETLAB_SLOWNESS'] ?? 1)
@@ -25,12 +25,13 @@ export async function machinesOf(folder: string, home: string, env: Env): Promis
       serve: (server, { ip, port }) => new Promise((resolve, reject) => server.once('error', reject).listen(port, ip, resolve)),
     }
   }
-  const [{ dockerDriver }, { endpointOf }, { markOf }] = await Promise.all([
+  const [{ dockerDriver }, { endpointOf }, { markOf, nodeImageThere }] = await Promise.all([
     import('#driver/docker/docker.ts'),
     import('#driver/docker/endpoint.ts'),
     import('./docker.ts'),
   ])
-  const driver = dockerDriver({ endpoint: endpointOf(env), image: env['NETLAB_IMAGE'], mark: markOf(env) })
+  const endpoint = endpointOf(env)
+  const driver = dockerDriver({ endpoint, image: await nodeImageThere(endpoint, home, env), mark: markOf(env) })
   return { driver, slowness: 1, serve: (server, at) => driver.listen(at, (stream) => server.emit('connection', stream)) }
 }
 

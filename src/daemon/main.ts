@@ -11,6 +11,7 @@ import { checks, type Daemon, routes } from './routes.ts'
 import { serve } from './serve.ts'
 import { socketIn } from './state.ts'
 
+const given = { ...process.env }
 /** An ordinary user's PATH often lacks where the network tools are. */
 process.env['PATH'] = `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:${process.env['PATH'] ?? ''}`
 const folder = process.env['NETLAB_FOLDER'] ?? ''
@@ -23,7 +24,7 @@ const say = (words: string): void => {
   process.stderr.write(`${now()} ${words}\n`)
 }
 
-const machines = await machinesOf(folder, home, process.env)
+const machines = await machinesOf(folder, home, given)
 let engine: Engine | undefined
 
 const daemon: Daemon = {
@@ -66,10 +67,10 @@ process.on('uncaughtException', (error) => {
 process.on('unhandledRejection', (error) => say(error instanceof Error ? (error.stack ?? error.message) : String(error)))
 
 /** Under its own name the socket is there only when it answers: whoever starts the lab looks for that. */
-const given = process.env['NETLAB_LISTENS'] === '1'
+const isGiven = process.env['NETLAB_LISTENS'] === '1'
 /** In a kernel of the lab's own what to listen on is given as file 3. */
-outside.listen(given ? { fd: 3 } : join(folder, 'api.tmp'), () => {
-  if (!given) renameSync(join(folder, 'api.tmp'), socketIn(folder))
+outside.listen(isGiven ? { fd: 3 } : join(folder, 'api.tmp'), () => {
+  if (!isGiven) renameSync(join(folder, 'api.tmp'), socketIn(folder))
   announced = true
   // A daemon is ended by a kill, which would leave nothing to be kept.
   setTimeout(() => void checks().then(flushCompileCache), FLUSH_MS).unref()

@@ -43,8 +43,8 @@ export type Engine = {
   readonly build: (lab: Lab, signal: AbortSignal, off?: ReadonlySet<string>) => Promise<void>
   /** Nodes whose machines do not run: stopped, or died. */
   readonly off: () => ReadonlySet<string>
-  /** Makes the lab's own objects (`only` those of one kind) those of the lab file: new ones made, changed ones replaced, vanished ones deleted. @returns what changed, in kubectl's words. */
-  readonly declare: (lab: Lab, only?: KubeObject['kind']) => readonly string[]
+  /** Makes the lab's own objects (or its Nodes only) those of the lab file: new ones made, changed ones replaced, vanished ones deleted. @returns what changed, in kubectl's words. */
+  readonly declare: (lab: Lab, only?: 'Node') => readonly string[]
   /** Resolves when nothing waits to be applied. @throws the first failure of the turns it waited for. */
   readonly settled: () => Promise<void>
   /** Resolves when kernels have followed what was said until now, or could not; what is said meanwhile is not waited for. */
@@ -354,7 +354,7 @@ export function createEngine(o: EngineOptions): Engine {
 
     declare(next, only) {
       lab = next
-      const said = declared.say([...providedObjects(next, { now: o.now() }), ...next.objects], only)
+      const said = declared.say([...providedObjects(next, { now: o.now(), only }), ...next.objects], only)
       kick()
       // Not at once: who makes the machines has to be heard first.
       if (!turns.areOpen() && only === undefined) setImmediate(lookAhead)

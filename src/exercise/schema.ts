@@ -1,5 +1,5 @@
 /** The shape of exercise.yaml (docs/LABS.md §2). Its probes have the words of a check.yaml. */
-import { z } from 'zod'
+import { z } from '#api/zod.ts'
 import { param, paramsOf } from '#lab/param-shape.ts'
 import { hint, part, probe } from '#probe/schema.ts'
 

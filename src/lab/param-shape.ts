@@ -1,5 +1,5 @@
 /** The shape of params (docs/LABS.md §2), of lab.yaml and of exercise.yaml. */
-import { z } from 'zod'
+import { z } from '#api/zod.ts'
 
 const value = z.union([z.string(), z.number()])
 

@@ -1,8 +1,9 @@
 /** The shape of lab.yaml. What its words mean (addresses, ranges, names) is for settings.ts to judge. */
-import { z } from 'zod'
+
 import { SCHEDULERS } from '#api/schedulers.ts'
 import { shapeErrors } from '#api/structure.ts'
 import { type FieldError, type Path, without } from '#api/validate.ts'
+import { z } from '#api/zod.ts'
 import { params } from './param-shape.ts'
 import { readable } from './readable.ts'
 

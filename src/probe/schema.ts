@@ -1,5 +1,5 @@
 /** The words of a check.yaml: one strict shape per kind of probe (docs/LABS.md §3). README.md shows each with an example. */
-import { z } from 'zod'
+import { z } from '#api/zod.ts'
 
 const text = z.string()
 const word = z.string().min(1)

@@ -1,5 +1,5 @@
 /** What a cluster is: namespaces, nodes, settings, and what has happened. */
-import { z } from 'zod'
+import { z } from '../zod.ts'
 import { condition, count, labels, object, text } from './parts.ts'
 
 export const Namespace = object('v1', 'Namespace', {

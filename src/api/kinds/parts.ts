@@ -1,5 +1,5 @@
 /** What every kind is made of: names, numbers, metadata, selectors, conditions. */
-import { z } from 'zod'
+import { z } from '../zod.ts'
 
 export const text = z.string()
 export const labels = z.record(z.string(), z.string())

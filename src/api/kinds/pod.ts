@@ -1,5 +1,5 @@
 /** Pods, and the template workloads make them from. */
-import { z } from 'zod'
+import { z } from '../zod.ts'
 import { condition, count, labels, metadata, object, port, portOrName, protocol, text } from './parts.ts'
 
 const envVar = z.strictObject({

@@ -1,5 +1,5 @@
 /** Who may talk to whom: NetworkPolicy (networking.k8s.io/v1). */
-import { z } from 'zod'
+import { z } from '../zod.ts'
 import { labelSelector, object, port, portOrName, protocol, text } from './parts.ts'
 
 const peer = z.strictObject({

@@ -1,5 +1,5 @@
 /** Services and the slices that hold their endpoints. */
-import { z } from 'zod'
+import { z } from '../zod.ts'
 import { condition, labels, object, port, portOrName, protocol, text } from './parts.ts'
 
 export const servicePort = z.strictObject({

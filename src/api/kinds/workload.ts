@@ -1,5 +1,5 @@
 /** What keeps a number of Pods alive. */
-import { z } from 'zod'
+import { z } from '../zod.ts'
 import { condition, count, countOrPercent, labelSelector, object, text } from './parts.ts'
 import { podTemplate } from './pod.ts'
 

@@ -42,7 +42,7 @@ export async function ensureImage(
   o: { readonly say: (words: string) => void; readonly signal: AbortSignal },
 ): Promise<string> {
   const name = imageName(made)
-  if (await isThere(docker, name)) return name
+  if (await hasImage(docker, name)) return name
   const base = await ensureBase(docker, made.home, o)
   o.say(`building ${name} from ${base} …`)
   await build(docker, made, { name, base, signal: o.signal })
@@ -61,9 +61,9 @@ export async function removeImages(docker: Docker): Promise<readonly string[]> {
 async function ensureBase(docker: Docker, home: string, o: Parameters<typeof ensureImage>[2]): Promise<string> {
   const recipe = ['images/node/packages', 'scripts/base-image'].map((file) => readFileSync(join(home, file)))
   const own = `netlab-base:${createHash('sha256').update(Buffer.concat(recipe)).digest('hex').slice(0, 12)}`
-  if (await isThere(docker, own)) return own
+  if (await hasImage(docker, own)) return own
   const debian = /^ARG BASE=(\S+)/m.exec(readFileSync(join(home, 'images/node/Dockerfile'), 'utf8'))?.[1] ?? 'debian:bookworm-slim'
-  if (await isThere(docker, debian)) return debian
+  if (await hasImage(docker, debian)) return debian
   o.say(`pulling ${debian} …`)
   const refused = await pull(docker, debian, o.signal)
   if (refused === undefined) return debian
@@ -77,7 +77,7 @@ async function ensureBase(docker: Docker, home: string, o: Parameters<typeof ens
   return own
 }
 
-const isThere = (docker: Docker, name: string): Promise<boolean> =>
+export const hasImage = (docker: Docker, name: string): Promise<boolean> =>
   docker
     .getImage(name)
     .inspect()
