@@ -1,13 +1,15 @@
-/** The lab daemon: the lab's own process inside its namespaces. Started by state.ts, spoken to on its socket, gone with the lab. */
-import { renameSync, writeFileSync } from 'node:fs'
+/**
+ * The lab daemon: the lab's own process inside its namespaces. Started by state.ts, spoken to on its socket, gone with the lab. What a lab is made of
+ * is asked for as soon as the lab is named; the rest of the daemon (lab.ts) loads while machines come to be, which takes as long.
+ */
+import { renameSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
-import type { Engine } from '#engine/engine.ts'
-import { createEngine } from '#engine/engine.ts'
 import type { Lab } from '#lab/lab.ts'
+import { wiringOf } from '#underlay/wiring.ts'
+import type { Ahead, OpenLab } from './lab.ts'
 import { machinesOf } from './machines.ts'
 import { homeOf } from './programs.ts'
-import { checks, type Daemon, routes } from './routes.ts'
 import { serve } from './serve.ts'
 import { socketIn } from './state.ts'
 
@@ -25,36 +27,42 @@ const say = (words: string): void => {
 }
 
 const machines = await machinesOf(folder, home, given)
-let engine: Engine | undefined
 
-const daemon: Daemon = {
-  standing: false,
-  name: process.env['NETLAB_NAME'] ?? '',
-  now,
-  engine: () => engine,
-  begin(lab: Lab) {
-    engine = createEngine({ lab, driver: machines.driver, slowness: machines.slowness, now, onError: (error) => say(error.message) })
-    saveSnapshots(engine)
-    return engine
-  },
-  listen: (at) => machines.serve(inside, at),
-  end: () => process.exit(0),
-  memory: () => process.memoryUsage().rss,
+let opened: OpenLab | undefined
+let opening: Promise<OpenLab> | undefined
+/** Asked for before there was an engine to ask for it. */
+let ahead: Ahead | undefined
+const rest = (): Promise<OpenLab> => {
+  opening ??= import('./lab.ts').then(({ openLab }) => {
+    opened = openLab({ folder, machines, ahead, now, say })
+    return opened
+  })
+  return opening
 }
 
-const { verbs, kubernetes } = routes(daemon)
-const outside = serve(verbs)
-/** The API as the lab's machines see it: at the control plane's address. */
-const inside = serve(kubernetes)
+const outside = serve(async (request) => {
+  if (opening === undefined && request.method === 'POST' && request.url.endsWith('/netlab/v1/up')) {
+    const wires = wiringOf(((await request.json()) as { lab: Lab }).lab)
+    ahead = { wires, made: machines.driver.up(wires, request.signal) }
+    // Whoever waits for them hears of it.
+    ahead.made.catch(() => {})
+    // This thread is busy soon: what was asked for goes out before.
+    await new Promise((resolve) => setTimeout(resolve, OUT_MS))
+  }
+  return (await rest()).verbs(request)
+})
+const OUT_MS = 5
 
 /** The other end is in the hand of whoever starts the lab: if they die before it is up, it ends too; a confined one at any time. */
 const confined = process.env['NETLAB_LIMITS'] !== undefined
 process.stdin.on('error', () => {})
 process.stdin.on('close', () => {
-  if (!daemon.standing || confined) process.exit(0)
+  if (!opened?.isUp() || confined) process.exit(0)
 })
 process.stdin.resume()
 
+/** Nobody asked for a lab so soon: its files are many, and this waits no longer. */
+const LOAD_MS = 100
 /** By then a lab is up, and nobody waits. */
 const FLUSH_MS = 3_000
 
@@ -72,28 +80,7 @@ const isGiven = process.env['NETLAB_LISTENS'] === '1'
 outside.listen(isGiven ? { fd: 3 } : join(folder, 'api.tmp'), () => {
   if (!isGiven) renameSync(join(folder, 'api.tmp'), socketIn(folder))
   announced = true
+  setTimeout(rest, LOAD_MS).unref()
   // A daemon is ended by a kill, which would leave nothing to be kept.
-  setTimeout(() => void checks().then(flushCompileCache), FLUSH_MS).unref()
+  setTimeout(() => void rest().then(({ loadAll }) => loadAll().then(flushCompileCache)), FLUSH_MS).unref()
 })
-
-/** What the cluster holds, for whoever looks into the lab's folder after a crash; written at most twice a second, whole or not at all. */
-function saveSnapshots({ store, onTurn }: Engine): void {
-  const file = join(folder, 'snapshot.json')
-  let saved = -1
-  let due = false
-  const save = (): void => {
-    due = false
-    if (store.resourceVersion() === saved) return
-    saved = store.resourceVersion()
-    try {
-      writeFileSync(`${file}.tmp`, JSON.stringify(store.snapshot()), { mode: 0o600 })
-      renameSync(`${file}.tmp`, file)
-    } catch (error) {
-      say(`the snapshot could not be written, the lab goes on: ${(error as Error).message}`)
-    }
-  }
-  onTurn(() => {
-    if (!due) setTimeout(save, 500)
-    due = true
-  })
-}

@@ -10,6 +10,9 @@ import type { Cluster } from './cluster.ts'
 export const CLUSTER_DOMAIN = 'cluster.local'
 const CONTROL_PLANE_PORT = 6443
 
+/** The one wire of every machine but routers, which have more. */
+export const WIRE = ifName('eth0')
+
 const HOST_DEV_DIGITS = 8
 const CALI_DIGITS = 11
 

@@ -4,16 +4,13 @@ import type { Objects } from '#controllers/controller.ts'
 import { named } from '#controllers/lookup.ts'
 import { isFinished } from '#controllers/objects.ts'
 import type { Cni, Lab } from '#lab/lab.ts'
-import { ifName, ip, macOf, network, parseCidr, parseIp } from '#net/net.ts'
-import { CLUSTER_DOMAIN, controlPlaneOf, hostDevOf, podRangeOf, sandboxOf, segmentOf } from './addresses.ts'
+import { ip, macOf, network, parseCidr, parseIp } from '#net/net.ts'
+import { CLUSTER_DOMAIN, controlPlaneOf, hostDevOf, podRangeOf, sandboxOf, segmentOf, WIRE } from './addresses.ts'
 import { blocksOf, tunnelAddressOf } from './blocks.ts'
 import type { Cluster, Host, Node, Pod } from './cluster.ts'
 import { nodesWithoutProxy } from './proxies.ts'
 import { routersOf } from './routers.ts'
 import { servicePortsOf } from './services.ts'
-
-/** The one wire of every machine. */
-export const WIRE = ifName('eth0')
 
 export function clusterOf(lab: Lab, objects: Objects): Cluster {
   const proxyless = nodesWithoutProxy(lab, objects)

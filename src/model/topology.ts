@@ -1,8 +1,8 @@
 /** Who is wired to whom, and who stands behind which Service, for those who draw it: the part of a cluster that a map shows. */
 import { matchesMap } from '#api/selectors.ts'
 import { servicePorts } from '#api/show.ts'
+import { WIRE } from './addresses.ts'
 import type { Cluster } from './cluster.ts'
-import { WIRE } from './model.ts'
 
 export type Topology = {
   readonly lab: string

@@ -1,17 +1,18 @@
 import { expect, test } from 'vitest'
 import { prose } from '#kernel/text.ts'
 import type { CalicoBgp } from '#lab/lab.ts'
-import { clusterWith } from '#model/build.ts'
+import { clusterWith, labWith } from '#model/build.ts'
 import { cidr, ip } from '#net/net.ts'
 import { routerSteps } from './router.ts'
-import { wireSteps, wiring } from './underlay.ts'
+import { wireSteps } from './underlay.ts'
+import { wiring, wiringOf } from './wiring.ts'
 
 const BGP: CalicoBgp = { name: 'calico-bgp', blockSize: 26, asn: 64512, peers: ['leaf-1', 'leaf-2'], routeReflectors: [], bfd: false, gracefulRestart: false }
 const segment = (name: string, range: string) => ({ name, cidr: cidr(range), gateway: ip(range.replace(/0\/.*$/, '1')), mtu: 1500 })
 
 /** Two racks, one spine; leaf-1 is also on the segment of the lab's own router. */
-const racks = (cni = BGP) =>
-  clusterWith({
+const underlay = (cni = BGP) =>
+  ({
     cni,
     nodes: [
       { name: 'node-1', ip: ip('192.168.1.11'), labels: {} },
@@ -33,7 +34,8 @@ const racks = (cni = BGP) =>
         { name: 'spine-1', asn: 65000, addresses: [ip('172.16.1.1'), ip('172.16.2.1')], peers: ['leaf-2'] },
       ],
     },
-  })
+  }) as const
+const racks = (cni?: CalicoBgp) => clusterWith(underlay(cni))
 
 const program = (name: string, cni?: CalicoBgp) => {
   const cluster = racks(cni)
@@ -81,6 +83,8 @@ test('the lab’s own router is on segments where no machine has the gateway’s
     ['192.168.1.0/24', '192.168.2.0/24', '172.16.1.0/30', '172.16.2.0/30'].map((to) => ({ to, via: '203.0.113.2' })),
   ])
 })
+
+test('routers are wired before the lab has objects as they are with them', () => expect(wiringOf(labWith(underlay()))).toEqual(wiring(racks())))
 
 test('the API is where the lab’s own router is', () => expect(racks().controlPlane).toEqual({ ip: '203.0.113.1', port: 6443 }))
 

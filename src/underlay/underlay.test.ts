@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
 import { prose } from '#kernel/text.ts'
-import { clusterWith } from '#model/build.ts'
+import { clusterWith, labWith } from '#model/build.ts'
 import { ip } from '#net/net.ts'
-import { hostSteps, wireSteps, wiring } from './underlay.ts'
+import { hostSteps, wireSteps } from './underlay.ts'
+import { wiring, wiringOf } from './wiring.ts'
 
-const cluster = clusterWith({ nodes: 2, hosts: [{ name: 'internet', ip: ip('203.0.113.10') }] })
+const asked = { nodes: 2, hosts: [{ name: 'internet', ip: ip('203.0.113.10') }] }
+const cluster = clusterWith(asked)
 
 test('every node and every host outside is a machine on the segment that holds its address', () => {
   expect(wiring(cluster)).toEqual({
@@ -21,6 +23,8 @@ test('every node and every host outside is a machine on the segment that holds i
     routes: [],
   })
 })
+
+test('a fresh lab is wired before it has objects as it is with them', () => expect(wiringOf(labWith(asked))).toEqual(wiring(cluster)))
 
 test('a host outside runs the echo server and knows nothing of the cluster', () => {
   expect(cluster.hosts.map((host) => prose(hostSteps(cluster, host)))).toEqual([

@@ -1,35 +1,15 @@
 /** The nodes' own network, and the machines outside the cluster: what there was before Kubernetes came. */
-import type { Wiring } from '#driver/driver.ts'
 import type { Step } from '#kernel/step.ts'
 import { machineResolvConf } from '#kubelet/dns.ts'
 import { ECHO_PROGRAM } from '#kubelet/images.ts'
+import { WIRE } from '#model/addresses.ts'
 import type { Cluster, Host, Node, Router, RouterWire } from '#model/cluster.ts'
 import { cidr, familyOf, ifName, prefixOf, withPrefix } from '#net/net.ts'
 import { nameServerSteps } from './name-server.ts'
 
 const by = 'underlay'
 
-type Underlay = Pick<Cluster, 'lab' | 'segments' | 'nodes' | 'routers' | 'hosts'>
-
-/** Every machine of the lab with its wires. The lab's own router, which has each segment's gateway address that no other router has, is the driver's. */
-export function wiring({ lab, segments, nodes, routers, hosts }: Underlay): Wiring {
-  const routed = new Set(routers.flatMap(({ wires }) => wires).flatMap(({ ip, segment }) => (ip === segment.gateway ? [segment.name] : [])))
-  const border = routers.flatMap(({ uplink, wires }) => wires.filter(({ segment }) => segment.gateway === uplink))[0]?.ip
-  const simple = ({ name, ip, segment }: Node | Host) => ({ name, wires: [{ dev: WIRE, ip, segment: segment.name }], gateway: segment.gateway })
-  return {
-    lab,
-    segments: segments.map(({ gateway, ...segment }) => (routed.has(segment.name) ? segment : { ...segment, gateway })),
-    machines: [
-      ...nodes.map(simple),
-      ...routers.map(({ name, wires }) => ({ name, wires: wires.map(({ dev, ip, segment }) => ({ dev, ip, segment: segment.name })) })),
-      ...hosts.map(simple),
-    ],
-    routes: border === undefined ? [] : segments.filter(({ name }) => routed.has(name)).map((segment) => ({ to: segment.cidr, via: border })),
-  }
-}
-
 const LO = ifName('lo')
-const WIRE = ifName('eth0')
 
 /** What a machine was given with its wires, by whoever built it. No plan holds it; said as steps, so that drift sees when it is gone. */
 export const wireSteps = (machine: Node | Router | Host): readonly Step[] => [

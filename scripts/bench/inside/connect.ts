@@ -11,7 +11,7 @@ import { runProcess } from '#driver/netns/run.ts'
 import { applyProgram } from '#engine/wheel.ts'
 import type { NodeProgram } from '#kernel/step.ts'
 import { programsOf } from '#plan/plan.ts'
-import { wiring } from '#underlay/underlay.ts'
+import { wiring } from '#underlay/wiring.ts'
 import { clusterIP, crowd, crowdCluster, type Mode, PORT, proxyPart } from '../crowd.ts'
 import { home, median, onlyInKeeper } from '../measure.ts'
 

@@ -3,7 +3,7 @@ import { netnsDriver } from '#driver/netns/netns.ts'
 import { applyProgram, type Foreseen, foresee, kernelPart } from '#engine/wheel.ts'
 import { clusterOf } from '#model/model.ts'
 import { programsOf } from '#plan/plan.ts'
-import { wiring } from '#underlay/underlay.ts'
+import { wiring } from '#underlay/wiring.ts'
 import { bare } from '../bare.ts'
 import { onlyInKeeper } from '../measure.ts'
 

@@ -10,7 +10,7 @@ import type { NodeProgram } from '#kernel/step.ts'
 import type { PolicyEngine } from '#lab/lab.ts'
 import { clusterOf } from '#model/model.ts'
 import { programsOf } from '#plan/plan.ts'
-import { wiring } from '#underlay/underlay.ts'
+import { wiring } from '#underlay/wiring.ts'
 import { home, onlyInKeeper } from '../measure.ts'
 import { policed, relabelled } from '../policies.ts'
 

@@ -17,7 +17,7 @@ import { restoreText } from '#kernel/rules.ts'
 import { NOW } from '#model/build.ts'
 import { clusterOf } from '#model/model.ts'
 import { programsOf } from '#plan/plan.ts'
-import { wiring } from '#underlay/underlay.ts'
+import { wiring } from '#underlay/wiring.ts'
 import { crowd, crowdCluster, type Mode, nameOf, proxyPart, spareIP } from '../crowd.ts'
 import { home, onlyInKeeper } from '../measure.ts'
 

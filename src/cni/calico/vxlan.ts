@@ -1,7 +1,7 @@
 /** Calico's overlay without BGP: Felix itself gives each node the blocks of all the others, behind their ends of one tunnel. */
 import type { Step } from '#kernel/step.ts'
+import { WIRE } from '#model/addresses.ts'
 import type { Cluster, Node, Pod } from '#model/cluster.ts'
-import { WIRE } from '#model/model.ts'
 import { sandboxedOn } from '#model/pods.ts'
 import { lastOf } from '#model/remember.ts'
 import { contains, hostCidr, ifName, macOf } from '#net/net.ts'

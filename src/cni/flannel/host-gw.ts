@@ -5,8 +5,8 @@
  * would have to know the Pod ranges, too.
  */
 import type { Step } from '#kernel/step.ts'
+import { WIRE } from '#model/addresses.ts'
 import type { Cluster, Node } from '#model/cluster.ts'
-import { WIRE } from '#model/model.ts'
 import { network } from '#net/net.ts'
 import { by } from './name.ts'
 

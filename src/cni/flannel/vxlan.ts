@@ -9,9 +9,8 @@
  * With DirectRouting a node on the same segment gets host-gw's one route instead.
  */
 import type { Step } from '#kernel/step.ts'
-import { vtepMac } from '#model/addresses.ts'
+import { vtepMac, WIRE } from '#model/addresses.ts'
 import type { Cluster, Node } from '#model/cluster.ts'
-import { WIRE } from '#model/model.ts'
 import { addressOf, hostCidr, type Ip, ifName, network } from '#net/net.ts'
 import { podMtu } from '../network.ts'
 import { directRoute, isNeighbour } from './host-gw.ts'
