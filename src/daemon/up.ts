@@ -24,6 +24,8 @@ const PHASES = [
 const READY_MS = 30_000
 /** Sessions stand a second after both ends have begun; one that was refused tries again every second. */
 const BGP_MS = 10_000
+/** As Pods of a fresh lab become ready one after the other, rules are not written for each: that would keep the others waiting. */
+const PACE_MS = 60
 /** Nobody waits for one that is switched off, only for the others. */
 const BGP_OFF_MS = 2_000
 
@@ -70,11 +72,12 @@ export async function bringUp({ engine, lab, made, fresh, standing, wait, emit, 
       return { says: `${counts.join(', ')}; ${made}` }
     },
     kernel: async () => {
+      if (fresh && wait) engine.pace(PACE_MS)
       await engine.settled()
       return { says: held(engine) }
     },
     bgp: () => unlessDied(engine, lab, signal, bgpStands),
-    pods: () => unlessDied(engine, lab, signal, podsReady),
+    pods: () => unlessDied(engine, lab, signal, podsReady).finally(() => engine.pace(0)),
     dns: () => unlessDied(engine, lab, signal, dnsAnswers),
   }
   const phases = PHASES.filter(({ id }) => (wait || !WAITS.has(id)) && (id !== 'dns' || hasNames(lab)) && (id !== 'bgp' || speaksBgp(lab)))

@@ -47,6 +47,8 @@ export type Engine = {
   readonly declare: (lab: Lab, only?: 'Node') => readonly string[]
   /** Resolves when nothing waits to be applied. @throws the first failure of the turns it waited for. */
   readonly settled: () => Promise<void>
+  /** Between two turns so many ms pass: what becomes ready meanwhile is written once. */
+  readonly pace: (ms: number) => void
   /** Resolves when kernels have followed what was said until now, or could not; what is said meanwhile is not waited for. */
   readonly followed: () => Promise<void>
   /** Calls back after every turn and every change of an object, until the returned function is called. */
@@ -312,6 +314,7 @@ export function createEngine(o: EngineOptions): Engine {
     programs: () => programs,
     applied: (machine) => applied.get(machine) ?? [],
     settled: turns.settled,
+    pace: turns.pace,
     followed: turns.followed,
     exclusively: turns.exclusively,
 

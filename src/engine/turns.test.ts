@@ -37,6 +37,36 @@ test('what is done meanwhile wants another turn, and whoever waits waits for tha
   expect(said).toEqual(['turn', 'over', 'turn', 'over'])
 })
 
+test('at a pace, what is said soon after a turn waits for more and is done in one; without one, at once', async () => {
+  const { turns, said } = turnsOf(async (told) => void told.push('turn'))
+  turns.open()
+  turns.pace(60_000)
+  turns.kick()
+  await turns.settled()
+  turns.kick()
+  turns.kick()
+  await moment()
+  await turns.settled()
+  const paced = said.splice(0)
+  turns.pace(0)
+  await turns.settled()
+  expect([paced, said]).toEqual([
+    ['turn', 'over'],
+    ['turn', 'over'],
+  ])
+})
+
+test('at a pace the next turn comes by itself', async () => {
+  const { turns, said } = turnsOf(async (told) => void told.push('turn'))
+  turns.open()
+  turns.pace(5)
+  turns.kick()
+  await turns.settled()
+  turns.kick()
+  await turns.followed()
+  expect(said).toEqual(['turn', 'over', 'turn', 'over'])
+})
+
 test('work that wants to be alone runs between turns, and its failure is its own', async () => {
   const { turns, said } = turnsOf(async (told) => {
     told.push('begun')

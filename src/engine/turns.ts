@@ -4,7 +4,7 @@ import { createFollowers } from './followers.ts'
 export type Turns = {
   /** Something has changed. */
   readonly kick: () => void
-  /** Resolves when nothing waits for a turn. @throws the first failure of those it waited for. */
+  /** Resolves when nothing waits for a turn, where there is a pace, when the one under way is over. @throws the first failure of those it waited for. */
   readonly settled: () => Promise<void>
   /** Resolves when the turn that knows what was said until now is over, whatever came of it; later ones are not waited for. */
   readonly followed: () => Promise<void>
@@ -14,6 +14,8 @@ export type Turns = {
   readonly hold: () => Promise<void>
   readonly open: () => void
   readonly areOpen: () => boolean
+  /** From the end of one turn to the next this long passes, in ms; 0, as it begins, is at once. */
+  readonly pace: (ms: number) => void
   /** Resolves when the last one is over. */
   readonly stop: () => Promise<void>
 }
@@ -37,6 +39,9 @@ export function createTurns({ turn, after, onError }: TurnsOptions): Turns {
   let failure: Error | undefined
   let failures = 0
   let retry: NodeJS.Timeout | undefined
+  let gap = 0
+  let ended = 0
+  let rest: NodeJS.Timeout | undefined
 
   const kick = (): void => {
     dirty = true
@@ -45,6 +50,14 @@ export function createTurns({ turn, after, onError }: TurnsOptions): Turns {
 
   const spin = (): void => {
     if (!isOpen || stopped) return
+    const early = ended + gap - performance.now()
+    if (gap > 0 && early > 0 && fixed.size === 0 && turning === undefined) {
+      rest ??= setTimeout(() => {
+        rest = undefined
+        spin()
+      }, early)
+      return
+    }
     turning ??= new Promise<void>((resolve) => setImmediate(resolve)).then(turns).finally(() => {
       turning = undefined
       if (dirty || fixed.size > 0) spin()
@@ -73,9 +86,11 @@ export function createTurns({ turn, after, onError }: TurnsOptions): Turns {
         failures += 1
       }
       followers.end()
+      ended = performance.now()
       after()
       // Whoever asks meanwhile is answered, however much there is to do.
       await new Promise((resolve) => setImmediate(resolve))
+      if (gap > 0) return
     }
   }
 
@@ -86,6 +101,7 @@ export function createTurns({ turn, after, onError }: TurnsOptions): Turns {
         kick()
         await turning
         if (failure !== undefined) throw failure
+        if (gap > 0) return
       }
     },
     async followed() {
@@ -104,9 +120,16 @@ export function createTurns({ turn, after, onError }: TurnsOptions): Turns {
       isOpen = true
     },
     areOpen: () => isOpen,
+    pace(ms) {
+      gap = ms
+      clearTimeout(rest)
+      rest = undefined
+      if (dirty) spin()
+    },
     async stop() {
       stopped = true
       clearTimeout(retry)
+      clearTimeout(rest)
       await turning
       followers.end(true)
     },
