@@ -40,7 +40,7 @@ export function createTurns({ turn, after, onError }: TurnsOptions): Turns {
   let failures = 0
   let retry: NodeJS.Timeout | undefined
   let gap = 0
-  let ended = 0
+  let ended = Number.NEGATIVE_INFINITY
   let rest: NodeJS.Timeout | undefined
 
   const kick = (): void => {
