@@ -41,7 +41,7 @@ const rest = (): Promise<OpenLab> => {
 }
 
 const outside = serve(async (request) => {
-  if (opening === undefined && request.method === 'POST' && request.url.endsWith('/netlab/v1/up')) {
+  if (opening === undefined && ahead === undefined && request.method === 'POST' && request.url.endsWith('/netlab/v1/up')) {
     const wires = wiringOf(((await request.json()) as { lab: Lab }).lab)
     ahead = { wires, made: machines.driver.up(wires, request.signal) }
     // Whoever waits for them hears of it.
