@@ -288,6 +288,7 @@ export const run: Run = async (args, io) => {
   const interrupt = (): void => left.abort(INTERRUPTED)
   process.on('SIGHUP', interrupt)
   io.signal.addEventListener('abort', interrupt)
+  if (io.signal.aborted) interrupt()
   stdin.on('end', leave)
   const timers = [
     setInterval(tick, every),
@@ -300,7 +301,7 @@ export const run: Run = async (args, io) => {
     watchObjects(client, signal, { changed: learning, ended })
     learning()
     void lookAtLesson()
-    await new Promise<void>((done) => signal.addEventListener('abort', () => done()))
+    if (!signal.aborted) await new Promise<void>((done) => signal.addEventListener('abort', () => done()))
   } finally {
     for (const timer of timers) clearInterval(timer)
     guest?.kill('SIGHUP')

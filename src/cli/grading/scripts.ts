@@ -53,6 +53,7 @@ export function scriptsIn(lab: LabState, cgroup: string | undefined, io: Io): Sc
     end,
     async run({ place, text }, o) {
       const entry = await entryWhenThere(lab, place, io)
+      if (o.signal.aborted) return 'was not begun'
       const processes = threadsOf(familyOf(lab.keeper)) + PROCESSES
       const limits = ['prlimit', `--nproc=${processes}`, `--fsize=${FILE_BYTES}`, `--cpu=${CPU_SECONDS}`, '--core=0', '--']
       const held = [...WITHOUT, 'choom', '-n', '1000', '--', 'nice', '-n', '15', ...limits]
