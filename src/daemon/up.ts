@@ -24,10 +24,10 @@ const PHASES = [
 const READY_MS = 30_000
 /** Sessions stand a second after both ends have begun; one that was refused tries again every second. */
 const BGP_MS = 10_000
-/** As Pods of a fresh lab become ready one after the other, rules are not written for each: that would keep the others waiting. */
-const PACE_MS = 60
 /** Nobody waits for one that is switched off, only for the others. */
 const BGP_OFF_MS = 2_000
+/** As Pods of a fresh lab become ready one after the other, rules are not written for each: that would keep the others waiting. */
+const PACE_MS = 60
 
 export type UpOptions = {
   readonly engine: Engine

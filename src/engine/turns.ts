@@ -4,7 +4,7 @@ import { createFollowers } from './followers.ts'
 export type Turns = {
   /** Something has changed. */
   readonly kick: () => void
-  /** Resolves when nothing waits for a turn, where there is a pace, when the one under way is over. @throws the first failure of those it waited for. */
+  /** Resolves when nothing waits for a turn; where there is a pace, when the one under way is over. @throws the first failure of those it waited for. */
   readonly settled: () => Promise<void>
   /** Resolves when the turn that knows what was said until now is over, whatever came of it; later ones are not waited for. */
   readonly followed: () => Promise<void>
